@@ -1,0 +1,950 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * ept: Intel Extended Page Tables for other modules. This is the one header that a client includes, and the manual.
+ *
+ * The architecture is that of Intel's Software Developer's Manual, volume 3, chapters "VMX Support for Address Translation" (entries, the
+ * EPTP, violations and misconfigurations, accessed and dirty flags, the guidelines for INVEPT), "VMX Capability Reporting Facility", and
+ * the section "INVEPT" of the VMX instruction reference.
+ */
+#ifndef _EPT_CORE_H
+#define _EPT_CORE_H
+
+#include <linux/bits.h>
+#include <linux/lockdep.h>
+#include <linux/module.h>
+#include <linux/types.h>
+
+struct ept;
+struct page;
+struct seq_file;
+
+/**
+ * DOC: EPT language
+ *
+ * ===========  =========================================================================================================
+ * gpa, hpa     guest-physical and host-physical address
+ * entry        8 bytes of a table
+ * leaf         an entry that maps memory
+ * table        512 entries in a page of their own; also an entry that points to one
+ * hole         an entry that maps nothing and points nowhere
+ * level        of an entry, named by the size that it spans: %EPT_4K to %EPT_256T
+ * covered      an entry that lies wholly inside the range of a request
+ * straddling   an entry that the edge of the range cuts
+ * run          neighbouring covered entries of one table
+ * link         make a table reachable; unlink: unreachable
+ * ===========  =========================================================================================================
+ *
+ * Intel names the entries of the five levels PTE, PDE, PDPTE, PML4E and PML5E.
+ *
+ * All addresses and sizes are bytes. Ranges are half-open, [gpa, gpa + size), and their addresses and sizes are multiples of 4K unless a
+ * function says otherwise.
+ */
+
+/**
+ * DOC: EPT errors
+ *
+ * One meaning each, and on any error nothing has changed. Where several apply, the first of this list is returned.
+ *
+ * ===========  =========================================================================================================
+ * -EINVAL      an argument that is never legal: misaligned, size 0, NULL, write without read, an unknown bit, a tag above
+ *              31, a gather of another table
+ * -ERANGE      beyond the guest's address width (2^48 bytes with 4 levels, 2^57 with 5), beyond the configured MAXPHYADDR, or
+ *              a range that overflows
+ * -EOPNOTSUPP  legal, but this table's configuration lacks it
+ * -EEXIST      something is mapped there
+ * -ENOENT      nothing is mapped there
+ * -ENOMEM      no memory for tables, or the reserve of an atomic table is short
+ * ===========  =========================================================================================================
+ *
+ * -EFAULT and -EIO are verdicts of ept_translate(), -EUCLEAN one of ept_check(); -ENODEV and -EPERM come from the functions that ask the CPU.
+ */
+
+/**
+ * DOC: EPT locking
+ *
+ * - Readers (ept_lookup(), ept_translate(), ept_explain(), ept_for_each_mapping(), ept_dump(), ept_get_stats(), ept_check()) take RCU inside
+ *   and run in any context, against any writer. Each entry is read once; a reader sees it as it was before or after a change, never torn.
+ * - ept_map() of one leaf (4K, 2M or 1G, the fault path) runs in parallel with itself: of two callers that map the same page, one gets 0 and
+ *   the other -EEXIST.
+ * - Every other function that changes a table excludes the others, and one-leaf maps, inside the library.
+ * - With %EPT_CONFIG_EXTERNAL_LOCK the client excludes all functions that change the table from each other, one-leaf maps included. It may
+ *   register its lock with ept_set_external_lock(), and lockdep then checks that it is held.
+ * - No memory is allocated while the library's lock is held, and no callback of the client runs under it. So a client may change the table from
+ *   an mmu notifier or a shrinker.
+ */
+
+/**
+ * DOC: EPT flushing
+ *
+ * A CPU may keep what it read from a table until it runs INVEPT (manual, "Guidelines for Use of the INVEPT Instruction"). Mapping what was a hole
+ * and adding rights need no INVEPT. Everything else that a guest could notice does, and functions that may cause it take a gather:
+ *
+ * - With a gather, the function never flushes. It notes in the gather that a flush is due, and leaves there the tables that it unlinked.
+ *   ept_gather_flush() invalidates, once, and only then frees these tables. One gather may serve many calls on one table.
+ * - With NULL, the function flushes before it returns.
+ * - A flush that nothing asked for costs nothing and announces nothing.
+ *
+ * A flush is the client's &ept_ops.invalidate where there is one. Otherwise it is the library's: it works with the CPUs between
+ * ept_vcpu_load() and ept_vcpu_put(), and interrupts these alone; all others catch up in their next ept_vcpu_load().
+ *
+ * The module never executes VMXON or VMXOFF and never writes an MSR or CR4.
+ */
+
+/**
+ * enum ept_level - what an entry spans
+ * @EPT_4K: 4 KiB, a PTE
+ * @EPT_2M: 2 MiB, a PDE
+ * @EPT_1G: 1 GiB, a PDPTE
+ * @EPT_512G: 512 GiB, a PML4E, never a leaf
+ * @EPT_256T: 256 TiB, a PML5E, never a leaf
+ */
+enum ept_level {
+	EPT_4K,
+	EPT_2M,
+	EPT_1G,
+	EPT_512G,
+	EPT_256T,
+};
+
+/**
+ * enum ept_memtype - memory type, in Intel's encoding
+ * @EPT_MT_UC: uncacheable
+ * @EPT_MT_WC: write combining
+ * @EPT_MT_WT: write-through
+ * @EPT_MT_WP: write-protected
+ * @EPT_MT_WB: write-back
+ */
+enum ept_memtype {
+	EPT_MT_UC = 0,
+	EPT_MT_WC = 1,
+	EPT_MT_WT = 4,
+	EPT_MT_WP = 5,
+	EPT_MT_WB = 6,
+};
+
+#define EPT_PROT_NONE	0	/* mapped, but every access faults; the address is kept, and cannot be read through L1TF */
+#define EPT_PROT_READ	BIT(0)
+#define EPT_PROT_WRITE	BIT(1)	/* never legal without EPT_PROT_READ */
+#define EPT_PROT_EXEC	BIT(2)	/* supervisor-mode fetches where the table has mode-based execute, all fetches elsewhere */
+#define EPT_PROT_UEXEC	BIT(3)	/* user-mode fetches with mode-based execute; elsewhere nothing beside EXEC, and -EOPNOTSUPP alone */
+
+#define EPT_ATTR_IGNORE_PAT	BIT(0)	/* the memory type is EPT's alone, whatever the guest's PAT says */
+#define EPT_ATTR_SUPPRESS_VE	BIT(1)	/* a violation exits, and is not turned into #VE; EPT_FEATURE_VE */
+#define EPT_ATTR_SUBPAGE	BIT(2)	/* sub-page write permissions apply; makes 4K leaves; EPT_FEATURE_SUBPAGE */
+#define EPT_ATTR_PAGING_WRITE	BIT(3)	/* the CPU may set A and D of guest paging structures here; EPT_FEATURE_PAGING_WRITE */
+#define EPT_ATTR_VERIFY_PAGING	BIT(4)	/* guest-paging verification; EPT_FEATURE_VERIFY_PAGING */
+#define EPT_ATTR_SUPER_SHADOW	BIT(5)	/* supervisor shadow-stack page; EPT_FEATURE_SUPER_SHADOW */
+
+#define EPT_TAG_MAX	31
+
+/**
+ * struct ept_attrs - what a mapping is like, beside its addresses
+ * @prot: EPT_PROT_* bits
+ * @memtype: memory type
+ * @flags: EPT_ATTR_* bits
+ * @tag: 0 to %EPT_TAG_MAX; the client's own, kept and otherwise ignored
+ */
+struct ept_attrs {
+	u32			prot;
+	enum ept_memtype	memtype;
+	u32			flags;
+	u8			tag;
+};
+
+/* Compound literals: usable as initialisers and behind &. */
+#define EPT_ATTRS_RAM										\
+	((struct ept_attrs){									\
+		.prot = EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC,	\
+		.memtype = EPT_MT_WB,								\
+	})
+#define EPT_ATTRS_DEVICE									\
+	((struct ept_attrs){									\
+		.prot = EPT_PROT_READ | EPT_PROT_WRITE,						\
+		.memtype = EPT_MT_UC,								\
+	})
+
+/* What the VMCS and the EPTP turn on for a table. The client sets the VMCS controls to match. */
+#define EPT_FEATURE_AD			BIT(0)	/* accessed and dirty flags: EPTP bit 6 */
+#define EPT_FEATURE_EXEC_ONLY		BIT(1)	/* execute without read */
+#define EPT_FEATURE_MODE_EXEC		BIT(2)	/* secondary control 22, mode-based execute */
+#define EPT_FEATURE_VE			BIT(3)	/* secondary control 18; holes and fresh entries suppress #VE */
+#define EPT_FEATURE_PAGING_WRITE	BIT(4)	/* tertiary control 2 */
+#define EPT_FEATURE_VERIFY_PAGING	BIT(5)	/* tertiary control 3 */
+#define EPT_FEATURE_SUPER_SHADOW	BIT(6)	/* EPTP bit 7 */
+#define EPT_FEATURE_SUBPAGE		BIT(7)	/* secondary control 23 */
+
+#define EPT_CONFIG_EXTERNAL_LOCK	BIT(0)	/* the client excludes the functions that change the table from each other */
+#define EPT_CONFIG_ATOMIC		BIT(1)	/* nothing sleeps or allocates outside the reserve; implies EPT_CONFIG_EXTERNAL_LOCK */
+#define EPT_CONFIG_NO_EXEC_LARGE	BIT(2)	/* executable memory gets 4K leaves only (iTLB multihit, CVE-2018-12207) */
+
+/**
+ * struct ept_ops - what a client may do in the module's place
+ * @invalidate: Returns when no CPU holds a translation or table pointer of @ept that was cached before the call. NULL: the module's own, for
+ *	clients of ept_vcpu_load(). Called in the context of the flushing call, with no lock of the module held; may sleep unless
+ *	%EPT_CONFIG_ATOMIC; calls no function that changes @ept. @cookie is &ept_config.cookie.
+ */
+struct ept_ops {
+	void (*invalidate)(struct ept *ept, void *cookie);
+};
+
+/**
+ * struct ept_config - what a table is made for
+ * @name: copied; the name of its debugfs directory. NULL: the module picks one; taken: the module adds a suffix. A name with a '/', or one that
+ *	is '.' or '..' or longer than 64 characters, is -EINVAL.
+ * @levels: 4 or 5
+ * @max_leaf: the largest leaf: %EPT_4K, %EPT_2M or %EPT_1G
+ * @maxphyaddr: width of host-physical addresses in bits, 32 to 52
+ * @features: EPT_FEATURE_* bits
+ * @flags: EPT_CONFIG_* bits
+ * @table_memtype: how the CPU reads the tables (EPTP bits 2:0): %EPT_MT_WB or %EPT_MT_UC
+ * @nid: NUMA node of the tables, or %NUMA_NO_NODE
+ * @ops: NULL, or what the client does itself; must outlive the table
+ * @cookie: passed to @ops
+ *
+ * Fill it with ept_config_from_caps(), or set every field.
+ */
+struct ept_config {
+	const char		*name;
+	unsigned int		levels;
+	enum ept_level		max_leaf;
+	unsigned int		maxphyaddr;
+	u32			features;
+	u32			flags;
+	enum ept_memtype	table_memtype;
+	int			nid;
+	const struct ept_ops	*ops;
+	void			*cookie;
+};
+
+/* Which values of struct ept_msrs are known. */
+#define EPT_MSR_FEATURE_CONTROL		BIT(0)
+#define EPT_MSR_BASIC			BIT(1)
+#define EPT_MSR_PROCBASED		BIT(2)
+#define EPT_MSR_TRUE_PROCBASED		BIT(3)
+#define EPT_MSR_PROCBASED2		BIT(4)
+#define EPT_MSR_PROCBASED3		BIT(5)
+#define EPT_MSR_EPT_VPID_CAP		BIT(6)
+#define EPT_MSR_VMFUNC			BIT(7)
+#define EPT_MSR_MAXPHYADDR		BIT(8)
+
+/**
+ * struct ept_msrs - what the capabilities are decoded from, as literal values
+ * @valid: EPT_MSR_* bits: which of the values below are known. An MSR that the CPU refuses to read is not.
+ * @vmx: CPUID.1:ECX[5]
+ * @signature: CPUID.1:EAX, family, model and stepping; 0 where unknown
+ * @maxphyaddr: CPUID.80000008H:EAX[7:0]
+ * @feature_control: IA32_FEATURE_CONTROL, 0x3A
+ * @basic: IA32_VMX_BASIC, 0x480
+ * @procbased: IA32_VMX_PROCBASED_CTLS, 0x482
+ * @true_procbased: IA32_VMX_TRUE_PROCBASED_CTLS, 0x48E
+ * @procbased2: IA32_VMX_PROCBASED_CTLS2, 0x48B
+ * @procbased3: IA32_VMX_PROCBASED_CTLS3, 0x492
+ * @ept_vpid_cap: IA32_VMX_EPT_VPID_CAP, 0x48C
+ * @vmfunc: IA32_VMX_VMFUNC, 0x491
+ */
+struct ept_msrs {
+	u32	valid;
+	bool	vmx;
+	u32	signature;
+	u8	maxphyaddr;
+	u64	feature_control;
+	u64	basic;
+	u64	procbased;
+	u64	true_procbased;
+	u64	procbased2;
+	u64	procbased3;
+	u64	ept_vpid_cap;
+	u64	vmfunc;
+};
+
+/**
+ * struct ept_caps - what a CPU offers for EPT
+ * @msrs: the raw values
+ * @maxphyaddr: width of physical addresses, bits
+ * @exec_only: execute without read
+ * @levels_4: walk of 4 levels
+ * @levels_5: walk of 5 levels
+ * @table_uc: uncacheable tables
+ * @table_wb: write-back tables
+ * @leaf_2m: 2M leaves
+ * @leaf_1g: 1G leaves
+ * @accessed_dirty: accessed and dirty flags; false where an erratum forbids their use (AVR41)
+ * @advanced_info: advanced information on violations: qualification bits 11:9
+ * @super_shadow: supervisor shadow-stack control, EPTP bit 7
+ * @invept: the INVEPT instruction
+ * @invept_context: INVEPT of a single context
+ * @invept_global: INVEPT of all contexts
+ * @invvpid: the INVVPID instruction
+ * @invvpid_address: INVVPID of an address
+ * @invvpid_context: INVVPID of a single context
+ * @invvpid_all: INVVPID of all contexts
+ * @invvpid_retain_global: INVVPID of a single context that keeps global translations
+ * @hlat_prefix_max: largest HLAT prefix size
+ * @vpid: secondary control 5, virtual-processor identifiers
+ * @unrestricted_guest: secondary control 7
+ * @vmfunc: secondary control 13, VM functions
+ * @pml: secondary control 17, page-modification logging
+ * @ve: secondary control 18, EPT-violation #VE
+ * @mode_exec: secondary control 22, mode-based execute
+ * @subpage: secondary control 23, sub-page write permissions
+ * @hlat: tertiary control 1
+ * @paging_write: tertiary control 2, EPT paging-write
+ * @verify_paging: tertiary control 3, guest-paging verification
+ * @ipi_virtualization: tertiary control 4
+ * @eptp_switching: VM function 0
+ * @true_controls: the TRUE_* capability MSRs exist
+ * @cr3_exits_optional: exits on CR3 accesses and INVLPG can be turned off, as a guest with EPT wants
+ * @vmcs_memtype: memory type of VMCS regions and structures they point to
+ */
+struct ept_caps {
+	struct ept_msrs	msrs;
+	unsigned int	maxphyaddr;
+	bool		exec_only;
+	bool		levels_4;
+	bool		levels_5;
+	bool		table_uc;
+	bool		table_wb;
+	bool		leaf_2m;
+	bool		leaf_1g;
+	bool		accessed_dirty;
+	bool		advanced_info;
+	bool		super_shadow;
+	bool		invept;
+	bool		invept_context;
+	bool		invept_global;
+	bool		invvpid;
+	bool		invvpid_address;
+	bool		invvpid_context;
+	bool		invvpid_all;
+	bool		invvpid_retain_global;
+	u8		hlat_prefix_max;
+	bool		vpid;
+	bool		unrestricted_guest;
+	bool		vmfunc;
+	bool		pml;
+	bool		ve;
+	bool		mode_exec;
+	bool		subpage;
+	bool		hlat;
+	bool		paging_write;
+	bool		verify_paging;
+	bool		ipi_virtualization;
+	bool		eptp_switching;
+	bool		true_controls;
+	bool		cr3_exits_optional;
+	u8		vmcs_memtype;
+};
+
+/**
+ * struct ept_mapping - a leaf, or neighbouring alike leaves merged
+ * @gpa: where it begins for the guest
+ * @hpa: where it begins for the host
+ * @size: bytes
+ * @level: of the leaf or leaves
+ * @attrs: as asked for; %EPT_PROT_UEXEC is dropped where the table has no mode-based execute
+ * @accessed: a CPU used it (always false without %EPT_FEATURE_AD)
+ * @dirty: a CPU wrote to it (always false without %EPT_FEATURE_AD)
+ */
+struct ept_mapping {
+	u64			gpa;
+	phys_addr_t		hpa;
+	u64			size;
+	enum ept_level		level;
+	struct ept_attrs	attrs;
+	bool			accessed;
+	bool			dirty;
+};
+
+/**
+ * struct ept_stats - what a table consists of, and what happened to it
+ * @leaves: by level, %EPT_4K to %EPT_1G, those with %EPT_PROT_NONE included
+ * @tables: by level of the entries in them; the root is in tables[levels - 1]
+ * @reserved: tables set aside by ept_reserve()
+ * @splits: leaves split since creation
+ * @merges: leaves made by ept_merge() since creation
+ * @flushes: invalidations announced since creation
+ * @interrupts: CPUs interrupted to flush since creation
+ */
+struct ept_stats {
+	u64	leaves[3];
+	u64	tables[5];
+	u64	reserved;
+	u64	splits;
+	u64	merges;
+	u64	flushes;
+	u64	interrupts;
+};
+
+/**
+ * struct ept_violation - an EPT violation's exit qualification, decoded
+ * @read: the access read; set for each write, as a read-modify-write may be reported as a write alone
+ * @write: the access wrote
+ * @exec: the access fetched an instruction
+ * @prot: what the entries allowed, EPT_PROT_* bits; %EPT_PROT_UEXEC only on a CPU with mode-based execute, and meaningless where the VMCS doesn't
+ *	enable it
+ * @gla_valid: the guest-linear address field is valid
+ * @page_walk: the access was to a guest paging structure; false where @gla_valid is
+ * @nmi_unblocking: an IRET had unblocked NMIs
+ * @shadow_stack: a shadow-stack access
+ * @advanced: the CPU reports the three below
+ * @user: the linear address is a user-mode address
+ * @writable: the guest's paging allows to write there
+ * @no_exec: the guest's paging forbids to execute there
+ */
+struct ept_violation {
+	bool	read;
+	bool	write;
+	bool	exec;
+	u32	prot;
+	bool	gla_valid;
+	bool	page_walk;
+	bool	nmi_unblocking;
+	bool	shadow_stack;
+	bool	advanced;
+	bool	user;
+	bool	writable;
+	bool	no_exec;
+};
+
+/**
+ * struct ept_explanation - what a CPU finds on its way to a gpa
+ * @nr: entries looked at, from the root down
+ * @step: these entries
+ * @step.level: what the entry spans
+ * @step.address: host-physical address of the entry
+ * @step.entry: its raw value
+ * @step.leaf: it maps memory
+ * @step.why: NULL, or what makes this entry end the walk without a translation
+ * @verdict: as ept_translate() for a read
+ */
+struct ept_explanation {
+	unsigned int nr;
+	struct {
+		enum ept_level	level;
+		phys_addr_t	address;
+		u64		entry;
+		bool		leaf;
+		const char	*why;
+	} step[5];
+	int verdict;
+};
+
+/**
+ * struct ept_check_report - what ept_check() saw
+ * @entries: entries looked at
+ * @tables: tables looked at
+ * @error: 0, or -EUCLEAN
+ * @gpa: where the first fault is
+ * @level: the faulty entry's level
+ * @entry: its raw value
+ * @why: NULL, or what is wrong with it
+ */
+struct ept_check_report {
+	u64		entries;
+	u64		tables;
+	int		error;
+	u64		gpa;
+	enum ept_level	level;
+	u64		entry;
+	const char	*why;
+};
+
+/**
+ * struct ept_gather - what changes owe to a flush; on the caller's stack, opaque
+ * @ept: the table that it belongs to
+ * @dead: unlinked tables, not yet freed
+ * @flush: an INVEPT is due
+ */
+struct ept_gather {
+	struct ept	*ept;
+	struct page	*dead;
+	bool		flush;
+};
+
+/* In a client, once: the exported symbols are in this namespace. */
+#define EPT_IMPORT_NS	MODULE_INFO(import_ns, "EPT")
+
+/*
+ * Capabilities and configuration
+ */
+
+/**
+ * ept_caps_read() - ask this CPU what it offers
+ * @caps: filled in
+ *
+ * Reads CPUID and MSRs with the safe accessors; writes nothing.
+ *
+ * Context: Any. The caller stays on one CPU where CPUs differ.
+ * Return: 0, -EINVAL for NULL, -ENODEV where the CPU has no VMX, -EPERM where firmware locked VMX off, -EOPNOTSUPP where VMX has no EPT.
+ *	@caps is zeroed on an error.
+ */
+int ept_caps_read(struct ept_caps *caps);
+
+/**
+ * ept_caps_decode() - ept_caps_read() from literal values
+ * @msrs: the values
+ * @caps: filled in
+ *
+ * The manual's appendix "VMX Capability Reporting Facility".
+ *
+ * Context: Any.
+ * Return: as ept_caps_read().
+ */
+int ept_caps_decode(const struct ept_msrs *msrs, struct ept_caps *caps);
+
+/**
+ * ept_config_from_caps() - the configuration that most clients want
+ * @config: filled in
+ * @caps: from ept_caps_read() or ept_caps_decode()
+ *
+ * 4 levels, and as far as offered: the largest leaf, accessed and dirty flags, execute-only, write-back tables. All other features are off; no
+ * flags, no name, no ops, %NUMA_NO_NODE.
+ *
+ * Context: Any.
+ */
+void ept_config_from_caps(struct ept_config *config, const struct ept_caps *caps);
+
+/**
+ * ept_config_check() - whether ept_create() would take a configuration, and a CPU run it
+ * @config: to be checked
+ * @caps: the CPU, or NULL to check against the architecture alone, as ept_create() does
+ *
+ * Context: Any.
+ * Return: 0, -EINVAL for what is never legal, -EOPNOTSUPP for what @caps lack.
+ */
+int ept_config_check(const struct ept_config *config, const struct ept_caps *caps);
+
+/*
+ * Life cycle
+ */
+
+/**
+ * ept_create() - make an empty table
+ * @config: what for; NULL: ept_config_from_caps() of this CPU. An explicit configuration works on any CPU, so that tables can be built and
+ *	tested anywhere.
+ *
+ * Context: Process; may sleep.
+ * Return: the table, or an ERR_PTR(): -EINVAL, -ENOMEM, and with NULL what ept_caps_read() returns.
+ */
+struct ept *ept_create(const struct ept_config *config);
+
+/**
+ * ept_destroy() - free a table
+ * @ept: NULL and an ERR_PTR() are fine
+ *
+ * No CPU uses the EPTP any more, no other call with @ept is under way, and each gather of it was flushed. The memory that it maps isn't touched.
+ * A CPU that caches translations of @ept drops them before it runs a guest on another table made by this module: a new table starts behind on
+ * every CPU (ept_vcpu_load()).
+ *
+ * Context: Process; may sleep.
+ */
+void ept_destroy(struct ept *ept);
+
+/**
+ * ept_pointer() - the EPTP, for VMCS field 0x201A
+ * @ept: a table
+ *
+ * The manual's section "Extended-Page-Table Pointer (EPTP)".
+ *
+ * Context: Any.
+ * Return: the value, constant for the table's life; 0 for NULL.
+ */
+u64 ept_pointer(const struct ept *ept);
+
+/**
+ * ept_name() - the name of the table's debugfs directory
+ * @ept: a table
+ *
+ * Context: Any.
+ * Return: the name, valid until ept_destroy().
+ */
+const char *ept_name(const struct ept *ept);
+
+void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
+
+/**
+ * ept_set_external_lock() - tell lockdep which lock excludes the functions that change a table
+ * @ept: a table with %EPT_CONFIG_EXTERNAL_LOCK
+ * @lock: pointer to the client's mutex, rwsem or spinlock; must outlive the table
+ */
+#ifdef CONFIG_LOCKDEP
+#define ept_set_external_lock(ept, lock)	__ept_set_external_lock(ept, &(lock)->dep_map)
+#else
+#define ept_set_external_lock(ept, lock)	__ept_set_external_lock(ept, NULL)
+#endif
+
+/**
+ * ept_reserve() - set tables aside
+ * @ept: a table
+ * @nr: how many are to be set aside afterwards; fewer than there are changes nothing
+ *
+ * With %EPT_CONFIG_ATOMIC every operation draws on the reserve alone; other tables draw on it before they ask the system. Freed tables go back to
+ * the system, not to the reserve. What an operation can need is at most one table a level for a one-leaf map and for each edge of the range of
+ * any other, plus one for each 512 entries of new tables' leaves.
+ *
+ * Context: Process; may sleep. Excluded like the functions that change the table.
+ * Return: 0, -EINVAL for NULL, -ENOMEM with the reserve as it was.
+ */
+int ept_reserve(struct ept *ept, unsigned int nr);
+
+/*
+ * Mapping
+ *
+ * These may sleep, unless the table has EPT_CONFIG_ATOMIC.
+ */
+
+/**
+ * ept_map() - map a range that is not mapped
+ * @ept: a table
+ * @gpa: where for the guest, multiple of 4K
+ * @hpa: what memory, multiple of 4K; neither looked at nor pinned
+ * @size: bytes, multiple of 4K
+ * @attrs: what the mapping is like
+ *
+ * Takes the largest leaves that the alignment of both addresses, the size, the configuration and @attrs allow. Accessed and dirty start clear. Needs
+ * no flush.
+ *
+ * Context: May sleep without %EPT_CONFIG_ATOMIC. One leaf's worth runs in parallel with itself.
+ * Return: 0, -EINVAL, -ERANGE, -EOPNOTSUPP, -EEXIST if any of it is mapped (%EPT_PROT_NONE included), -ENOMEM.
+ */
+int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs);
+
+/**
+ * ept_map_pages() - map pages that need not be contiguous
+ * @ept: a table
+ * @gpa: where for the guest, multiple of 4K
+ * @pages: the 4K pages; none may be NULL
+ * @nr: their number, not 0
+ * @attrs: what the mapping is like
+ *
+ * As ept_map(). Contiguous, aligned pages get large leaves. Takes no reference to the pages.
+ *
+ * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Return: as ept_map().
+ */
+int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr, const struct ept_attrs *attrs);
+
+/**
+ * ept_remap() - map a range, whatever was there
+ * @ept: a table
+ * @gpa: as for ept_map()
+ * @hpa: as for ept_map()
+ * @size: as for ept_map()
+ * @attrs: as for ept_map()
+ * @gather: owed a flush, or NULL to flush before the return
+ *
+ * As ept_map(), but replaces what is mapped; covered tables give way to large leaves, straddling leaves are split. A CPU sees the old or the new
+ * translation of a page, never a hole. A write that races with it goes to the old or to the new page, and the old page's dirty flag isn't
+ * reported. The new mappings start with accessed and dirty clear.
+ *
+ * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Return: 0, -EINVAL, -ERANGE, -EOPNOTSUPP, -ENOMEM.
+ */
+int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs, struct ept_gather *gather);
+
+/**
+ * ept_unmap() - unmap a range
+ * @ept: a table
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @gather: owed a flush, or NULL to flush before the return
+ *
+ * Holes are fine. Straddling leaves are split, and keep outside of the range what they had. Tables that become empty are unlinked, and freed after the
+ * flush. A large range costs what its tables cost; the leaves in covered tables aren't visited.
+ *
+ * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Return: 0, -EINVAL, -ERANGE, -ENOMEM (a split needs tables).
+ */
+int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather);
+
+/**
+ * ept_protect() - change the rights of what is mapped
+ * @ept: a table
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @clear: EPT_PROT_* bits to take
+ * @set: EPT_PROT_* bits to give; wins where both name a bit
+ * @gather: owed a flush, or NULL to flush before the return
+ *
+ * prot = (prot & ~clear) | set, for each leaf in the range. Holes are fine and aren't judged. Straddling leaves that would change are split. Accessed and
+ * dirty stay, also those that a CPU sets meanwhile. Rights that were only added need no flush.
+ *
+ * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Return: 0, -EINVAL or -EOPNOTSUPP if the result would be illegal for any leaf in the range (and then none has changed), -ERANGE, -ENOMEM.
+ */
+int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct ept_gather *gather);
+
+/**
+ * ept_set_memtype() - change the memory type of what is mapped
+ * @ept: a table
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @memtype: the new one
+ * @gather: owed a flush, or NULL to flush before the return
+ *
+ * As ept_protect() for holes, straddling leaves, accessed and dirty.
+ *
+ * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Return: 0, -EINVAL, -ERANGE, -ENOMEM.
+ */
+int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype, struct ept_gather *gather);
+
+/**
+ * ept_set_attrs() - replace all attributes of what is mapped
+ * @ept: a table
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @attrs: the new ones: rights, memory type, flags and tag
+ * @gather: owed a flush, or NULL to flush before the return
+ *
+ * Each entry changes with one store. As ept_protect() for holes, straddling leaves, accessed and dirty.
+ *
+ * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Return: 0, -EINVAL, -ERANGE, -EOPNOTSUPP, -ENOMEM.
+ */
+int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *attrs, struct ept_gather *gather);
+
+/**
+ * ept_split() - make leaves small
+ * @ept: a table
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @level: no leaf inside the range is larger afterwards; at or above the leaves that are there nothing changes
+ * @gather: owed a flush, or NULL to flush before the return
+ *
+ * Straddling leaves are split as little as that needs. The parts inherit attributes, tag, accessed and dirty; every address translates to the same page
+ * throughout.
+ *
+ * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Return: 0, -EINVAL (also a @level above %EPT_1G), -ERANGE, -ENOMEM.
+ */
+int ept_split(struct ept *ept, u64 gpa, u64 size, enum ept_level level, struct ept_gather *gather);
+
+/**
+ * ept_merge() - make leaves large
+ * @ept: a table
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @level: the largest leaf to make
+ *
+ * Wherever, inside the range, aligned and contiguous leaves with equal attributes and tag can become a leaf of up to @level, they become the largest one.
+ * Accessed and dirty are or-ed. Every address translates to the same page throughout. Flushes by itself, once, before it returns: only then are flags
+ * known that a CPU set late in the old entries.
+ *
+ * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Return: the number of leaves made, or -EINVAL (also a @level above %EPT_1G), -ERANGE, -EOPNOTSUPP for a @level above the table's largest leaf.
+ */
+int ept_merge(struct ept *ept, u64 gpa, u64 size, enum ept_level level);
+
+/*
+ * Queries: any context
+ */
+
+/**
+ * ept_lookup() - the leaf that holds an address
+ * @ept: a table
+ * @gpa: of any alignment
+ * @mapping: filled in with the whole leaf
+ *
+ * Context: Any.
+ * Return: 0, -EINVAL, -ERANGE, -ENOENT.
+ */
+int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping);
+
+/**
+ * ept_translate() - what a CPU would make of an access
+ * @ept: a table
+ * @gpa: of any alignment
+ * @access: EPT_PROT_* bits that the access needs: %EPT_PROT_EXEC a supervisor-mode and %EPT_PROT_UEXEC a user-mode fetch, the same without
+ *	mode-based execute
+ * @hpa: set to where the access goes, on success; NULL if only the verdict matters
+ *
+ * Reads the entries as a CPU does, and believes in none of them. The manual's section "EPT-Induced VM Exits".
+ *
+ * Context: Any.
+ * Return: 0, -EINVAL, -ERANGE, -EFAULT for an EPT violation, -EIO for an EPT misconfiguration.
+ */
+int ept_translate(struct ept *ept, u64 gpa, u32 access, phys_addr_t *hpa);
+
+/**
+ * ept_explain() - each entry that a CPU reads on its way to an address
+ * @ept: a table
+ * @gpa: of any alignment
+ * @explanation: filled in
+ *
+ * Context: Any.
+ * Return: 0, -EINVAL, -ERANGE.
+ */
+int ept_explain(struct ept *ept, u64 gpa, struct ept_explanation *explanation);
+
+/**
+ * ept_for_each_mapping() - visit what is mapped in a range, in order
+ * @ept: a table
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @fn: called for each mapping; may not sleep, may not call a function that changes the table; non-zero stops
+ * @arg: passed to @fn
+ *
+ * Neighbours with contiguous hpa, equal level, attributes, accessed and dirty are merged. @gpa, @hpa and @size of a mapping are clipped to the range, its
+ * level stays the leaf's. Mappings that change meanwhile are seen as they were before or after.
+ *
+ * Context: Any; @fn runs under RCU.
+ * Return: 0, what @fn returned, -EINVAL, -ERANGE.
+ */
+int ept_for_each_mapping(struct ept *ept, u64 gpa, u64 size, int (*fn)(const struct ept_mapping *mapping, void *arg), void *arg);
+
+/**
+ * ept_get_stats() - count
+ * @ept: a table
+ * @stats: filled in; zeroed where @ept is NULL
+ *
+ * Leaves and tables are counted by a walk of the tables, so that nothing else pays for it.
+ *
+ * Context: Any.
+ */
+void ept_get_stats(struct ept *ept, struct ept_stats *stats);
+
+/**
+ * ept_dump() - print what is mapped, a line a mapping
+ * @m: where to
+ * @ept: a table
+ *
+ * What debugfs 'map' shows.
+ *
+ * Context: Any in which @m may be written.
+ * Return: 0, -EINVAL.
+ */
+int ept_dump(struct seq_file *m, struct ept *ept);
+
+/**
+ * ept_check() - hold the whole table to the rules of the architecture and of this module
+ * @ept: a table
+ * @report: filled in with the first fault found, or NULL
+ *
+ * Looks at each entry: reserved bits, rights, memory types, address widths, leaves larger than configured, tables linked twice or empty, live counts.
+ * Excludes the functions that change the table, as one of them.
+ *
+ * Context: As the functions that change the table.
+ * Return: 0, -EINVAL, -EUCLEAN.
+ */
+int ept_check(struct ept *ept, struct ept_check_report *report);
+
+/*
+ * Harvest
+ */
+
+/**
+ * ept_harvest_dirty() - collect and clear dirty flags
+ * @ept: a table with %EPT_FEATURE_AD
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @bitmap: bit (page - @gpa / 4K) is or-ed for each dirty page; other bits stay
+ * @peek: leave the flags as they are
+ * @gather: owed a flush, or NULL to flush before the return
+ *
+ * A large leaf reports all of its pages in the range, and is cleared only where it lies whole in the range. A CPU may write through a cached translation
+ * until the flush; whoever reads the pages flushes first. No flag is lost that a CPU sets meanwhile.
+ *
+ * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Return: 0, -EINVAL, -ERANGE, -EOPNOTSUPP without %EPT_FEATURE_AD.
+ */
+int ept_harvest_dirty(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek, struct ept_gather *gather);
+
+/**
+ * ept_harvest_accessed() - collect and clear accessed flags
+ * @ept: as ept_harvest_dirty()
+ * @gpa: as ept_harvest_dirty()
+ * @size: as ept_harvest_dirty()
+ * @bitmap: as ept_harvest_dirty(), for accessed pages
+ * @peek: as ept_harvest_dirty()
+ * @gather: as ept_harvest_dirty()
+ *
+ * Context: As ept_harvest_dirty().
+ * Return: as ept_harvest_dirty().
+ */
+int ept_harvest_accessed(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek, struct ept_gather *gather);
+
+/*
+ * Flushing
+ */
+
+/**
+ * ept_gather_init() - begin a gather
+ * @gather: on the caller's stack
+ * @ept: the table whose changes it will collect
+ *
+ * Context: Any.
+ */
+void ept_gather_init(struct ept_gather *gather, struct ept *ept);
+
+/**
+ * ept_gather_flush() - invalidate what was gathered, then free the tables that were unlinked
+ * @gather: may be used again afterwards
+ *
+ * Each gather ends in this call, also after errors. Free where nothing is due, otherwise exactly one invalidation.
+ *
+ * Context: As &ept_ops.invalidate allows. The module's own waits for other CPUs: interrupts on, not in atomic context.
+ */
+void ept_gather_flush(struct ept_gather *gather);
+
+/**
+ * ept_flush() - invalidate, unconditionally
+ * @ept: a table
+ *
+ * Context: As ept_gather_flush().
+ */
+void ept_flush(struct ept *ept);
+
+/**
+ * ept_vcpu_load() - this CPU is about to run a guest on the table
+ * @ept: a table
+ *
+ * Runs INVEPT if this CPU is behind: a flush since its last load, or its first load of this table. Until ept_vcpu_put() the CPU counts as running, and a
+ * flush interrupts it; the guest must exit on external interrupts. Loads nest.
+ *
+ * Context: Preemption off until ept_vcpu_put(), this CPU in VMX root operation.
+ */
+void ept_vcpu_load(struct ept *ept);
+
+/**
+ * ept_vcpu_put() - this CPU no longer runs a guest on the table
+ * @ept: a table
+ *
+ * Context: Preemption off since ept_vcpu_load().
+ */
+void ept_vcpu_put(struct ept *ept);
+
+/**
+ * ept_invept_context() - INVEPT of one EPTP on this CPU
+ * @eptp: from ept_pointer()
+ *
+ * Context: Any; preemption off for it to mean something.
+ * Return: 0, -ENODEV outside VMX root operation, -EINVAL where the CPU refused it.
+ */
+int ept_invept_context(u64 eptp);
+
+/**
+ * ept_invept_global() - INVEPT of all EPTPs on this CPU
+ *
+ * Context: As ept_invept_context().
+ * Return: as ept_invept_context().
+ */
+int ept_invept_global(void);
+
+/*
+ * Exits
+ */
+
+/**
+ * ept_violation_decode() - make an exit qualification readable
+ * @qualification: VMCS field 0x6400 after exit reason 48
+ * @caps: the CPU's; NULL: what depends on them is reported as absent
+ * @violation: filled in
+ *
+ * The manual's table "Exit Qualification for EPT Violations".
+ *
+ * Context: Any.
+ */
+void ept_violation_decode(u64 qualification, const struct ept_caps *caps, struct ept_violation *violation);
+
+#endif /* _EPT_CORE_H */
