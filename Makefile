@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# For people; kbuild reads Kbuild instead.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
+
+.PHONY: all install clean check lint demo help
+
+all:
+	$(kbuild) modules
+
+install: all
+	$(kbuild) modules_install
+	depmod $(KERNELRELEASE)
+
+clean:
+	$(kbuild) clean
+
+demo:
+	@testbed/demo
+
+check:
+	@testbed/check $(BEDS)
+
+lint:
+	@testbed/check lint
+
+help:
+	@echo 'make          build ept.ko for the running kernel, or KDIR='
+	@echo 'make install  install it, and tell depmod'
+	@echo 'make clean    remove what was built here'
+	@echo 'make demo     boot Debian in an emulated CPU and run a guest on our tables'
+	@echo 'make check    every test; BEDS="uml-fast lint" for some of them'
+	@echo 'make lint     kernel-doc, checkpatch and sparse alone'

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Machines: a root file system in memory, and what boots a kernel with it. None of
+# them judges: what they leave is the console's log, $LOG. The kernel's command
+# line tells guest/init how this machine is turned off.
+
+BOOT_SECONDS=${BOOT_SECONDS:-300}	# no machine may run for longer
+INITRAMFS=$BED_DIR/initramfs
+LOG=$BED_DIR/console.log
+GUEST_ARGS="printk.devkmsg=on panic=-1"
+
+# guest SCRIPT: a root file system with guest/SCRIPT, busybox and the modules.
+guest() {
+	local root=$BED_DIR/root applet
+
+	need_packages "for the guest's root file system" busybox-static cpio
+	mkdir -p "$root"/{bin,dev,proc,sys}
+	cp /bin/busybox "$root/bin/"
+	for applet in cat dd dmesg echo grep insmod mount poweroff reboot rmmod \
+		sh sleep; do
+		ln -sf busybox "$root/bin/$applet"
+	done
+	cp "$TESTBED"/guest/* "$root/"
+	ln -s "$1" "$root/bed"
+	find "$MODULES" -name '*.ko' -exec cp {} "$root/" \;
+	(cd "$root" && find . | cpio -o -H newc --quiet) >"$INITRAMFS"
+}
+
+# machine OUTPUT COMMAND...: runs it for a bounded time.
+machine() {
+	local output=$1
+
+	shift
+	say "booting ${1##*/}, console: $LOG"
+	timeout -k 5 "$BOOT_SECONDS" "$@" </dev/null >"$output" 2>&1 ||
+		[ $? != 124 ] ||
+		echo "EPT-BED-TIMEOUT after $BOOT_SECONDS s" >>"$LOG"
+}
+
+# uml ARGUMENT...
+uml() {
+	local memory=$BED_DIR
+
+	# Without room for its memory, UML would die of SIGBUS.
+	if [ "$(df --output=avail -k /dev/shm | tail -n 1)" -gt 1048576 ]; then
+		memory=/dev/shm
+	fi
+	TMPDIR=$memory machine "$LOG" "$KIMAGE" mem=512M con=null con0=null,fd:1 \
+		initrd="$INITRAMFS" $GUEST_ARGS BED_EXIT=poweroff "$@"
+}
+
+# qemu CPUS ARGUMENT...: KVM is of no use here, since it would need EPT itself.
+qemu() {
+	local cpus=$1
+
+	shift
+	need_packages "to boot kernels" qemu-system-x86
+	machine "$BED_DIR/machine.out" qemu-system-x86_64 -accel tcg -cpu max -smp "$cpus" -m 1024 \
+		-nodefaults -display none -monitor none -no-reboot \
+		-serial "file:$LOG" -kernel "$KIMAGE" -initrd "$INITRAMFS" \
+		-append "console=ttyS0 $GUEST_ARGS BED_EXIT=reboot $*"
+}
+
+# bochs MODEL CPUS MEGABYTES ARGUMENT...
+bochs() {
+	local model=$1 cpus=$2 megabytes=$3
+
+	shift 3
+	need_packages "to boot kernels on CPUs with VMX" bochs bochs-term \
+		bochsbios vgabios isolinux syslinux-common xorriso
+	boot_cd "console=ttyS0,115200 $GUEST_ARGS BED_EXIT=${BED_EXIT:-port} $*"
+	cat >"$BED_DIR/bochsrc" <<-END
+	config_interface: textconfig
+	display_library: term
+	cpu: model=$model, count=$cpus, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=1
+	memory: guest=$megabytes, host=$megabytes
+	romimage: file=/usr/share/bochs/BIOS-bochs-latest
+	vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+	pci: enabled=1, chipset=i440fx
+	clock: sync=none, time0=1700000000
+	ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+	ata0-master: type=cdrom, path=$BED_DIR/boot.iso, status=inserted
+	boot: cdrom
+	com1: enabled=1, mode=file, dev=$LOG
+	log: $BED_DIR/bochs.log
+	panic: action=fatal
+	error: action=report
+	info: action=report
+	debug: action=ignore
+	plugin_ctrl: speaker=0, sb16=0, es1370=0
+	sound: driver=dummy
+	END
+	# Debian's Bochs waits at its debugger's prompt: continue, and quit at the end.
+	printf 'c\nq\n' >"$BED_DIR/bochs.commands"
+	TERM=xterm machine "$BED_DIR/machine.out" bochs -q \
+		-f "$BED_DIR/bochsrc" -rc "$BED_DIR/bochs.commands"
+}
+
+# boot_cd COMMAND-LINE: Bochs boots from disks only.
+boot_cd() {
+	local cd=$BED_DIR/cd
+
+	mkdir -p "$cd"
+	cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$cd"
+	ln -f "$INITRAMFS" "$cd/initrd"
+	cp "$KIMAGE" "$cd/kernel"
+	printf 'default linux\nlabel linux\nkernel kernel\ninitrd initrd\nappend %s\n' \
+		"$1" >"$cd/isolinux.cfg"
+	quietly "$BED_DIR/xorriso.log" xorriso -as mkisofs -o "$BED_DIR/boot.iso" \
+		-b isolinux.bin -c boot.cat -no-emul-boot -boot-load-size 4 \
+		-boot-info-table "$cd"
+}

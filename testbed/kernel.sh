@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Kernels: built from Debian's source package and a fragment in kernels/, or
+# Debian's own, unpacked beside the system and not into it, so that nobody's
+# machine boots another kernel afterwards. Both are cached.
+
+# A fragment's opening comments may say
+#	arch: um | x86_64	(needed where there is no base)
+#	base: NAME		the fragment that it adds to
+#	series: 6.12		the source package; default below
+SERIES=6.12
+
+KERNEL_PACKAGES="gcc make libc6-dev bc bison flex libelf-dev libssl-dev perl
+	python3-minimal xz-utils"
+
+# fragment_says NAME KEY DEFAULT: the value of a key, the base's where NAME has none.
+fragment_says() {
+	local name=$1 key=$2 value base
+
+	value=$(sed -n "s/^# $key: //p" "$TESTBED/kernels/$name")
+	base=$(sed -n 's/^# base: //p' "$TESTBED/kernels/$name")
+	if [ -z "$value" ] && [ -n "$base" ]; then
+		value=$(fragment_says "$base" "$key" "")
+	fi
+	echo "${value:-$3}"
+}
+
+# fragment NAME: its lines and those of its bases, of two for one option the last.
+fragment() {
+	fragment_lines "$1" | tac |
+		awk '{ option = $0; sub(/^# /, "", option); sub(/[= ].*/, "", option) }
+		     !seen[option]++' | tac
+}
+
+fragment_lines() {
+	local base
+
+	base=$(sed -n 's/^# base: //p' "$TESTBED/kernels/$1")
+	[ -z "$base" ] || fragment_lines "$base"
+	grep -E '^(CONFIG_|# CONFIG_.* is not set)' "$TESTBED/kernels/$1"
+}
+
+# kernel_source SERIES: sets SRC, KVERSION.
+kernel_source() {
+	# shellcheck disable=SC2086
+	need_packages "to build kernels" $KERNEL_PACKAGES "linux-source-$1"
+	KVERSION=$(dpkg-query -W -f '${Version}' "linux-source-$1" | tr '~' .)
+	SRC=$CACHE/src/linux-$KVERSION
+	with_lock "src-$KVERSION" unpack_source "/usr/src/linux-source-$1.tar.xz"
+}
+
+unpack_source() {
+	[ ! -e "$SRC" ] || return 0
+	say "unpacking the kernel's source, $KVERSION"
+	rm -rf "$SRC.part"
+	mkdir -p "$SRC.part"
+	tar -xf "$1" -C "$SRC.part" --strip-components=1
+	mv "$SRC.part" "$SRC"
+}
+
+# kernel NAME: builds it unless it is cached. Sets KARCH, SRC, KOUT (the build
+# folder) and KIMAGE.
+kernel() {
+	local name=$1 hash
+
+	kernel_source "$(fragment_says "$name" series "$SERIES")"
+	KARCH=$(fragment_says "$name" arch "")
+	hash=$({ fragment "$name"; gcc -dumpfullversion; } | sha256sum | cut -c1-12)
+	KOUT=$CACHE/kernels/$name-$KVERSION-$hash
+	case $KARCH in
+	um) KIMAGE=$KOUT/linux ;;
+	x86_64) KIMAGE=$KOUT/arch/x86/boot/bzImage ;;
+	*) die "kernels/$name: no arch" ;;
+	esac
+	with_lock "kernel-$name" build_kernel "$name"
+}
+
+kernel_make() {
+	make -C "$SRC" O="$KOUT" ARCH="$KARCH" -j"$JOBS" "$@"
+}
+
+build_kernel() {
+	local name=$1 log=$KOUT/build.log start=$EPOCHSECONDS
+
+	[ ! -e "$KOUT/.complete" ] || return 0
+	say "building kernel $name (once; minutes), log: $log"
+	rm -rf "$KOUT"
+	mkdir -p "$KOUT"
+	quietly "$log" kernel_make tinyconfig
+	fragment "$name" >>"$KOUT/.config"
+	quietly "$log" kernel_make olddefconfig
+	verify_config "$name"
+	quietly "$log" kernel_make
+	touch "$KOUT/.complete"
+	say "built kernel $name in $((EPOCHSECONDS - start)) s"
+}
+
+# An option whose dependencies are missing vanishes without a word.
+verify_config() {
+	local line symbol bad=()
+
+	while read -r line; do
+		case $line in
+		"# CONFIG_"*)
+			symbol=${line#\# }
+			! grep -q "^${symbol%% *}=" "$KOUT/.config" || bad+=("$line") ;;
+		*)
+			grep -qxF -- "$line" "$KOUT/.config" || bad+=("$line") ;;
+		esac
+	done < <(fragment "$1")
+	[ ${#bad[@]} = 0 ] ||
+		die "$(printf 'kernels/%s: did not take: ' "$1"; printf '%s; ' "${bad[@]}")"
+}

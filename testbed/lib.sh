@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What every script of the testbed shares: where things are, how to talk to the
+# person at the terminal, how to get packages, how to note a result.
+# To be sourced first; it sets the shell's options too.
+
+set -euo pipefail
+
+TESTBED=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TOP=$(dirname "$TESTBED")
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/ept
+JOBS=$(nproc)
+BED=${BED:-}				# the bed that is speaking, if any
+EPT_T0=${EPT_T0:-$EPOCHSECONDS}		# when make was typed
+export EPT_T0 LC_ALL=C
+
+mkdir -p "$CACHE/lock"
+
+# --- talking
+
+say() {
+	printf '[%4ds] %-16s %s\n' "$((EPOCHSECONDS - EPT_T0))" "$BED" "$*"
+}
+
+die() {
+	say "error: $*" >&2
+	exit 1
+}
+
+# quietly LOG COMMAND...: runs COMMAND with its output in LOG, and shows the end
+# of LOG if it fails.
+quietly() {
+	local log=$1 status=0
+
+	shift
+	"$@" >>"$log" 2>&1 </dev/null || status=$?
+	if [ "$status" != 0 ]; then
+		say "failed: $*" >&2
+		grep -E 'error|Error|undefined|\*\*\*|^E:' "$log" | tail -n 15 >&2 ||
+			tail -n 15 "$log" >&2
+		say "the whole log: $log" >&2
+	fi
+	return "$status"
+}
+
+# --- doing things once
+
+# with_lock NAME COMMAND...: only one process at a time runs a COMMAND of NAME.
+# Without a slash, NAME is good for all runs of this user.
+with_lock() {
+	local file=$1
+
+	[[ $file == */* ]] || file=$CACHE/lock/$file
+	shift
+	(
+		flock 9
+		"$@" 9>&-
+	) 9>"$file"
+}
+
+# --- packages
+
+# as_root COMMAND...
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	else
+		command -v sudo >/dev/null || die "need root, or sudo, for: $*"
+		sudo "$@"
+	fi
+}
+
+apt_get() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get \
+		-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -q "$@"
+}
+
+package_installed() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# need_packages REASON PACKAGE...: installs those that are missing.
+need_packages() {
+	with_lock apt install_missing "$@"
+}
+
+install_missing() {
+	local reason=$1 package missing=() log=$CACHE/apt.log
+
+	shift
+	command -v dpkg-query apt-get >/dev/null ||
+		die "no apt-get here; $reason needs what Debian calls: $*"
+	for package; do
+		package_installed "$package" || missing+=("$package")
+	done
+	[ ${#missing[@]} != 0 ] || return 0
+
+	say "installing from Debian, $reason: ${missing[*]}"
+	: >"$log"
+	# Package lists may be missing or out of date: get new ones only then.
+	apt_get install -y --no-install-recommends "${missing[@]}" \
+		>>"$log" 2>&1 </dev/null ||
+	{
+		quietly "$log" apt_get update
+		quietly "$log" apt_get install -y --no-install-recommends \
+			"${missing[@]}"
+	}
+}
+
+# --- results
+
+# Results are lines "PASS|FAIL|SKIP <tab> name [<tab> reason]" in $RESULTS.
+
+pass() {
+	printf 'PASS\t%s\n' "$1" >>"$RESULTS"
+}
+
+fail() {
+	printf 'FAIL\t%s\t%s\n' "$1" "$2" >>"$RESULTS"
+}

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Judges a console log: prints a line per test, "PASS|FAIL|SKIP<tab>name[<tab>reason]".
+
+Whatever else is asked for, three things are tests of their own: that the guest's
+script came to its end, that each of its steps worked, and that the kernel
+complained about nothing.
+"""
+
+import argparse
+import re
+import sys
+
+# What a kernel prints when it is unhappy. A KUnit test may well pass meanwhile.
+COMPLAINTS = re.compile(
+    r"BUG:|WARNING:|KASAN|KCSAN|KFENCE|UBSAN|Oops|Kernel panic|Call Trace|"
+    r"possible (circular|recursive|irq)|inconsistent lock state|"
+    r"suspicious RCU usage|sleeping function called|unreferenced object|"
+    r"general protection fault|INFO: (task|rcu)|soft lockup|rcu: INFO|"
+    r"list_(add|del) corruption|^bed: FAIL")
+
+# Every SMP kernel of 6.12 warns once at boot about what Bochs says of its CPUs.
+KNOWN_WARNING = "topology_common.c"
+WARNING_STARTS = "------------[ cut here ]------------"
+WARNING_ENDS = "---[ end trace"
+
+TIMESTAMP = re.compile(r"^(<\d+>)?\[\s*\d+\.\d+\](\[\s*[CT]\d+\])? ?")
+KTAP_RESULT = re.compile(r"^( *)(not )?ok (\d+)(?: -)? ?([^#]*?) *(?:# *(.*))?$")
+KTAP_PLAN = re.compile(r"^( *)1\.\.(\d+)$")
+KTAP_NAME = re.compile(r"^( *)# Subtest: (.*)$")
+TINYVMM = re.compile(r"tinyvmm: (?:(PASS|FAIL|SKIP) (.*)|(done|refused): (.*))$")
+
+
+def read_log(path):
+    """The log's lines without time stamps, and without the known warning."""
+    with open(path, errors="replace") as log:
+        lines = [TIMESTAMP.sub("", line.rstrip()) for line in log]
+    kept = []
+    block = None
+    for line in lines:
+        if line.startswith(WARNING_STARTS):
+            kept += block or []
+            block = []
+        if block is None:
+            kept.append(line)
+            continue
+        block.append(line)
+        if line.startswith(WARNING_ENDS):
+            if not any(KNOWN_WARNING in entry for entry in block):
+                kept += block
+            block = None
+    return kept + (block or [])
+
+
+def emit(verdict, name, reason=""):
+    reason = " | ".join(reason.split("\n")).replace("\t", " ")
+    print("\t".join(field for field in (verdict, name, reason) if field))
+
+
+class Level:
+    """One nesting level of a KTAP document."""
+
+    def __init__(self):
+        self.name = ""
+        self.plan = None
+        self.seen = 0
+        self.failed = False
+
+
+def judge_ktap(lines):
+    """Emits each leaf of the KTAP documents in the log; returns their number."""
+    levels = []
+    notes = []
+    leaves = 0
+
+    def close(level, path):
+        if level.plan is not None and level.seen != level.plan:
+            emit("FAIL", path or "ktap",
+                 f"{level.plan} tests planned, {level.seen} reported")
+            return True
+        return level.failed
+
+    for line in lines:
+        text = line.lstrip()
+        depth = (len(line) - len(text)) // 4
+        if text.startswith("KTAP version"):
+            while len(levels) > depth:
+                close(levels.pop(), "")
+            levels.append(Level())
+            continue
+        if not levels:
+            continue
+        plan = KTAP_PLAN.match(line)
+        name = KTAP_NAME.match(line)
+        result = KTAP_RESULT.match(line)
+        if plan and depth < len(levels):
+            levels[depth].plan = int(plan[2])
+        elif name and depth < len(levels):
+            levels[depth].name = name[2]
+        elif result and depth < len(levels):
+            _, bad, _, title, directive = result.groups()
+            children = []
+            while len(levels) > depth + 1:
+                children.append(levels.pop())
+            path = "/".join([l.name for l in levels if l.name] + [title])
+            levels[depth].seen += 1
+            explained = False
+            for child in children:
+                explained |= close(child, path)
+            if children and (not bad or explained):
+                verdict = None
+            elif bad:
+                verdict = "FAIL"
+            elif directive and directive.upper().startswith("SKIP"):
+                verdict = "SKIP"
+            else:
+                verdict = "PASS"
+            if verdict:
+                leaves += verdict != "SKIP"
+                emit(verdict, path,
+                     "\n".join(notes[-12:]) if bad else directive or "")
+            levels[depth].failed |= bool(bad) or explained
+            notes = []
+        elif text and not re.match(r"# .*(pass:\d+ fail:|Totals:)", text):
+            notes.append(text)
+    while levels:
+        close(levels.pop(), "")
+    return leaves
+
+
+def judge_tinyvmm(lines, wanted):
+    """Emits each check of tinyvmm; it must end in one of the ways wanted."""
+    ended = []
+    for line in lines:
+        match = TINYVMM.search(line)
+        if not match:
+            continue
+        verdict, what, end, how = match.groups()
+        if verdict:
+            emit(verdict, f"tinyvmm {what}", what if verdict == "FAIL" else "")
+            continue
+        ended.append(end)
+        if end in wanted:
+            emit("PASS", f"tinyvmm {end}: {how}")
+    if not set(ended) & set(wanted):
+        emit("FAIL", "tinyvmm ends as it should",
+             f"wanted: {' or '.join(wanted)}; saw: {', '.join(ended) or 'nothing'}")
+
+
+def judge_end(lines):
+    ends = [line for line in lines if "EPT-BED-END" in line]
+    if not ends:
+        last = [line for line in lines if line][-3:]
+        emit("FAIL", "the guest came to its end", "last lines: " + "\n".join(last))
+    elif "status=0" not in ends[-1]:
+        bad = [line for line in lines if line.startswith("bed: FAIL")]
+        emit("FAIL", "the guest's steps", "\n".join(bad))
+    else:
+        emit("PASS", "the guest came to its end")
+
+
+def judge_complaints(lines):
+    bad = [line for line in lines if COMPLAINTS.search(line)]
+    if bad:
+        emit("FAIL", "the kernel's log is clean",
+             "\n".join(bad[:5]) + (f"\n... {len(bad)} lines" if len(bad) > 5 else ""))
+    else:
+        emit("PASS", "the kernel's log is clean")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("log")
+    parser.add_argument("--ktap", action="store_true", help="expect KUnit's results")
+    parser.add_argument("--tinyvmm", metavar="END[,END]",
+                        help="expect tinyvmm to end so: done, refused")
+    arguments = parser.parse_args()
+
+    lines = read_log(arguments.log)
+    if arguments.ktap and not judge_ktap(lines):
+        emit("FAIL", "kunit", "no test reported anything")
+    if arguments.tinyvmm:
+        judge_tinyvmm(lines, arguments.tinyvmm.split(","))
+    judge_end(lines)
+    judge_complaints(lines)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
