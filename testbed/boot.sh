@@ -8,7 +8,7 @@
 BOOT_SECONDS=${BOOT_SECONDS:-300}	# no machine may run for longer
 INITRAMFS=$BED_DIR/initramfs
 LOG=$BED_DIR/console.log
-GUEST_ARGS="printk.devkmsg=on panic=-1"
+GUEST_ARGS=(printk.devkmsg=on panic=-1)
 
 # guest SCRIPT: a root file system with guest/SCRIPT, busybox and the modules.
 guest() {
@@ -47,7 +47,7 @@ uml() {
 		memory=/dev/shm
 	fi
 	TMPDIR=$memory machine "$LOG" "$KIMAGE" mem=512M con=null con0=null,fd:1 \
-		initrd="$INITRAMFS" $GUEST_ARGS BED_EXIT=poweroff "$@"
+		initrd="$INITRAMFS" "${GUEST_ARGS[@]}" BED_EXIT=poweroff "$@"
 }
 
 # qemu CPUS ARGUMENT...: KVM is of no use here, since it would need EPT itself.
@@ -59,7 +59,7 @@ qemu() {
 	machine "$BED_DIR/machine.out" qemu-system-x86_64 -accel tcg -cpu max -smp "$cpus" -m 1024 \
 		-nodefaults -display none -monitor none -no-reboot \
 		-serial "file:$LOG" -kernel "$KIMAGE" -initrd "$INITRAMFS" \
-		-append "console=ttyS0 $GUEST_ARGS BED_EXIT=reboot $*"
+		-append "console=ttyS0 ${GUEST_ARGS[*]} BED_EXIT=reboot $*"
 }
 
 # bochs MODEL CPUS MEGABYTES ARGUMENT...
@@ -69,7 +69,7 @@ bochs() {
 	shift 3
 	need_packages "to boot kernels on CPUs with VMX" bochs bochs-term \
 		bochsbios vgabios isolinux syslinux-common xorriso
-	boot_cd "console=ttyS0,115200 $GUEST_ARGS BED_EXIT=${BED_EXIT:-port} $*"
+	boot_cd "console=ttyS0,115200 ${GUEST_ARGS[*]} BED_EXIT=${BED_EXIT:-port} $*"
 	cat >"$BED_DIR/bochsrc" <<-END
 	config_interface: textconfig
 	display_library: term

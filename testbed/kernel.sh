@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Kernels: built from Debian's source package and a fragment in kernels/, or
-# Debian's own, unpacked beside the system and not into it, so that nobody's
-# machine boots another kernel afterwards. Both are cached.
+# Our own kernels: Debian's source package and a fragment in kernels/, built once
+# for each version and configuration.
 
 # A fragment's opening comments may say
 #	arch: um | x86_64	(needed where there is no base)
@@ -59,8 +58,8 @@ unpack_source() {
 	mv "$SRC.part" "$SRC"
 }
 
-# kernel NAME: builds it unless it is cached. Sets KARCH, SRC, KOUT (the build
-# folder) and KIMAGE.
+# kernel NAME: builds it unless it is cached. Sets KVERSION, KARCH, SRC, KOUT (the
+# build folder), KIMAGE and KMAKE (the command that builds for it).
 kernel() {
 	local name=$1 hash
 
@@ -73,11 +72,8 @@ kernel() {
 	x86_64) KIMAGE=$KOUT/arch/x86/boot/bzImage ;;
 	*) die "kernels/$name: no arch" ;;
 	esac
+	KMAKE=(make -C "$SRC" O="$KOUT" ARCH="$KARCH" -j"$JOBS")
 	with_lock "kernel-$name" build_kernel "$name"
-}
-
-kernel_make() {
-	make -C "$SRC" O="$KOUT" ARCH="$KARCH" -j"$JOBS" "$@"
 }
 
 build_kernel() {
@@ -87,11 +83,11 @@ build_kernel() {
 	say "building kernel $name (once; minutes), log: $log"
 	rm -rf "$KOUT"
 	mkdir -p "$KOUT"
-	quietly "$log" kernel_make tinyconfig
+	quietly "$log" "${KMAKE[@]}" tinyconfig
 	fragment "$name" >>"$KOUT/.config"
-	quietly "$log" kernel_make olddefconfig
+	quietly "$log" "${KMAKE[@]}" olddefconfig
 	verify_config "$name"
-	quietly "$log" kernel_make
+	quietly "$log" "${KMAKE[@]}"
 	touch "$KOUT/.complete"
 	say "built kernel $name in $((EPOCHSECONDS - start)) s"
 }

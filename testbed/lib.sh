@@ -108,6 +108,18 @@ install_missing() {
 	}
 }
 
+# --- runs
+
+# new_run: a folder for what a run leaves behind, $RUN. The logs of the last few
+# are kept.
+new_run() {
+	mkdir -p "$CACHE/runs"
+	RUN=$(mktemp -d "$CACHE/runs/$(date +%Y%m%d-%H%M%S)-XXXX")
+	export RUN
+	ln -sfn "$RUN" "$CACHE/last"
+	find "$CACHE/runs" -mindepth 1 -maxdepth 1 | sort | head -n -10 | xargs -r rm -rf
+}
+
 # --- results
 
 # Results are lines "PASS|FAIL|SKIP <tab> name [<tab> reason]" in $RESULTS.
@@ -116,6 +128,36 @@ pass() {
 	printf 'PASS\t%s\n' "$1" >>"$RESULTS"
 }
 
+# fail NAME REASON: a reason may have several lines.
 fail() {
-	printf 'FAIL\t%s\t%s\n' "$1" "$2" >>"$RESULTS"
+	printf 'FAIL\t%s\t%s\n' "$1" "${2//$'\n'/ | }" >>"$RESULTS"
+}
+
+# silent NAME COMMAND...: a test that passes if COMMAND works and prints nothing.
+silent() {
+	local name=$1 log=$BED_DIR/${1%% *}.log
+
+	shift
+	if "$@" >"$log" 2>&1 </dev/null && [ ! -s "$log" ]; then
+		pass "$name"
+	else
+		fail "$name" "$(head -n 20 "$log"; echo "all of it: $log")"
+	fi
+}
+
+# count VERDICT
+count() {
+	grep -c "^$1" "$RESULTS" || true
+}
+
+# report: each failure, with its reason.
+report() {
+	local verdict name reason
+
+	while IFS=$'\t' read -r verdict name reason; do
+		[ "$verdict" = FAIL ] || continue
+		say "FAIL $name"
+		sed 's/ | /\n/g' <<<"$reason" | sed 's/^/                            /'
+	done <"$RESULTS"
+	[ "$(count FAIL)" = 0 ] || say "logs: $BED_DIR"
 }

@@ -12,32 +12,26 @@ snapshot() {
 		tar -C "$RUN/src" -xf -
 }
 
-# build_modules DIR MAKE...: builds ept.ko, and what else MAKE... asks for, in a new
-# copy of the sources, DIR, once in a run. What it printed is in DIR.log.
-build_modules() {
-	with_lock "$1.lock" build_modules_once "$@"
+# modules OPTION...: builds ept.ko and what else OPTION... asks of kbuild for the
+# kernel that was chosen last, once in a run. Sets MODULES, the folder they are in;
+# what the build printed is in $MODULES.log. All beds of a run must ask the same of
+# one kernel.
+modules() {
+	MODULES=$RUN/modules-$(basename "$KOUT")
+	with_lock "$MODULES.lock" build_modules "$@"
 }
 
-build_modules_once() {
-	local dir=$1
-
-	shift
-	[ ! -e "$dir.ok" ] || return 0
-	[ ! -e "$dir.failed" ] || die "building the modules failed: $dir.log"
-	cp -r "$RUN/src" "$dir"
-	if ! quietly "$dir.log" "$@" M="$dir" modules; then
-		touch "$dir.failed"
+build_modules() {
+	[ ! -e "$MODULES.ok" ] || return 0
+	[ ! -e "$MODULES.failed" ] || die "building the modules failed: $MODULES.log"
+	cp -r "$RUN/src" "$MODULES"
+	if ! quietly "$MODULES.log" "${KMAKE[@]}" M="$MODULES" "$@" modules; then
+		touch "$MODULES.failed"
 		return 1
 	fi
-	touch "$dir.ok"
+	touch "$MODULES.ok"
 }
 
-# modules: builds them for the kernel that was chosen last. Sets MODULES, the
-# folder that they are in.
-modules() {
-	local optional=(CONFIG_EPT_KUNIT_TEST=m)
-
-	[ "$KARCH" = um ] || optional+=(CONFIG_EPT_SAMPLE_TINYVMM=m)
-	MODULES=$RUN/$(basename "$KOUT")
-	build_modules "$MODULES" kernel_make "${optional[@]}"
-}
+# Options.
+KUNIT=CONFIG_EPT_KUNIT_TEST=m
+TINYVMM=CONFIG_EPT_SAMPLE_TINYVMM=m
