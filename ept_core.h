@@ -383,7 +383,7 @@ struct ept_stats {
  * @prot: what the entries allowed, EPT_PROT_* bits; %EPT_PROT_UEXEC only on a CPU with mode-based execute, and meaningless where the VMCS doesn't
  *	enable it
  * @gla_valid: the guest-linear address field is valid
- * @page_walk: the access was to a guest paging structure; false where @gla_valid is
+ * @page_walk: the access was to a guest paging structure; false without @gla_valid
  * @nmi_unblocking: an IRET had unblocked NMIs
  * @shadow_stack: a shadow-stack access
  * @advanced: the CPU reports the three below

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Differences between the kernels that the module builds for, 6.1 and later. The only place that
+ * asks for a kernel's version.
+ */
+#ifndef _EPT_COMPAT_H
+#define _EPT_COMPAT_H
+
+#include <linux/export.h>
+#include <linux/gfp.h>
+#include <linux/version.h>
+
+/* The namespace of an export became a string. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define EPT_EXPORT(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, "EPT")
+#else
+#define EPT_EXPORT(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, EPT)
+#endif
+
+/* Internals that the KUnit suites see */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#include <kunit/visibility.h>
+#else
+#define EXPORT_SYMBOL_IF_KUNIT(symbol)
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+#define alloc_pages_bulk_node(gfp, nid, nr, pages)	\
+	alloc_pages_bulk_array_node(gfp, nid, nr, pages)
+#endif
+
+#endif /* _EPT_COMPAT_H */

@@ -1,0 +1,1029 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Life cycle of a table, and every operation that changes one. No bit positions, no MSR.
+ *
+ * An operation has two passes over its range, with a visitor each. The plan looks for what forbids
+ * the operation, and counts the tables that it takes. When these are there, the commit changes the
+ * entries, and cannot fail.
+ */
+#include <linux/err.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+
+#include "ept_priv.h"
+
+#define EPT_VERSION "0.1.0"
+
+/*
+ * Locking
+ */
+
+static void lock_exclusive(struct ept *ept)
+{
+	if (!ept->external)
+		down_write(&ept->lock);
+	else if (ept->external_lock)
+		lockdep_assert(lock_is_held(ept->external_lock));
+}
+
+static void unlock_exclusive(struct ept *ept)
+{
+	if (!ept->external)
+		up_write(&ept->lock);
+}
+
+static void lock_shared(struct ept *ept)
+{
+	if (!ept->external)
+		down_read(&ept->lock);
+	else if (ept->external_lock)
+		lockdep_assert(lock_is_held(ept->external_lock));
+}
+
+static void unlock_shared(struct ept *ept)
+{
+	if (!ept->external)
+		up_read(&ept->lock);
+}
+
+void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map)
+{
+	if (!IS_ERR_OR_NULL(ept) && ept->external)
+		ept->external_lock = map;
+}
+EPT_EXPORT(__ept_set_external_lock);
+
+/*
+ * Arguments
+ */
+
+static bool aligned(u64 value)
+{
+	return IS_ALIGNED(value, ept_level_size(EPT_4K));
+}
+
+static bool range_valid(const struct ept *ept, u64 gpa, u64 size)
+{
+	return !IS_ERR_OR_NULL(ept) && size && aligned(gpa | size);
+}
+
+static bool gather_valid(const struct ept *ept, const struct ept_gather *gather)
+{
+	return !gather || gather->ept == ept;
+}
+
+/* Whether [start, start + size) lies below 2^bits */
+static bool fits(u64 start, u64 size, unsigned int bits)
+{
+	const u64 limit = 1ULL << bits;
+
+	return start < limit && size <= limit - start;
+}
+
+/*
+ * What all operations have in common
+ */
+
+/**
+ * struct ept_op - an operation under way
+ * @walk: over its range
+ * @ept: the table
+ * @pool: the tables that it takes
+ * @need: how many the plan counted
+ * @gather: owed a flush
+ * @split: the linked leaf that is being split, as it was copied into its parts
+ */
+struct ept_op {
+	struct ept_walk		walk;
+	struct ept		*ept;
+	struct ept_pool		pool;
+	u64			need;
+	struct ept_gather	*gather;
+	u64			split;
+};
+
+static struct ept_op *to_op(struct ept_walk *walk)
+{
+	return container_of(walk, struct ept_op, walk);
+}
+
+static void op_init(struct ept_op *op, struct ept *ept, u64 gpa, u64 size,
+		    struct ept_gather *gather)
+{
+	*op = (struct ept_op){
+		.walk = {
+			.fmt = &ept->fmt,
+			.root = ept->root,
+			.gpa = gpa,
+			.end = gpa + size,
+			.may_sleep = !ept->store.atomic,
+		},
+		.ept = ept,
+		.gather = gather,
+	};
+}
+
+/*
+ * Plans until the tables that it takes are there, then commits. No memory is allocated under the
+ * lock: reclaim may call a client that changes the table.
+ */
+static int op_run(struct ept_op *op, const struct ept_visitor *plan,
+		  const struct ept_visitor *commit)
+{
+	struct ept *ept = op->ept;
+	int err;
+
+	for (;;) {
+		lock_exclusive(ept);
+		op->need = 0;
+		ept_walk_begin(&op->walk);
+		err = ept_walk_pass(&op->walk, plan);
+		if (err || op->need <= op->pool.nr)
+			break;
+		unlock_exclusive(ept);
+		err = ept_pool_fill(&op->pool, &ept->store, op->need);
+		if (err)
+			goto out;
+	}
+	if (!err)
+		ept_walk_pass(&op->walk, commit);
+	unlock_exclusive(ept);
+out:
+	ept_pool_drain(&op->pool, &ept->store);
+	return err;
+}
+
+/* The same, with a flush where the client passed no gather */
+static int op_run_flush(struct ept_op *op, const struct ept_visitor *plan,
+			const struct ept_visitor *commit)
+{
+	struct ept_gather own;
+	int err;
+
+	if (op->gather)
+		return op_run(op, plan, commit);
+	ept_gather_init(&own, op->ept);
+	op->gather = &own;
+	err = op_run(op, plan, commit);
+	ept_gather_flush(&own);
+	return err;
+}
+
+/* Stores @nr entries. */
+static void fill(u64 *entry, unsigned int nr, u64 value, u64 step)
+{
+	for (; nr; nr--, value += step)
+		WRITE_ONCE(*entry++, value);
+}
+
+/* All that was written to a table is seen by whoever sees the entry that links it. */
+static void link_table(const struct ept_op *op, const struct ept_run *run, const u64 *table)
+{
+	smp_store_release(run->entry, ept_pte_table(&op->ept->fmt, ept_table_phys(table)));
+}
+
+static void unlink_table(struct ept_op *op, const struct ept_run *run, u64 *entry, u64 *table)
+{
+	WRITE_ONCE(*entry, op->ept->fmt.hole);
+	ept_table_retire(&op->gather->dead, table);
+	op->gather->flush = true;
+}
+
+static void note_change(struct ept_op *op, const struct ept_run *run, u64 old, u64 new)
+{
+	if (!run->private && !op->gather->flush)
+		op->gather->flush = ept_pte_needs_invept(&op->ept->fmt, old, new);
+}
+
+/*
+ * Splitting a leaf
+ */
+
+/* Opens a table that has what the leaf at @run has, and which is linked when it is closed. */
+static void open_split(struct ept_op *op, const struct ept_run *run)
+{
+	const u64 leaf = READ_ONCE(*run->entry);
+	const enum ept_level level = run->level - 1;
+	u64 *table = ept_pool_take(&op->pool, level);
+
+	fill(table, EPT_ENTRIES, ept_pte_split(leaf, run->level), ept_pte_step(leaf, level));
+	ept_table_add_live(table, EPT_ENTRIES);
+	if (!run->private)
+		op->split = leaf;
+	atomic64_inc(&op->ept->splits);
+	ept_walk_open_private(&op->walk, table, false);
+}
+
+/* Adds accessed and dirty to all leaves of an unlinked tree. */
+static void add_ad(u64 *table, enum ept_level level, u64 ad)
+{
+	for (unsigned int i = 0; i < EPT_ENTRIES; i++) {
+		if (ept_pte_is_table(table[i], level))
+			add_ad(ept_table_at(table[i]), level - 1, ad);
+		else if (!ept_pte_is_hole(table[i]))
+			table[i] |= ad;
+	}
+}
+
+/* Links the parts in the leaf's place. A CPU may have used the leaf since it was copied. */
+static void close_split(struct ept_op *op, const struct ept_run *run, u64 *table)
+{
+	const u64 entry = ept_pte_table(&op->ept->fmt, ept_table_phys(table));
+	u64 leaf = op->split;
+
+	if (run->private) {
+		link_table(op, run, table);
+		return;
+	}
+	while (!try_cmpxchg64(run->entry, &op->split, entry)) {
+		add_ad(table, run->level - 1, op->split & ~leaf);
+		leaf = op->split;
+	}
+	note_change(op, run, leaf, entry);
+}
+
+/*
+ * Mapping
+ */
+
+/**
+ * struct map_op - ept_map(), ept_map_pages()
+ * @op: the operation
+ * @bits: attribute bits of the leaves
+ * @largest: no leaf is larger
+ * @hpa: of the range's first page, unless
+ * @pages: its pages are named one by one
+ */
+struct map_op {
+	struct ept_op	op;
+	u64		bits;
+	enum ept_level	largest;
+	phys_addr_t	hpa;
+	struct page	**pages;
+};
+
+static struct map_op *to_map(struct ept_walk *walk)
+{
+	return container_of(walk, struct map_op, op.walk);
+}
+
+static phys_addr_t map_hpa(const struct map_op *map, u64 gpa)
+{
+	const u64 offset = gpa - map->op.walk.gpa;
+
+	return map->pages ? page_to_phys(map->pages[offset >> PAGE_SHIFT]) : map->hpa + offset;
+}
+
+/* Whether the pages that a covered entry spans make a leaf. Their host addresses decide. */
+static bool map_fits(const struct map_op *map, u64 gpa, enum ept_level level)
+{
+	const unsigned long nr = ept_level_size(level) >> PAGE_SHIFT;
+	struct page **pages;
+	phys_addr_t hpa;
+
+	if (level > map->largest)
+		return false;
+	if (!map->pages)
+		return true;
+	pages = map->pages + ((gpa - map->op.walk.gpa) >> PAGE_SHIFT);
+	hpa = page_to_phys(pages[0]);
+	if (!IS_ALIGNED(hpa, ept_level_size(level)))
+		return false;
+	for (unsigned long i = 1; i < nr; i++)
+		if (page_to_phys(pages[i]) != hpa + (i << PAGE_SHIFT))
+			return false;
+	return true;
+}
+
+/* How many tables it takes below entries of @level that are holes */
+static u64 map_tables(const struct map_op *map, u64 gpa, u64 end, enum ept_level level)
+{
+	u64 tables = 0, next;
+
+	if (!map->pages)
+		return ept_walk_tables(gpa, end, level, map->largest);
+	if (level == EPT_4K)
+		return 0;
+	for (; gpa < end; gpa = next) {
+		const u64 size = ept_level_size(level);
+
+		next = min(end, round_down(gpa, size) + size);
+		if (next - gpa < size || !map_fits(map, gpa, level))
+			tables += 1 + map_tables(map, gpa, next, level - 1);
+	}
+	return tables;
+}
+
+static int map_plan_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct map_op *map = to_map(walk);
+	u64 any = 0;
+
+	/* A table is never empty: it has something of this range. */
+	for (unsigned int i = 0; i < run->nr; i++)
+		any |= READ_ONCE(run->entry[i]);
+	if (!ept_pte_is_hole(any))
+		return -EEXIST;
+	map->op.need += map_tables(map, run->gpa,
+				   run->gpa + run->nr * ept_level_size(run->level), run->level);
+	return run->nr;
+}
+
+static int map_plan_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct map_op *map = to_map(walk);
+
+	if (!ept_pte_is_hole(READ_ONCE(*run->entry)))
+		return -EEXIST;
+	map->op.need += map_tables(map, ept_run_start(walk, run), ept_run_end(walk, run),
+				   run->level);
+	return 0;
+}
+
+static const struct ept_visitor map_plan = {
+	.run = map_plan_run,
+	.edge = map_plan_edge,
+};
+
+/* Opens a fresh table for the hole at @run, with holes outside of the range. */
+static void map_open(struct ept_op *op, const struct ept_run *run)
+{
+	const enum ept_level level = run->level - 1;
+	const unsigned int first = ept_index(ept_run_start(&op->walk, run), level);
+	const unsigned int last = ept_index(ept_run_end(&op->walk, run) - 1, level);
+	const u64 hole = op->ept->fmt.hole;
+	u64 *table = ept_pool_take(&op->pool, level);
+
+	fill(table, first, hole, 0);
+	fill(table + last + 1, EPT_ENTRIES - 1 - last, hole, 0);
+	ept_walk_open_private(&op->walk, table, true);
+}
+
+/* Leaves from the front of the run, as far as they fit */
+static unsigned int map_leaves(const struct map_op *map, const struct ept_run *run)
+{
+	const struct ept_format *fmt = map->op.walk.fmt;
+	const u64 size = ept_level_size(run->level);
+	u64 gpa = run->gpa;
+	unsigned int i;
+
+	if (!map->pages) {
+		const u64 leaf = ept_pte_leaf(fmt, map_hpa(map, gpa), run->level, map->bits);
+
+		fill(run->entry, run->nr, leaf, ept_pte_step(leaf, run->level));
+		return run->nr;
+	}
+	for (i = 0; i < run->nr && map_fits(map, gpa, run->level); i++, gpa += size)
+		WRITE_ONCE(run->entry[i],
+			   ept_pte_leaf(fmt, map_hpa(map, gpa), run->level, map->bits));
+	return i;
+}
+
+static int map_commit_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct map_op *map = to_map(walk);
+	struct ept_run rest = *run;
+	unsigned int leaves = 0;
+
+	if (run->level <= map->largest)
+		leaves = map_leaves(map, run);
+	ept_table_add_live(run->entry, leaves);
+	if (leaves < run->nr) {
+		rest.gpa += leaves * ept_level_size(run->level);
+		map_open(&map->op, &rest);
+	}
+	return leaves;
+}
+
+static int map_commit_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	map_open(to_op(walk), run);
+	return 0;
+}
+
+static void map_commit_close(struct ept_walk *walk, const struct ept_run *run, u64 *table)
+{
+	if (!run->blank && !ept_pte_is_hole(READ_ONCE(*run->entry)))
+		return;
+	link_table(to_op(walk), run, table);
+	ept_table_add_live(run->entry, 1);
+}
+
+static const struct ept_visitor map_commit = {
+	.run = map_commit_run,
+	.edge = map_commit_edge,
+	.close = map_commit_close,
+};
+
+/* The largest leaf that two addresses with this difference allow */
+static enum ept_level largest_leaf(u64 differ, enum ept_level level)
+{
+	while (!IS_ALIGNED(differ, ept_level_size(level)))
+		level--;
+	return level;
+}
+
+/*
+ * Maps one leaf, in parallel with itself. Who turns the hole at the end of the way into an entry is
+ * the one that mapped it; tables below the hole are complete before.
+ */
+
+/* What goes into an entry of @level so that @leaf is found in @gpa's entry of @leaf_level */
+static u64 chain_to_leaf(struct ept *ept, struct ept_pool *pool, u64 gpa, enum ept_level level,
+			 u64 leaf, enum ept_level leaf_level)
+{
+	for (; leaf_level < level; leaf_level++) {
+		u64 *table = ept_pool_take(pool, leaf_level);
+		const unsigned int index = ept_index(gpa, leaf_level);
+
+		fill(table, index, ept->fmt.hole, 0);
+		table[index] = leaf;
+		fill(table + index + 1, EPT_ENTRIES - 1 - index, ept->fmt.hole, 0);
+		ept_table_add_live(table, 1);
+		leaf = ept_pte_table(&ept->fmt, ept_table_phys(table));
+	}
+	return leaf;
+}
+
+/* Takes apart what chain_to_leaf() made. */
+static void unchain(struct ept_pool *pool, u64 gpa, enum ept_level level, u64 entry,
+		    enum ept_level leaf_level)
+{
+	for (; leaf_level < level; level--) {
+		u64 *table = ept_table_at(entry);
+
+		entry = table[ept_index(gpa, level - 1)];
+		ept_pool_put(pool, table);
+	}
+}
+
+/* 0, an error, or the number of tables that it takes */
+static int try_map_one(struct ept *ept, struct ept_pool *pool, u64 gpa, u64 leaf,
+		       enum ept_level leaf_level)
+{
+	for (;;) {
+		enum ept_level level = leaf_level;
+		u64 *entry = ept_walk_to(&ept->fmt, ept->root, gpa, &level);
+		u64 hole = READ_ONCE(*entry);
+		u64 new;
+
+		if (!ept_pte_is_hole(hole))
+			return -EEXIST;
+		if (level - leaf_level > pool->nr)
+			return level - leaf_level;
+		new = chain_to_leaf(ept, pool, gpa, level, leaf, leaf_level);
+		/* A release: whoever sees the entry sees the tables below. */
+		if (likely(try_cmpxchg64(entry, &hole, new))) {
+			ept_table_inc_live(entry);
+			return 0;
+		}
+		unchain(pool, gpa, level, new, leaf_level);
+	}
+}
+
+static int map_one(struct ept *ept, u64 gpa, u64 leaf, enum ept_level level)
+{
+	struct ept_pool pool = {};
+	int ret;
+
+	for (;;) {
+		lock_shared(ept);
+		ret = try_map_one(ept, &pool, gpa, leaf, level);
+		unlock_shared(ept);
+		if (ret <= 0)
+			break;
+		ret = ept_pool_fill(&pool, &ept->store, ret);
+		if (ret)
+			break;
+	}
+	ept_pool_drain(&pool, &ept->store);
+	return ret;
+}
+
+int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs)
+{
+	enum ept_level largest;
+	struct map_op map;
+	u64 bits;
+
+	if (!range_valid(ept, gpa, size) || !aligned(hpa) || !attrs || !ept_attrs_valid(attrs))
+		return -EINVAL;
+	if (!fits(gpa, size, ept_gpa_width(&ept->fmt)) || !fits(hpa, size, ept->fmt.maxphyaddr))
+		return -ERANGE;
+	if (!ept_attrs_supported(&ept->fmt, attrs))
+		return -EOPNOTSUPP;
+
+	bits = ept_attrs_to_bits(&ept->fmt, attrs);
+	largest = largest_leaf(gpa ^ hpa, ept_pte_max_leaf(&ept->fmt, bits));
+	for (enum ept_level level = EPT_4K; level <= largest; level++)
+		if (size == ept_level_size(level) && IS_ALIGNED(gpa, size))
+			return map_one(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, level, bits), level);
+
+	op_init(&map.op, ept, gpa, size, NULL);
+	map.bits = bits;
+	map.largest = largest;
+	map.hpa = hpa;
+	map.pages = NULL;
+	return op_run(&map.op, &map_plan, &map_commit);
+}
+EPT_EXPORT(ept_map);
+
+static int check_pages(const struct ept *ept, struct page **pages, unsigned long nr)
+{
+	int err = 0;
+
+	for (unsigned long i = 0; i < nr; i++) {
+		if (!pages[i])
+			return -EINVAL;
+		if (!fits(page_to_phys(pages[i]), PAGE_SIZE, ept->fmt.maxphyaddr))
+			err = -ERANGE;
+	}
+	return err;
+}
+
+int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr,
+		  const struct ept_attrs *attrs)
+{
+	struct map_op map;
+	int err;
+
+	if (IS_ERR_OR_NULL(ept) || !aligned(gpa) || !pages || !nr || !attrs ||
+	    !ept_attrs_valid(attrs))
+		return -EINVAL;
+	err = check_pages(ept, pages, nr);
+	if (err == -EINVAL)
+		return err;
+	if (err || nr > ULONG_MAX >> PAGE_SHIFT ||
+	    !fits(gpa, (u64)nr << PAGE_SHIFT, ept_gpa_width(&ept->fmt)))
+		return -ERANGE;
+	if (!ept_attrs_supported(&ept->fmt, attrs))
+		return -EOPNOTSUPP;
+
+	op_init(&map.op, ept, gpa, (u64)nr << PAGE_SHIFT, NULL);
+	map.bits = ept_attrs_to_bits(&ept->fmt, attrs);
+	map.largest = ept_pte_max_leaf(&ept->fmt, map.bits);
+	map.pages = pages;
+	return op_run(&map.op, &map_plan, &map_commit);
+}
+EPT_EXPORT(ept_map_pages);
+
+/*
+ * Unmapping
+ */
+
+static int skip_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	return run->nr;
+}
+
+static int unmap_plan_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	if (!ept_pte_is_hole(READ_ONCE(*run->entry)))
+		to_op(walk)->need += ept_walk_tables(ept_run_start(walk, run),
+						     ept_run_end(walk, run), run->level,
+						     run->level - 1);
+	return 0;
+}
+
+static const struct ept_visitor unmap_plan = {
+	.run = skip_run,
+	.edge = unmap_plan_edge,
+};
+
+static int unmap_commit_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct ept_op *op = to_op(walk);
+	const u64 hole = walk->fmt->hole;
+	int gone = 0;
+
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+
+		if (ept_pte_is_hole(entry))
+			continue;
+		gone++;
+		if (ept_pte_is_table(entry, run->level)) {
+			unlink_table(op, run, &run->entry[i], ept_table_at(entry));
+			continue;
+		}
+		WRITE_ONCE(run->entry[i], hole);
+		note_change(op, run, entry, hole);
+	}
+	ept_table_add_live(run->entry, -gone);
+	return run->nr;
+}
+
+static int unmap_commit_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	if (!ept_pte_is_hole(READ_ONCE(*run->entry)))
+		open_split(to_op(walk), run);
+	return 0;
+}
+
+static void unmap_commit_close(struct ept_walk *walk, const struct ept_run *run, u64 *table)
+{
+	struct ept_op *op = to_op(walk);
+
+	if (ept_pte_is_leaf(READ_ONCE(*run->entry), run->level)) {
+		close_split(op, run, table);
+	} else if (!ept_table_live(table)) {
+		unlink_table(op, run, run->entry, table);
+		ept_table_add_live(run->entry, -1);
+	}
+}
+
+static const struct ept_visitor unmap_commit = {
+	.run = unmap_commit_run,
+	.edge = unmap_commit_edge,
+	.close = unmap_commit_close,
+};
+
+int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
+{
+	struct ept_op op;
+
+	if (!range_valid(ept, gpa, size) || !gather_valid(ept, gather))
+		return -EINVAL;
+	if (!fits(gpa, size, ept_gpa_width(&ept->fmt)))
+		return -ERANGE;
+
+	op_init(&op, ept, gpa, size, gather);
+	return op_run_flush(&op, &unmap_plan, &unmap_commit);
+}
+EPT_EXPORT(ept_unmap);
+
+/*
+ * Changing attributes
+ */
+
+/**
+ * struct change_op - ept_protect(), ept_set_memtype(), ept_set_attrs()
+ * @op: the operation
+ * @clear: attribute bits to take
+ * @set: attribute bits to give; wins
+ * @prot_clear: EPT_PROT_* bits to take
+ * @prot_set: EPT_PROT_* bits to give
+ * @judge: the new rights may be illegal, which depends on the old ones
+ * @shrink: large leaves may have to be split, as the new attributes need small ones
+ * @unsupported: some leaf's new rights are ones that this table doesn't support
+ */
+struct change_op {
+	struct ept_op	op;
+	u64		clear;
+	u64		set;
+	u32		prot_clear;
+	u32		prot_set;
+	bool		judge;
+	bool		shrink;
+	bool		unsupported;
+};
+
+static struct change_op *to_change(struct ept_walk *walk)
+{
+	return container_of(walk, struct change_op, op.walk);
+}
+
+static int change_judge(struct change_op *change, u64 leaf)
+{
+	const u32 prot = ept_prot_from_bits(leaf);
+	int err;
+
+	if (!change->judge)
+		return 0;
+	err = ept_prot_check(&change->op.ept->fmt,
+			     (prot & ~change->prot_clear) | change->prot_set);
+	/* What is never legal comes first, wherever in the range it is. */
+	if (err == -EOPNOTSUPP) {
+		change->unsupported = true;
+		return 0;
+	}
+	return err;
+}
+
+static u64 change_leaf(const struct change_op *change, u64 leaf)
+{
+	return ept_pte_change(&change->op.ept->fmt, leaf, change->clear, change->set);
+}
+
+/* Judges a leaf, and counts the tables that its change takes. */
+static int change_plan_leaf(struct change_op *change, const struct ept_run *run, u64 leaf, u64 gpa,
+			    u64 end)
+{
+	const u64 new = change_leaf(change, leaf);
+	enum ept_level largest = ept_pte_max_leaf(&change->op.ept->fmt, new);
+
+	if (new != leaf)
+		change->op.need += ept_walk_tables(gpa, end, run->level,
+						   min(largest, run->level));
+	return change_judge(change, leaf);
+}
+
+static int change_plan_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct change_op *change = to_change(walk);
+	const u64 size = ept_level_size(run->level);
+
+	if (!change->judge && !change->shrink)
+		return run->nr;
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+		const u64 gpa = run->gpa + i * size;
+		int err;
+
+		if (ept_pte_is_hole(entry))
+			continue;
+		if (ept_pte_is_table(entry, run->level)) {
+			ept_walk_open(walk, run, entry);
+			return i;
+		}
+		err = change_plan_leaf(change, run, entry, gpa, gpa + size);
+		if (err)
+			return err;
+	}
+	return run->nr;
+}
+
+static int change_plan_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	const u64 entry = READ_ONCE(*run->entry);
+
+	if (ept_pte_is_hole(entry))
+		return 0;
+	return change_plan_leaf(to_change(walk), run, entry, ept_run_start(walk, run),
+				ept_run_end(walk, run));
+}
+
+static const struct ept_visitor change_plan = {
+	.run = change_plan_run,
+	.edge = change_plan_edge,
+};
+
+static int change_commit_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct change_op *change = to_change(walk);
+
+	for (unsigned int i = 0; i < run->nr; i++) {
+		u64 *entry = &run->entry[i];
+		u64 old = READ_ONCE(*entry);
+		u64 new;
+
+		if (ept_pte_is_hole(old))
+			continue;
+		if (ept_pte_is_table(old, run->level)) {
+			ept_walk_open(walk, run, old);
+			return i;
+		}
+		new = change_leaf(change, old);
+		if (new == old)
+			continue;
+		if (run->level > ept_pte_max_leaf(walk->fmt, new)) {
+			struct ept_run at = { .entry = entry, .level = run->level,
+					      .private = run->private };
+
+			open_split(&change->op, &at);
+			return i;
+		}
+		if (run->private || !ept_pte_is_volatile(walk->fmt, old))
+			WRITE_ONCE(*entry, new);
+		else
+			while (!try_cmpxchg64(entry, &old, new))
+				new = change_leaf(change, old);
+		note_change(&change->op, run, old, new);
+	}
+	return run->nr;
+}
+
+static int change_commit_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct change_op *change = to_change(walk);
+	const u64 entry = READ_ONCE(*run->entry);
+
+	if (!ept_pte_is_hole(entry) && change_leaf(change, entry) != entry)
+		open_split(&change->op, run);
+	return 0;
+}
+
+static void change_commit_close(struct ept_walk *walk, const struct ept_run *run, u64 *table)
+{
+	if (ept_pte_is_leaf(READ_ONCE(*run->entry), run->level))
+		close_split(to_op(walk), run, table);
+}
+
+static const struct ept_visitor change_commit = {
+	.run = change_commit_run,
+	.edge = change_commit_edge,
+	.close = change_commit_close,
+};
+
+/*
+ * Whether rights that are legal may become ones that aren't. Write, execute and user-execute may
+ * always be taken; with read, all others may be given, but for user-execute alone.
+ */
+static bool protect_may_be_illegal(const struct ept_format *fmt, u32 clear, u32 set)
+{
+	if (!set)
+		return clear & EPT_PROT_READ;
+	if (!(set & EPT_PROT_READ))
+		return true;
+	return !(fmt->features & EPT_FEATURE_MODE_EXEC) && set & EPT_PROT_UEXEC &&
+	       !(set & EPT_PROT_EXEC);
+}
+
+int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct ept_gather *gather)
+{
+	const u32 all = EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC;
+	struct change_op change;
+
+	if (!range_valid(ept, gpa, size) || (clear | set) & ~all || !gather_valid(ept, gather))
+		return -EINVAL;
+	if (!fits(gpa, size, ept_gpa_width(&ept->fmt)))
+		return -ERANGE;
+
+	op_init(&change.op, ept, gpa, size, gather);
+	change.clear = ept_prot_to_bits(&ept->fmt, clear);
+	change.set = ept_prot_to_bits(&ept->fmt, set);
+	change.prot_clear = clear;
+	change.prot_set = set;
+	change.judge = protect_may_be_illegal(&ept->fmt, clear, set);
+	change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
+	change.unsupported = false;
+	return op_run_flush(&change.op, &change_plan, &change_commit);
+}
+EPT_EXPORT(ept_protect);
+
+/*
+ * Life cycle
+ */
+
+/* All tables, so that each has a name of its own */
+static LIST_HEAD(tables);
+static DEFINE_MUTEX(tables_lock);
+
+static bool name_taken(const char *name)
+{
+	struct ept *ept;
+
+	list_for_each_entry(ept, &tables, node)
+		if (!strcmp(ept->name, name))
+			return true;
+	/* A file beside the directories */
+	return !strcmp(name, "caps");
+}
+
+/* The name, with a suffix where it is taken; NULL where there is no memory */
+static char *unique_name(const char *name)
+{
+	const bool given = name && *name;
+	char *unique = kstrdup(given ? name : "ept0", GFP_KERNEL);
+
+	for (unsigned int i = 1; unique && name_taken(unique); i++) {
+		kfree(unique);
+		unique = given ? kasprintf(GFP_KERNEL, "%s-%u", name, i + 1) :
+				 kasprintf(GFP_KERNEL, "ept%u", i);
+	}
+	return unique;
+}
+
+static int publish(struct ept *ept, const char *name)
+{
+	mutex_lock(&tables_lock);
+	ept->name = unique_name(name);
+	if (ept->name) {
+		list_add_tail(&ept->node, &tables);
+		ept_debugfs_add(ept);
+	}
+	mutex_unlock(&tables_lock);
+	return ept->name ? 0 : -ENOMEM;
+}
+
+static void unpublish(struct ept *ept)
+{
+	mutex_lock(&tables_lock);
+	list_del(&ept->node);
+	ept_debugfs_remove(ept);
+	mutex_unlock(&tables_lock);
+	kfree(ept->name);
+}
+
+static int make_root(struct ept *ept)
+{
+	struct ept_pool pool = {};
+	int err = ept_pool_fill(&pool, &ept->store, 1);
+
+	if (!err) {
+		ept->root = ept_pool_take(&pool, ept_root_level(&ept->fmt));
+		fill(ept->root, EPT_ENTRIES, ept->fmt.hole, 0);
+	}
+	return err;
+}
+
+static void init(struct ept *ept, const struct ept_config *config)
+{
+	ept_format_init(&ept->fmt, config);
+	ept_store_init(&ept->store, config->nid);
+	ept->external = config->flags & (EPT_CONFIG_EXTERNAL_LOCK | EPT_CONFIG_ATOMIC);
+	init_rwsem(&ept->lock);
+	ept->ops = config->ops;
+	ept->cookie = config->cookie;
+	atomic64_set(&ept->generation, 1);
+}
+
+struct ept *ept_create(const struct ept_config *config)
+{
+	struct ept_config default_config;
+	struct ept *ept;
+	int err;
+
+	if (!config) {
+		struct ept_caps caps;
+
+		err = ept_caps_read(&caps);
+		if (err)
+			return ERR_PTR(err);
+		ept_config_from_caps(&default_config, &caps);
+		config = &default_config;
+	}
+	err = ept_config_check(config, NULL);
+	if (err)
+		return ERR_PTR(err);
+
+	ept = kzalloc(sizeof(*ept), GFP_KERNEL_ACCOUNT);
+	if (!ept)
+		return ERR_PTR(-ENOMEM);
+	init(ept, config);
+	err = -ENOMEM;
+	ept->cpus = alloc_percpu(struct ept_cpu);
+	if (!ept->cpus)
+		goto free_ept;
+	err = make_root(ept);
+	if (err)
+		goto free_cpus;
+	ept->pointer = ept_vmx_pointer(config, ept_table_phys(ept->root));
+	/* From here on nothing but the reserve. */
+	ept->store.atomic = config->flags & EPT_CONFIG_ATOMIC;
+	err = publish(ept, config->name);
+	if (err)
+		goto free_root;
+	return ept;
+
+free_root:
+	ept_table_free_tree(ept->root);
+free_cpus:
+	free_percpu(ept->cpus);
+free_ept:
+	kfree(ept);
+	return ERR_PTR(err);
+}
+EPT_EXPORT(ept_create);
+
+void ept_destroy(struct ept *ept)
+{
+	if (IS_ERR_OR_NULL(ept))
+		return;
+	/* Waits for observers. */
+	unpublish(ept);
+	ept_table_free_tree(ept->root);
+	ept_store_destroy(&ept->store);
+	free_percpu(ept->cpus);
+	kfree(ept);
+}
+EPT_EXPORT(ept_destroy);
+
+u64 ept_pointer(const struct ept *ept)
+{
+	return IS_ERR_OR_NULL(ept) ? 0 : ept->pointer;
+}
+EPT_EXPORT(ept_pointer);
+
+const char *ept_name(const struct ept *ept)
+{
+	return IS_ERR_OR_NULL(ept) ? NULL : ept->name;
+}
+EPT_EXPORT(ept_name);
+
+int ept_reserve(struct ept *ept, unsigned int nr)
+{
+	if (IS_ERR_OR_NULL(ept))
+		return -EINVAL;
+	return ept_store_reserve(&ept->store, nr);
+}
+EPT_EXPORT(ept_reserve);
+
+static int __init ept_init(void)
+{
+	ept_debugfs_init();
+	return 0;
+}
+module_init(ept_init);
+
+static void __exit ept_exit(void)
+{
+	ept_debugfs_exit();
+	ept_table_drain();
+}
+module_exit(ept_exit);
+
+MODULE_DESCRIPTION("Intel Extended Page Tables for other modules");
+MODULE_AUTHOR("The ept authors");
+MODULE_VERSION(EPT_VERSION);
+MODULE_LICENSE("GPL");

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Observers: /sys/kernel/debug/ept. Files only root may read, which change nothing. A file that is
+ * open while its table goes away reads as an error from then on: debugfs waits for readers before a
+ * table is freed.
+ */
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+
+#include "ept_priv.h"
+
+static struct dentry *ept_dir;
+
+static int map_show(struct seq_file *m, void *unused)
+{
+	return ept_dump(m, m->private);
+}
+DEFINE_SHOW_ATTRIBUTE(map);
+
+static int tables_show(struct seq_file *m, void *unused)
+{
+	ept_dump_tables(m, m->private);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(tables);
+
+static int stats_show(struct seq_file *m, void *unused)
+{
+	struct ept_stats stats;
+
+	ept_get_stats(m->private, &stats);
+	seq_printf(m, "leaves_4k %llu\nleaves_2m %llu\nleaves_1g %llu\n", stats.leaves[EPT_4K],
+		   stats.leaves[EPT_2M], stats.leaves[EPT_1G]);
+	seq_printf(m, "tables_4k %llu\ntables_2m %llu\ntables_1g %llu\n", stats.tables[EPT_4K],
+		   stats.tables[EPT_2M], stats.tables[EPT_1G]);
+	seq_printf(m, "tables_512g %llu\ntables_256t %llu\nreserved %llu\n",
+		   stats.tables[EPT_512G], stats.tables[EPT_256T], stats.reserved);
+	seq_printf(m, "splits %llu\nmerges %llu\nflushes %llu\ninterrupts %llu\n", stats.splits,
+		   stats.merges, stats.flushes, stats.interrupts);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(stats);
+
+static void show_msrs(struct seq_file *m, const struct ept_msrs *msrs)
+{
+	const struct {
+		const char	*name;
+		u32		valid;
+		u64		value;
+	} values[] = {
+		{ "feature_control", EPT_MSR_FEATURE_CONTROL, msrs->feature_control },
+		{ "vmx_basic", EPT_MSR_BASIC, msrs->basic },
+		{ "procbased", EPT_MSR_PROCBASED, msrs->procbased },
+		{ "true_procbased", EPT_MSR_TRUE_PROCBASED, msrs->true_procbased },
+		{ "procbased2", EPT_MSR_PROCBASED2, msrs->procbased2 },
+		{ "procbased3", EPT_MSR_PROCBASED3, msrs->procbased3 },
+		{ "ept_vpid_cap", EPT_MSR_EPT_VPID_CAP, msrs->ept_vpid_cap },
+		{ "vmfunc", EPT_MSR_VMFUNC, msrs->vmfunc },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		if (msrs->valid & values[i].valid)
+			seq_printf(m, "%-20s %016llx\n", values[i].name, values[i].value);
+		else
+			seq_printf(m, "%-20s absent\n", values[i].name);
+	}
+}
+
+static void show_caps(struct seq_file *m, const struct ept_caps *caps)
+{
+	const struct {
+		const char	*name;
+		bool		has;
+	} flags[] = {
+		{ "exec_only", caps->exec_only },
+		{ "levels_4", caps->levels_4 },
+		{ "levels_5", caps->levels_5 },
+		{ "table_uc", caps->table_uc },
+		{ "table_wb", caps->table_wb },
+		{ "leaf_2m", caps->leaf_2m },
+		{ "leaf_1g", caps->leaf_1g },
+		{ "accessed_dirty", caps->accessed_dirty },
+		{ "advanced_info", caps->advanced_info },
+		{ "super_shadow", caps->super_shadow },
+		{ "invept", caps->invept },
+		{ "invept_context", caps->invept_context },
+		{ "invept_global", caps->invept_global },
+		{ "invvpid", caps->invvpid },
+		{ "invvpid_address", caps->invvpid_address },
+		{ "invvpid_context", caps->invvpid_context },
+		{ "invvpid_all", caps->invvpid_all },
+		{ "invvpid_retain_global", caps->invvpid_retain_global },
+		{ "vpid", caps->vpid },
+		{ "unrestricted_guest", caps->unrestricted_guest },
+		{ "vmfunc", caps->vmfunc },
+		{ "pml", caps->pml },
+		{ "ve", caps->ve },
+		{ "mode_exec", caps->mode_exec },
+		{ "subpage", caps->subpage },
+		{ "hlat", caps->hlat },
+		{ "paging_write", caps->paging_write },
+		{ "verify_paging", caps->verify_paging },
+		{ "ipi_virtualization", caps->ipi_virtualization },
+		{ "eptp_switching", caps->eptp_switching },
+		{ "true_controls", caps->true_controls },
+		{ "cr3_exits_optional", caps->cr3_exits_optional },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		seq_printf(m, "%-22s %s\n", flags[i].name, flags[i].has ? "yes" : "no");
+	seq_printf(m, "%-22s %u\n%-22s %u\n%-22s %u\n", "maxphyaddr", caps->maxphyaddr,
+		   "hlat_prefix_max", caps->hlat_prefix_max, "vmcs_memtype", caps->vmcs_memtype);
+}
+
+static int caps_show(struct seq_file *m, void *unused)
+{
+	struct ept_caps caps;
+	int err = ept_caps_read(&caps);
+
+	switch (err) {
+	case 0:
+		show_msrs(m, &caps.msrs);
+		show_caps(m, &caps);
+		return 0;
+	case -ENODEV:
+		seq_puts(m, "this CPU has no VMX\n");
+		return 0;
+	case -EPERM:
+		seq_puts(m, "firmware locked VMX off\n");
+		return 0;
+	default:
+		seq_puts(m, "VMX without EPT\n");
+		return 0;
+	}
+}
+DEFINE_SHOW_ATTRIBUTE(caps);
+
+void ept_debugfs_add(struct ept *ept)
+{
+	ept->dir = debugfs_create_dir(ept->name, ept_dir);
+	debugfs_create_file("map", 0400, ept->dir, ept, &map_fops);
+	debugfs_create_file("tables", 0400, ept->dir, ept, &tables_fops);
+	debugfs_create_file("stats", 0400, ept->dir, ept, &stats_fops);
+}
+
+void ept_debugfs_remove(struct ept *ept)
+{
+	debugfs_remove(ept->dir);
+}
+
+void ept_debugfs_init(void)
+{
+	ept_dir = debugfs_create_dir("ept", NULL);
+	debugfs_create_file("caps", 0400, ept_dir, NULL, &caps_fops);
+}
+
+void ept_debugfs_exit(void)
+{
+	debugfs_remove(ept_dir);
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who may hold stale translations, and when dead tables may go: the gather, generations, interrupts
+ * to the CPUs that run a guest. Which change asks for a flush is ept_pte_needs_invept()'s to say.
+ */
+#include <linux/smp.h>
+
+#include "ept_priv.h"
+
+/*
+ * A CPU is behind while its generation isn't the table's. To run a guest it first says so, and then
+ * looks at the generation; a flush first moves the generation, and then looks who runs. So one of
+ * both sees the other.
+ */
+
+/* On a CPU that counts as running */
+static void catch_up(struct ept *ept, struct ept_cpu *cpu)
+{
+	const u64 generation = atomic64_read(&ept->generation);
+
+	if (cpu->seen == generation)
+		return;
+	/* A CPU without single-context INVEPT refuses it. */
+	if (ept_invept_context(ept->pointer) && ept_invept_global())
+		return;
+	cpu->seen = generation;
+}
+
+static bool cpu_runs(int cpu, void *arg)
+{
+	struct ept *ept = arg;
+
+	if (!READ_ONCE(per_cpu_ptr(ept->cpus, cpu)->running))
+		return false;
+	if (cpu != smp_processor_id())
+		atomic64_inc(&ept->interrupts);
+	return true;
+}
+
+static void interrupt_cpu(void *arg)
+{
+	struct ept *ept = arg;
+	struct ept_cpu *cpu = this_cpu_ptr(ept->cpus);
+
+	if (cpu->running)
+		catch_up(ept, cpu);
+}
+
+static void invalidate(struct ept *ept)
+{
+	atomic64_inc(&ept->flushes);
+	/* Entries were written before; who is running is read after. */
+	smp_mb__before_atomic();
+	atomic64_inc(&ept->generation);
+	smp_mb__after_atomic();
+	if (ept->ops && ept->ops->invalidate)
+		ept->ops->invalidate(ept, ept->cookie);
+	else
+		on_each_cpu_cond(cpu_runs, interrupt_cpu, ept, true);
+}
+
+void ept_gather_init(struct ept_gather *gather, struct ept *ept)
+{
+	*gather = (struct ept_gather){ .ept = ept };
+}
+EPT_EXPORT(ept_gather_init);
+
+/* The only place that frees linked tables: the operation unhooked them, invalidate, free. */
+void ept_gather_flush(struct ept_gather *gather)
+{
+	struct page *dead;
+
+	if (!gather)
+		return;
+	dead = gather->dead;
+	if (gather->flush)
+		invalidate(gather->ept);
+	gather->flush = false;
+	gather->dead = NULL;
+	ept_table_free_retired(dead);
+}
+EPT_EXPORT(ept_gather_flush);
+
+void ept_flush(struct ept *ept)
+{
+	if (!IS_ERR_OR_NULL(ept))
+		invalidate(ept);
+}
+EPT_EXPORT(ept_flush);
+
+void ept_vcpu_load(struct ept *ept)
+{
+	struct ept_cpu *cpu;
+
+	if (IS_ERR_OR_NULL(ept))
+		return;
+	lockdep_assert_preemption_disabled();
+	cpu = this_cpu_ptr(ept->cpus);
+	WRITE_ONCE(cpu->running, cpu->running + 1);
+	/* Pairs with the barrier in invalidate(). */
+	smp_mb();
+	catch_up(ept, cpu);
+}
+EPT_EXPORT(ept_vcpu_load);
+
+void ept_vcpu_put(struct ept *ept)
+{
+	struct ept_cpu *cpu;
+
+	if (IS_ERR_OR_NULL(ept))
+		return;
+	lockdep_assert_preemption_disabled();
+	cpu = this_cpu_ptr(ept->cpus);
+	if (!WARN_ON_ONCE(!cpu->running))
+		WRITE_ONCE(cpu->running, cpu->running - 1);
+}
+EPT_EXPORT(ept_vcpu_put);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * struct ept, and what the files on top of the walker share: operations (ept_core.c), flushing
+ * (ept_flush.c), the CPU (ept_vmx.c), observers (ept_debugfs.c). Includes all layers below.
+ */
+#ifndef _EPT_PRIV_H
+#define _EPT_PRIV_H
+
+#include <linux/list.h>
+#include <linux/percpu.h>
+#include <linux/rwsem.h>
+
+#include "ept_compat.h"
+#include "ept_walk.h"
+
+/**
+ * struct ept_cpu - what a CPU has to do with a table
+ * @seen: the generation at this CPU's last INVEPT; 0: none
+ * @running: loads without their put
+ */
+struct ept_cpu {
+	u64		seen;
+	unsigned int	running;
+};
+
+/**
+ * struct ept - a table
+ * @fmt: what its entries are like
+ * @root: the root's entries
+ * @pointer: the EPTP
+ * @store: where its tables come from
+ * @external: EPT_CONFIG_EXTERNAL_LOCK
+ * @lock: excludes functions that change the table, but one-leaf maps only from the others
+ * @external_lock: what the client registered instead
+ * @ops: the client's
+ * @cookie: the client's
+ * @cpus: who runs a guest on it, and who is behind
+ * @generation: number of invalidations, plus 1: a new table is behind everywhere
+ * @splits: ept_stats.splits
+ * @merges: ept_stats.merges
+ * @flushes: ept_stats.flushes
+ * @interrupts: ept_stats.interrupts
+ * @name: of the debugfs directory
+ * @node: in the list of all tables
+ * @dir: the debugfs directory
+ */
+struct ept {
+	struct ept_format	fmt;
+	u64			*root;
+	u64			pointer;
+	struct ept_store	store;
+	bool			external;
+	struct rw_semaphore	lock;
+	struct lockdep_map	*external_lock;
+	const struct ept_ops	*ops;
+	void			*cookie;
+	struct ept_cpu __percpu	*cpus;
+	atomic64_t		generation;
+	atomic64_t		splits;
+	atomic64_t		merges;
+	atomic64_t		flushes;
+	atomic64_t		interrupts;
+	char			*name;
+	struct list_head	node;
+	struct dentry		*dir;
+};
+
+/* ept_vmx.c */
+u64 ept_vmx_pointer(const struct ept_config *config, phys_addr_t root);
+
+/* ept_query.c */
+void ept_dump_tables(struct seq_file *m, struct ept *ept);
+
+/* ept_debugfs.c */
+#ifdef CONFIG_DEBUG_FS
+void ept_debugfs_init(void);
+void ept_debugfs_exit(void);
+void ept_debugfs_add(struct ept *ept);
+void ept_debugfs_remove(struct ept *ept);
+#else
+static inline void ept_debugfs_init(void) {}
+static inline void ept_debugfs_exit(void) {}
+static inline void ept_debugfs_add(struct ept *ept) {}
+static inline void ept_debugfs_remove(struct ept *ept) {}
+#endif
+
+#endif /* _EPT_PRIV_H */

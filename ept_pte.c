@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One entry: attributes to bits and back, legality, and which transitions need INVEPT. See ept_pte.h
+ * for the layer and the sections of the manual.
+ */
+#include <linux/errno.h>
+
+#include "ept_compat.h"
+#include "ept_pte.h"
+
+#define PROT_ALL	(EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC)
+
+#define FLAGS_ALL	(EPT_ATTR_IGNORE_PAT | EPT_ATTR_SUPPRESS_VE | EPT_ATTR_SUBPAGE |	\
+			 EPT_ATTR_PAGING_WRITE | EPT_ATTR_VERIFY_PAGING | EPT_ATTR_SUPER_SHADOW)
+
+/* Each EPT_ATTR_* bit: its bit in an entry, and the feature that gives it a meaning */
+static const struct {
+	u32 attr;
+	u32 feature;
+	u64 bit;
+} attr_bits[] = {
+	{ EPT_ATTR_IGNORE_PAT,    0,                          EPT_PTE_IGNORE_PAT },
+	{ EPT_ATTR_SUPPRESS_VE,   EPT_FEATURE_VE,             EPT_PTE_SUPPRESS_VE },
+	{ EPT_ATTR_SUBPAGE,       EPT_FEATURE_SUBPAGE,        EPT_PTE_SUBPAGE },
+	{ EPT_ATTR_PAGING_WRITE,  EPT_FEATURE_PAGING_WRITE,   EPT_PTE_PAGING_WRITE },
+	{ EPT_ATTR_VERIFY_PAGING, EPT_FEATURE_VERIFY_PAGING,  EPT_PTE_VERIFY_PAGING },
+	{ EPT_ATTR_SUPER_SHADOW,  EPT_FEATURE_SUPER_SHADOW,   EPT_PTE_SUPER_SHADOW },
+};
+
+/* Three rights are the same bits on both sides, which makes the conversions cheap. */
+static_assert(EPT_PROT_READ == EPT_PTE_READ);
+static_assert(EPT_PROT_WRITE == EPT_PTE_WRITE);
+static_assert(EPT_PROT_EXEC == EPT_PTE_EXEC);
+
+void ept_format_init(struct ept_format *fmt, const struct ept_config *config)
+{
+	*fmt = (struct ept_format){
+		.levels = config->levels,
+		.max_leaf = config->max_leaf,
+		.maxphyaddr = config->maxphyaddr,
+		.features = config->features,
+		.no_exec_large = config->flags & EPT_CONFIG_NO_EXEC_LARGE,
+		.rights = EPT_PTE_READ | EPT_PTE_WRITE | EPT_PTE_EXEC,
+	};
+	if (config->features & EPT_FEATURE_MODE_EXEC)
+		fmt->rights |= EPT_PTE_UEXEC;
+	if (config->features & EPT_FEATURE_VE)
+		fmt->hole = EPT_PTE_SUPPRESS_VE;
+	if (config->features & EPT_FEATURE_AD)
+		fmt->ad = EPT_PTE_AD;
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_format_init);
+
+static bool memtype_valid(u64 memtype)
+{
+	return memtype == EPT_MT_UC || memtype == EPT_MT_WC || memtype == EPT_MT_WT ||
+	       memtype == EPT_MT_WP || memtype == EPT_MT_WB;
+}
+
+/* Whether the attributes make sense on some table */
+bool ept_attrs_valid(const struct ept_attrs *attrs)
+{
+	return !(attrs->prot & ~PROT_ALL) && !(attrs->flags & ~FLAGS_ALL) &&
+	       !(attrs->prot & EPT_PROT_WRITE && !(attrs->prot & EPT_PROT_READ)) &&
+	       memtype_valid(attrs->memtype) && attrs->tag <= EPT_TAG_MAX;
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_attrs_valid);
+
+/*
+ * Whether a table can have these rights: 0, -EINVAL for never, -EOPNOTSUPP for not this one.
+ */
+int ept_prot_check(const struct ept_format *fmt, u32 prot)
+{
+	if (prot & ~PROT_ALL || (prot & EPT_PROT_WRITE && !(prot & EPT_PROT_READ)))
+		return -EINVAL;
+	if (!(fmt->features & EPT_FEATURE_MODE_EXEC)) {
+		if (prot & EPT_PROT_UEXEC && !(prot & EPT_PROT_EXEC))
+			return -EOPNOTSUPP;
+		prot &= ~EPT_PROT_UEXEC;
+	}
+	if (prot && !(prot & EPT_PROT_READ) && !(fmt->features & EPT_FEATURE_EXEC_ONLY))
+		return -EOPNOTSUPP;
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_prot_check);
+
+/* Whether attributes that are valid mean something on this table */
+bool ept_attrs_supported(const struct ept_format *fmt, const struct ept_attrs *attrs)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(attr_bits); i++)
+		if (attrs->flags & attr_bits[i].attr && attr_bits[i].feature & ~fmt->features)
+			return false;
+	return !ept_prot_check(fmt, attrs->prot);
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_attrs_supported);
+
+u64 ept_prot_to_bits(const struct ept_format *fmt, u32 prot)
+{
+	u64 bits = prot & (EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC);
+
+	if (prot & EPT_PROT_UEXEC)
+		bits |= EPT_PTE_UEXEC;
+	return bits & fmt->rights;
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_prot_to_bits);
+
+u32 ept_prot_from_bits(u64 bits)
+{
+	u32 prot = bits & (EPT_PTE_READ | EPT_PTE_WRITE | EPT_PTE_EXEC);
+
+	if (bits & EPT_PTE_UEXEC)
+		prot |= EPT_PROT_UEXEC;
+	return prot;
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_prot_from_bits);
+
+/* The attribute bits of a leaf, EPT_PTE_NONE not among them */
+u64 ept_attrs_to_bits(const struct ept_format *fmt, const struct ept_attrs *attrs)
+{
+	u64 bits = ept_prot_to_bits(fmt, attrs->prot) |
+		   FIELD_PREP(EPT_PTE_MEMTYPE, attrs->memtype) |
+		   FIELD_PREP(EPT_PTE_TAG, attrs->tag);
+
+	for (size_t i = 0; i < ARRAY_SIZE(attr_bits); i++)
+		if (attrs->flags & attr_bits[i].attr)
+			bits |= attr_bits[i].bit;
+	return bits;
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_attrs_to_bits);
+
+/* The inverse of ept_attrs_to_bits() */
+struct ept_attrs ept_attrs_from_bits(u64 bits)
+{
+	struct ept_attrs attrs = {
+		.prot = ept_prot_from_bits(bits),
+		.memtype = FIELD_GET(EPT_PTE_MEMTYPE, bits),
+		.tag = FIELD_GET(EPT_PTE_TAG, bits),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(attr_bits); i++)
+		if (bits & attr_bits[i].bit)
+			attrs.flags |= attr_bits[i].attr;
+	return attrs;
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_attrs_from_bits);
+
+/*
+ * L1TF: a CPU may speculatively read the cache at the address that a not-present entry holds. So a
+ * leaf without rights holds the complement of its address, with the top bit of the physical address
+ * space set: an address in the upper half, where the kernel's own mitigation keeps memory away from.
+ * The address's own top bit goes to EPT_PTE_NONE_TOP.
+ */
+u64 ept_pte_hide(const struct ept_format *fmt, u64 entry)
+{
+	const u64 top = BIT_ULL(fmt->maxphyaddr - 1);
+	const u64 was_top = entry & top;
+
+	entry = (entry ^ EPT_PTE_ADDRESS) | top | EPT_PTE_NONE;
+	return was_top ? entry | EPT_PTE_NONE_TOP : entry;
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_pte_hide);
+
+/* The inverse of ept_pte_hide() */
+static u64 show_address(const struct ept_format *fmt, u64 entry)
+{
+	const u64 top = BIT_ULL(fmt->maxphyaddr - 1);
+	const u64 was_top = entry & EPT_PTE_NONE_TOP ? top : 0;
+
+	entry = (entry ^ EPT_PTE_ADDRESS) & ~(top | EPT_PTE_NONE | EPT_PTE_NONE_TOP);
+	return entry | was_top;
+}
+
+static u64 hide_if_none(const struct ept_format *fmt, u64 entry)
+{
+	return entry & EPT_PTE_RIGHTS ? entry : ept_pte_hide(fmt, entry);
+}
+
+static u64 show_if_none(const struct ept_format *fmt, u64 entry)
+{
+	return entry & EPT_PTE_RIGHTS ? entry : show_address(fmt, entry);
+}
+
+phys_addr_t ept_pte_leaf_address(const struct ept_format *fmt, u64 entry)
+{
+	return show_if_none(fmt, entry) & EPT_PTE_ADDRESS;
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_pte_leaf_address);
+
+/* The leaf with another address; all else stays. */
+u64 ept_pte_set_address(const struct ept_format *fmt, u64 entry, phys_addr_t hpa)
+{
+	return hide_if_none(fmt, (show_if_none(fmt, entry) & ~EPT_PTE_ADDRESS) | hpa);
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_pte_set_address);
+
+/* ept_pte_change() where the leaf has or gets no rights */
+u64 ept_pte_change_slow(const struct ept_format *fmt, u64 entry, u64 clear, u64 set)
+{
+	return hide_if_none(fmt, (show_if_none(fmt, entry) & ~clear) | set);
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_pte_change_slow);
+
+/* The leaf with other attributes; address, accessed and dirty stay. */
+u64 ept_pte_set_attrs(const struct ept_format *fmt, u64 entry, const struct ept_attrs *attrs)
+{
+	return ept_pte_change(fmt, entry, EPT_PTE_ATTRS, ept_attrs_to_bits(fmt, attrs));
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_pte_set_attrs);
+
+/* Bits that are reserved in a present entry, beside those beyond MAXPHYADDR */
+static u64 reserved_bits(const struct ept_format *fmt, u64 entry, enum ept_level level)
+{
+	const bool large = entry & EPT_PTE_LARGE;
+
+	if (level > EPT_1G)
+		return GENMASK_ULL(7, 3);
+	if (level == EPT_4K)
+		return 0;
+	if (!large)
+		return GENMASK_ULL(6, 3);
+	if (level > fmt->max_leaf)
+		return EPT_PTE_LARGE;
+	return GENMASK_ULL(ept_level_shift(level) - 1, 12);
+}
+
+/*
+ * NULL, or why a CPU finds an EPT misconfiguration in this entry: true of any 64 bits, whoever wrote
+ * them. Rules for the bits of guest-paging verification and paging-write are not among them; no
+ * second source confirms any.
+ */
+const char *ept_pte_illegal(const struct ept_format *fmt, u64 entry, enum ept_level level)
+{
+	const u64 reserved = reserved_bits(fmt, entry, level);
+	const bool leaf = level == EPT_4K || (level <= EPT_1G && entry & EPT_PTE_LARGE);
+
+	if (!ept_pte_is_present(fmt, entry))
+		return NULL;
+	if (!(entry & EPT_PTE_READ)) {
+		if (entry & EPT_PTE_WRITE)
+			return "write without read";
+		if (!(fmt->features & EPT_FEATURE_EXEC_ONLY))
+			return "execute-only, which is not enabled";
+	}
+	if (entry & reserved & EPT_PTE_LARGE)
+		return level > EPT_1G ? "reserved bits set" : "leaf too large";
+	if (entry & reserved)
+		return "reserved bits set";
+	if (entry & EPT_PTE_ADDRESS & ~GENMASK_ULL(fmt->maxphyaddr - 1, 0))
+		return "address beyond MAXPHYADDR";
+	if (leaf && !memtype_valid(FIELD_GET(EPT_PTE_MEMTYPE, entry)))
+		return "memory type reserved";
+	return NULL;
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_pte_illegal);

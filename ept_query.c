@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Readers: each takes RCU, reads each entry once, and changes nothing. A table that is unlinked
+ * meanwhile keeps its contents until they are done.
+ */
+#include <linux/err.h>
+#include <linux/rcupdate.h>
+#include <linux/seq_file.h>
+
+#include "ept_priv.h"
+
+#define PROT_ALL	(EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC)
+
+static bool gpa_fits(const struct ept *ept, u64 gpa)
+{
+	return !(gpa >> ept_gpa_width(&ept->fmt));
+}
+
+static struct ept_mapping to_mapping(const struct ept_format *fmt, u64 leaf, enum ept_level level,
+				     u64 gpa)
+{
+	return (struct ept_mapping){
+		.gpa = round_down(gpa, ept_level_size(level)),
+		.hpa = ept_pte_leaf_address(fmt, leaf),
+		.size = ept_level_size(level),
+		.level = level,
+		.attrs = ept_attrs_from_bits(leaf),
+		.accessed = leaf & fmt->ad & EPT_PTE_ACCESSED,
+		.dirty = leaf & fmt->ad & EPT_PTE_DIRTY,
+	};
+}
+
+int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping)
+{
+	enum ept_level level = EPT_4K;
+	u64 leaf;
+
+	if (IS_ERR_OR_NULL(ept) || !mapping)
+		return -EINVAL;
+	if (!gpa_fits(ept, gpa))
+		return -ERANGE;
+
+	rcu_read_lock();
+	leaf = READ_ONCE(*ept_walk_to(&ept->fmt, ept->root, gpa, &level));
+	rcu_read_unlock();
+	if (!ept_pte_is_leaf(leaf, level))
+		return -ENOENT;
+	*mapping = to_mapping(&ept->fmt, leaf, level, gpa);
+	return 0;
+}
+EPT_EXPORT(ept_lookup);
+
+/*
+ * What a CPU makes of an address: it reads entries from the root down until one maps memory, isn't
+ * present or is misconfigured, and compares rights at the end, with those that all entries allow.
+ */
+static void explain(struct ept *ept, u64 gpa, u64 wanted, struct ept_explanation *explanation)
+{
+	const struct ept_format *fmt = &ept->fmt;
+	enum ept_level level = ept_root_level(fmt);
+	const u64 *table = ept->root;
+	u64 allowed = fmt->rights;
+
+	*explanation = (struct ept_explanation){ .verdict = -EFAULT };
+	for (;; level--) {
+		const u64 *at = table + ept_index(gpa, level);
+		const u64 entry = READ_ONCE(*at);
+		typeof(*explanation->step) *step = &explanation->step[explanation->nr++];
+
+		step->level = level;
+		step->address = ept_table_phys(at);
+		step->entry = entry;
+		step->leaf = ept_pte_is_leaf(entry, level);
+		if (!ept_pte_is_present(fmt, entry)) {
+			step->why = step->leaf ? "no rights" : "not present";
+			return;
+		}
+		step->why = ept_pte_illegal(fmt, entry, level);
+		if (step->why) {
+			explanation->verdict = -EIO;
+			return;
+		}
+		allowed &= entry;
+		if (step->leaf) {
+			if (wanted & ~allowed)
+				step->why = "right missing";
+			else
+				explanation->verdict = 0;
+			return;
+		}
+		table = ept_table_at(entry);
+	}
+}
+
+/* The rights that an access needs. Without mode-based execute there is one kind of fetch. */
+static u64 wanted_rights(const struct ept_format *fmt, u32 access)
+{
+	if (access & EPT_PROT_UEXEC && !(fmt->features & EPT_FEATURE_MODE_EXEC))
+		access |= EPT_PROT_EXEC;
+	return ept_prot_to_bits(fmt, access);
+}
+
+int ept_explain(struct ept *ept, u64 gpa, struct ept_explanation *explanation)
+{
+	if (IS_ERR_OR_NULL(ept) || !explanation)
+		return -EINVAL;
+	if (!gpa_fits(ept, gpa))
+		return -ERANGE;
+	rcu_read_lock();
+	explain(ept, gpa, wanted_rights(&ept->fmt, EPT_PROT_READ), explanation);
+	rcu_read_unlock();
+	return 0;
+}
+EPT_EXPORT(ept_explain);
+
+int ept_translate(struct ept *ept, u64 gpa, u32 access, phys_addr_t *hpa)
+{
+	struct ept_explanation explanation;
+
+	if (IS_ERR_OR_NULL(ept) || access & ~PROT_ALL)
+		return -EINVAL;
+	if (!gpa_fits(ept, gpa))
+		return -ERANGE;
+	rcu_read_lock();
+	explain(ept, gpa, wanted_rights(&ept->fmt, access), &explanation);
+	rcu_read_unlock();
+	if (!explanation.verdict && hpa) {
+		typeof(*explanation.step) *leaf = &explanation.step[explanation.nr - 1];
+
+		*hpa = ept_pte_leaf_address(&ept->fmt, leaf->entry) +
+		       (gpa & (ept_level_size(leaf->level) - 1));
+	}
+	return explanation.verdict;
+}
+EPT_EXPORT(ept_translate);
+
+/*
+ * Visiting mappings
+ */
+
+/**
+ * struct each - ept_for_each_mapping()
+ * @walk: over the range
+ * @fn: the caller's
+ * @arg: the caller's
+ * @ret: non-zero: what @fn returned, and the walk ends
+ * @pending: alike leaves so far; its size is 0 where there are none
+ * @bits: attributes, accessed and dirty of @pending
+ */
+struct each {
+	struct ept_walk		walk;
+	int			(*fn)(const struct ept_mapping *mapping, void *arg);
+	void			*arg;
+	int			ret;
+	struct ept_mapping	pending;
+	u64			bits;
+};
+
+static struct each *to_each(struct ept_walk *walk)
+{
+	return container_of(walk, struct each, walk);
+}
+
+static void each_flush(struct each *each)
+{
+	if (each->pending.size && !each->ret)
+		each->ret = each->fn(&each->pending, each->arg);
+	each->pending.size = 0;
+}
+
+/* Adds a leaf, clipped to the range, to its like, or begins anew. */
+static void each_leaf(struct each *each, enum ept_level level, u64 gpa, u64 leaf)
+{
+	const struct ept_format *fmt = each->walk.fmt;
+	const u64 bits = leaf & (EPT_PTE_ATTRS | fmt->ad);
+	struct ept_mapping *pending = &each->pending;
+	const u64 start = max(gpa, each->walk.gpa);
+	const u64 end = min(gpa + ept_level_size(level), each->walk.end);
+	const phys_addr_t hpa = ept_pte_leaf_address(fmt, leaf) + (start - gpa);
+
+	if (pending->size && pending->gpa + pending->size == start &&
+	    pending->hpa + pending->size == hpa && pending->level == level &&
+	    each->bits == bits) {
+		pending->size += end - start;
+		return;
+	}
+	each_flush(each);
+	*pending = to_mapping(fmt, leaf, level, gpa);
+	pending->gpa = start;
+	pending->hpa = hpa;
+	pending->size = end - start;
+	each->bits = bits;
+}
+
+static int each_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	const u64 size = ept_level_size(run->level);
+	struct each *each = to_each(walk);
+
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+
+		if (ept_pte_is_hole(entry))
+			continue;
+		if (ept_pte_is_table(entry, run->level)) {
+			ept_walk_open(walk, run, entry);
+			return i;
+		}
+		each_leaf(each, run->level, run->gpa + i * size, entry);
+		if (each->ret)
+			return -ECANCELED;
+	}
+	return run->nr;
+}
+
+/* The entry may have become a table since the walker looked. */
+static int each_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	const u64 entry = READ_ONCE(*run->entry);
+	struct each *each = to_each(walk);
+
+	if (ept_pte_is_table(entry, run->level))
+		ept_walk_open(walk, run, entry);
+	else if (!ept_pte_is_hole(entry))
+		each_leaf(each, run->level, run->gpa, entry);
+	return each->ret ? -ECANCELED : 0;
+}
+
+static const struct ept_visitor each_visitor = {
+	.run = each_run,
+	.edge = each_edge,
+};
+
+int ept_for_each_mapping(struct ept *ept, u64 gpa, u64 size,
+			 int (*fn)(const struct ept_mapping *mapping, void *arg), void *arg)
+{
+	struct each each = { .fn = fn, .arg = arg };
+
+	if (IS_ERR_OR_NULL(ept) || !fn || !size || !IS_ALIGNED(gpa | size, PAGE_SIZE))
+		return -EINVAL;
+	if (!gpa_fits(ept, gpa) || size > (1ULL << ept_gpa_width(&ept->fmt)) - gpa)
+		return -ERANGE;
+
+	each.walk.fmt = &ept->fmt;
+	each.walk.root = ept->root;
+	each.walk.gpa = gpa;
+	each.walk.end = gpa + size;
+	rcu_read_lock();
+	ept_walk_begin(&each.walk);
+	ept_walk_pass(&each.walk, &each_visitor);
+	each_flush(&each);
+	rcu_read_unlock();
+	return each.ret;
+}
+EPT_EXPORT(ept_for_each_mapping);
+
+/*
+ * Counting
+ */
+
+struct count {
+	struct ept_walk		walk;
+	struct ept_stats	*stats;
+};
+
+static int count_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct ept_stats *stats = container_of(walk, struct count, walk)->stats;
+
+	/* All that a table of 4K entries holds is leaves. */
+	if (run->level == EPT_4K) {
+		stats->leaves[EPT_4K] += ept_table_live(run->entry);
+		return run->nr;
+	}
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+
+		if (ept_pte_is_table(entry, run->level)) {
+			ept_walk_open(walk, run, entry);
+			return i;
+		}
+		if (!ept_pte_is_hole(entry))
+			stats->leaves[run->level]++;
+	}
+	return run->nr;
+}
+
+static void count_close(struct ept_walk *walk, const struct ept_run *run, u64 *table)
+{
+	container_of(walk, struct count, walk)->stats->tables[run->level - 1]++;
+}
+
+static const struct ept_visitor count_visitor = {
+	.run = count_run,
+	.close = count_close,
+};
+
+void ept_get_stats(struct ept *ept, struct ept_stats *stats)
+{
+	struct count count = { .stats = stats };
+
+	if (!stats)
+		return;
+	*stats = (struct ept_stats){};
+	if (IS_ERR_OR_NULL(ept))
+		return;
+	stats->reserved = READ_ONCE(ept->store.nr_reserve);
+	stats->splits = atomic64_read(&ept->splits);
+	stats->merges = atomic64_read(&ept->merges);
+	stats->flushes = atomic64_read(&ept->flushes);
+	stats->interrupts = atomic64_read(&ept->interrupts);
+	stats->tables[ept_root_level(&ept->fmt)] = 1;
+
+	count.walk.fmt = &ept->fmt;
+	count.walk.root = ept->root;
+	count.walk.end = 1ULL << ept_gpa_width(&ept->fmt);
+	rcu_read_lock();
+	ept_walk_begin(&count.walk);
+	ept_walk_pass(&count.walk, &count_visitor);
+	rcu_read_unlock();
+}
+EPT_EXPORT(ept_get_stats);
+
+/*
+ * Printing
+ */
+
+static const char *const level_names[] = { "4K", "2M", "1G", "512G", "256T" };
+
+static const char *memtype_name(enum ept_memtype memtype)
+{
+	static const char *const names[] = { "UC", "WC", "?2", "?3", "WT", "WP", "WB", "?7" };
+
+	return names[memtype % ARRAY_SIZE(names)];
+}
+
+static const struct {
+	u32		attr;
+	const char	*name;
+} attr_names[] = {
+	{ EPT_ATTR_IGNORE_PAT, "ignore-pat" },
+	{ EPT_ATTR_SUPPRESS_VE, "suppress-ve" },
+	{ EPT_ATTR_SUBPAGE, "subpage" },
+	{ EPT_ATTR_PAGING_WRITE, "paging-write" },
+	{ EPT_ATTR_VERIFY_PAGING, "verify-paging" },
+	{ EPT_ATTR_SUPER_SHADOW, "super-shadow" },
+};
+
+/* Rights, memory type, accessed and dirty, tag where there is one, flags by name */
+static void print_attrs(struct seq_file *m, const struct ept_format *fmt,
+			const struct ept_mapping *mapping)
+{
+	const struct ept_attrs *attrs = &mapping->attrs;
+
+	seq_printf(m, "%c%c%c", attrs->prot & EPT_PROT_READ ? 'r' : '-',
+		   attrs->prot & EPT_PROT_WRITE ? 'w' : '-',
+		   attrs->prot & EPT_PROT_EXEC ? 'x' : '-');
+	if (fmt->features & EPT_FEATURE_MODE_EXEC)
+		seq_putc(m, attrs->prot & EPT_PROT_UEXEC ? 'u' : '-');
+	seq_printf(m, " %s", memtype_name(attrs->memtype));
+	if (fmt->ad)
+		seq_printf(m, " %c%c", mapping->accessed ? 'A' : '-', mapping->dirty ? 'D' : '-');
+	if (attrs->tag)
+		seq_printf(m, " tag=%u", attrs->tag);
+	for (size_t i = 0; i < ARRAY_SIZE(attr_names); i++)
+		if (attrs->flags & attr_names[i].attr)
+			seq_printf(m, " %s", attr_names[i].name);
+}
+
+struct dump {
+	struct seq_file	*m;
+	struct ept	*ept;
+};
+
+static int dump_line(const struct ept_mapping *mapping, void *arg)
+{
+	const struct dump *dump = arg;
+
+	seq_printf(dump->m, "%013llx-%013llx -> %013llx %6llu x %s ", mapping->gpa,
+		   mapping->gpa + mapping->size, (u64)mapping->hpa,
+		   DIV_ROUND_UP(mapping->size, ept_level_size(mapping->level)),
+		   level_names[mapping->level]);
+	print_attrs(dump->m, &dump->ept->fmt, mapping);
+	seq_putc(dump->m, '\n');
+	return seq_has_overflowed(dump->m);
+}
+
+int ept_dump(struct seq_file *m, struct ept *ept)
+{
+	struct dump dump = { .m = m, .ept = ept };
+
+	if (!m || IS_ERR_OR_NULL(ept))
+		return -EINVAL;
+	seq_puts(m, "# guest-physical range        -> host-physical  leaves     rights type\n");
+	ept_for_each_mapping(ept, 0, 1ULL << ept_gpa_width(&ept->fmt), dump_line, &dump);
+	return 0;
+}
+EPT_EXPORT(ept_dump);
+
+struct tables_dump {
+	struct ept_walk	walk;
+	struct seq_file	*m;
+};
+
+static void print_table(struct seq_file *m, const u64 *table, enum ept_level level)
+{
+	seq_printf(m, "table of %s entries at %llx, %u live\n", level_names[level],
+		   (u64)ept_table_phys(table), ept_table_live(table));
+}
+
+static int tables_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct tables_dump *dump = container_of(walk, struct tables_dump, walk);
+	const u64 size = ept_level_size(run->level);
+
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+		const u64 gpa = run->gpa + i * size;
+		struct ept_mapping mapping;
+
+		if (ept_pte_is_hole(entry))
+			continue;
+		seq_printf(dump->m, "%*s%4s[%3u] %013llx %016llx ",
+			   2 * (walk->fmt->levels - run->level), "", level_names[run->level],
+			   ept_index(gpa, run->level), gpa, entry);
+		if (ept_pte_is_table(entry, run->level)) {
+			print_table(dump->m, ept_table_at(entry), run->level - 1);
+			ept_walk_open(walk, run, entry);
+			return seq_has_overflowed(dump->m) ? -ECANCELED : i;
+		}
+		mapping = to_mapping(walk->fmt, entry, run->level, gpa);
+		seq_printf(dump->m, "%013llx ", (u64)mapping.hpa);
+		print_attrs(dump->m, walk->fmt, &mapping);
+		seq_putc(dump->m, '\n');
+	}
+	return run->nr;
+}
+
+static const struct ept_visitor tables_visitor = {
+	.run = tables_run,
+};
+
+/* What debugfs 'tables' shows: each table, and each entry that isn't a hole, raw and decoded */
+void ept_dump_tables(struct seq_file *m, struct ept *ept)
+{
+	struct tables_dump dump = {
+		.walk = {
+			.fmt = &ept->fmt,
+			.root = ept->root,
+			.end = 1ULL << ept_gpa_width(&ept->fmt),
+		},
+		.m = m,
+	};
+
+	seq_printf(m, "EPTP %016llx, ", ept->pointer);
+	rcu_read_lock();
+	print_table(m, ept->root, ept_root_level(&ept->fmt));
+	ept_walk_begin(&dump.walk);
+	ept_walk_pass(&dump.walk, &tables_visitor);
+	rcu_read_unlock();
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Pages of tables: allocate, reserve, count their live entries, account for them, free them after
+ * RCU. The only code that touches the struct page of a table. Knows entries, but no walks and no
+ * operations.
+ *
+ * The live count of a table is the number of its entries that are not holes. A table's page keeps a
+ * reference count of 1.
+ */
+#ifndef _EPT_TABLE_H
+#define _EPT_TABLE_H
+
+#include <linux/atomic.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/spinlock.h>
+
+#include "ept_pte.h"
+
+/**
+ * struct ept_store - where the tables of one struct ept come from
+ * @nid: their NUMA node
+ * @atomic: take from the reserve alone
+ * @lock: protects the reserve; held for a few instructions, never on the way of a map into a table
+ *	that is there
+ * @reserve: tables set aside
+ * @nr_reserve: their number
+ */
+struct ept_store {
+	int		nid;
+	bool		atomic;
+	spinlock_t	lock;
+	struct page	*reserve;
+	unsigned long	nr_reserve;
+};
+
+/**
+ * struct ept_pool - tables for one operation: all are there before it changes anything
+ * @first: the pages, their contents undefined
+ * @nr: their number
+ * @reserved: how many came from the reserve, to which spare ones return
+ */
+struct ept_pool {
+	struct page	*first;
+	unsigned long	nr;
+	unsigned long	reserved;
+};
+
+void ept_store_init(struct ept_store *store, int nid);
+void ept_store_destroy(struct ept_store *store);
+int ept_store_reserve(struct ept_store *store, unsigned long nr);
+
+int ept_pool_fill(struct ept_pool *pool, struct ept_store *store, unsigned long nr);
+u64 *ept_pool_take(struct ept_pool *pool, enum ept_level level);
+void ept_pool_put(struct ept_pool *pool, u64 *table);
+void ept_pool_drain(struct ept_pool *pool, struct ept_store *store);
+
+void ept_table_free_tree(u64 *table);
+void ept_table_retire(struct page **dead, u64 *table);
+void ept_table_free_retired(struct page *dead);
+unsigned long ept_table_pages(void);
+void ept_table_drain(void);
+
+static inline u64 *ept_table_at(u64 entry)
+{
+	return phys_to_virt(ept_pte_table_address(entry));
+}
+
+/* Where the CPU finds an entry, or a table by its first entry */
+static inline phys_addr_t ept_table_phys(const u64 *entry)
+{
+	return virt_to_phys((void *)entry);
+}
+
+/*
+ * page->private of a table: the live count, and above it the level of its entries.
+ */
+#define EPT_TABLE_LEVEL_SHIFT	16
+
+static inline atomic_long_t *ept_table_state(const u64 *entry)
+{
+	return (atomic_long_t *)&virt_to_page(entry)->private;
+}
+
+static inline enum ept_level ept_table_level(const u64 *entry)
+{
+	return atomic_long_read(ept_table_state(entry)) >> EPT_TABLE_LEVEL_SHIFT;
+}
+
+/* @entry is any of the table's, here and below. */
+static inline unsigned int ept_table_live(const u64 *entry)
+{
+	return atomic_long_read(ept_table_state(entry)) & GENMASK(EPT_TABLE_LEVEL_SHIFT - 1, 0);
+}
+
+/* With all other changes of the table excluded */
+static inline void ept_table_add_live(const u64 *entry, int nr)
+{
+	atomic_long_t *state = ept_table_state(entry);
+
+	atomic_long_set(state, atomic_long_read(state) + nr);
+}
+
+/* In parallel with itself */
+static inline void ept_table_inc_live(const u64 *entry)
+{
+	atomic_long_inc(ept_table_state(entry));
+}
+
+#endif /* _EPT_TABLE_H */

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The generic walker. See ept_walk.h.
+ */
+#include <linux/sched.h>
+
+#include "ept_compat.h"
+#include "ept_walk.h"
+
+static int walk_table(struct ept_walk *walk, u64 *table, struct ept_run *run, u64 gpa, u64 end);
+
+/* Walks the table that the visitor named for the first entry of @at. */
+static int walk_next(struct ept_walk *walk, const struct ept_run *at, u64 gpa, u64 end)
+{
+	u64 *table = walk->next;
+	struct ept_run run = {
+		.level = at->level - 1,
+		.private = walk->next_private,
+		.blank = walk->next_blank,
+	};
+	int err;
+
+	walk->next = NULL;
+	err = walk_table(walk, table, &run, gpa, end);
+	if (!err && walk->visitor->close)
+		walk->visitor->close(walk, at, table);
+	if (walk->may_sleep)
+		cond_resched();
+	return err;
+}
+
+static int visit_run(struct ept_walk *walk, struct ept_run *run, u64 *gpa)
+{
+	const unsigned int shift = ept_level_shift(run->level);
+	int done = walk->visitor->run(walk, run);
+	u64 start;
+
+	if (done < 0)
+		return done;
+	*gpa += (u64)done << shift;
+	if (done == run->nr)
+		return 0;
+	run->entry += done;
+	run->gpa = *gpa;
+	run->nr = 1;
+	start = *gpa;
+	*gpa += 1ULL << shift;
+	return walk_next(walk, run, start, *gpa);
+}
+
+static int visit_edge(struct ept_walk *walk, struct ept_run *run, u64 *gpa, u64 end)
+{
+	const u64 start = *gpa;
+	const u64 entry = run->blank ? 0 : READ_ONCE(*run->entry);
+	int err = 0;
+
+	*gpa = min(end, run->gpa + ept_level_size(run->level));
+	if (ept_pte_is_table(entry, run->level))
+		ept_walk_open(walk, run, entry);
+	else if (walk->visitor->edge)
+		err = walk->visitor->edge(walk, run);
+	if (err || !walk->next)
+		return err;
+	return walk_next(walk, run, start, *gpa);
+}
+
+/* Visits [gpa, end), which lies in @table. @run says what the table is like. */
+static int walk_table(struct ept_walk *walk, u64 *table, struct ept_run *run, u64 gpa, u64 end)
+{
+	const u64 size = ept_level_size(run->level);
+	int err;
+
+	do {
+		run->gpa = round_down(gpa, size);
+		run->entry = table + ept_index(gpa, run->level);
+		if (gpa == run->gpa && end - gpa >= size) {
+			run->nr = (end - gpa) >> ept_level_shift(run->level);
+			err = visit_run(walk, run, &gpa);
+		} else {
+			run->nr = 1;
+			err = visit_edge(walk, run, &gpa, end);
+		}
+	} while (!err && gpa < end);
+	return err;
+}
+
+/*
+ * Finds the lowest table that holds the whole range, which is where a pass begins: what is above
+ * straddles, and has nothing else of the range in it. Passes after this call see the same tables as
+ * long as nothing else changes them.
+ */
+void ept_walk_begin(struct ept_walk *walk)
+{
+	enum ept_level level = ept_root_level(walk->fmt);
+	const u64 differ = walk->gpa ^ (walk->end - 1);
+	const u64 size = walk->end - walk->gpa;
+	u64 *table = walk->root;
+
+	while (level > EPT_4K && !(differ >> ept_level_shift(level)) &&
+	       size < ept_level_size(level)) {
+		u64 *at = table + ept_index(walk->gpa, level);
+		u64 entry = READ_ONCE(*at);
+
+		if (!ept_pte_is_table(entry, level))
+			break;
+		walk->path[level--] = at;
+		table = ept_table_at(entry);
+	}
+	walk->top = table;
+	walk->top_level = level;
+	walk->next = NULL;
+}
+
+/* Visits the range, and closes the tables on the way back to the root. */
+int ept_walk_pass(struct ept_walk *walk, const struct ept_visitor *visitor)
+{
+	struct ept_run run = { .level = walk->top_level };
+	u64 *table = walk->top;
+	int err;
+
+	walk->visitor = visitor;
+	err = walk_table(walk, table, &run, walk->gpa, walk->end);
+	if (err || !visitor->close)
+		return err;
+
+	for (enum ept_level level = walk->top_level + 1; level < walk->fmt->levels; level++) {
+		run = (struct ept_run){
+			.entry = walk->path[level],
+			.gpa = round_down(walk->gpa, ept_level_size(level)),
+			.nr = 1,
+			.level = level,
+		};
+		visitor->close(walk, &run, table);
+		table = walk->path[level] - ept_index(walk->gpa, level);
+	}
+	return 0;
+}
+
+/*
+ * The entry that the way to @gpa ends at: the first that isn't a table, or the one at *@level, which
+ * is then set to the entry's level.
+ */
+u64 *ept_walk_to(const struct ept_format *fmt, u64 *root, u64 gpa, enum ept_level *level)
+{
+	enum ept_level at = ept_root_level(fmt);
+	u64 *table = root;
+
+	for (;;) {
+		u64 *entry = table + ept_index(gpa, at);
+		u64 value;
+
+		if (at == *level)
+			return entry;
+		value = READ_ONCE(*entry);
+		if (!ept_pte_is_table(value, at)) {
+			*level = at;
+			return entry;
+		}
+		table = ept_table_at(value);
+		at--;
+	}
+}
+
+/*
+ * How many tables it takes to map [gpa, end) below entries of @level that have none, where covered
+ * entries of up to @leaf become leaves.
+ */
+u64 ept_walk_tables(u64 gpa, u64 end, enum ept_level level, enum ept_level leaf)
+{
+	u64 tables = 0;
+
+	/* An entry that gets a table is one that isn't a leaf: covered above @leaf, or straddling. */
+	for (; level > EPT_4K; level--) {
+		const unsigned int shift = ept_level_shift(level);
+		const u64 first = gpa >> shift, last = (end - 1) >> shift;
+
+		if (level > leaf) {
+			tables += last - first + 1;
+			continue;
+		}
+		if (!IS_ALIGNED(gpa, ept_level_size(level)))
+			tables++;
+		if (!IS_ALIGNED(end, ept_level_size(level)) &&
+		    (last != first || IS_ALIGNED(gpa, ept_level_size(level))))
+			tables++;
+	}
+	return tables;
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_walk_tables);
