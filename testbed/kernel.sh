@@ -58,11 +58,12 @@ unpack_source() {
 	mv "$SRC.part" "$SRC"
 }
 
-# kernel NAME: builds it unless it is cached. Sets KVERSION, KARCH, SRC, KOUT (the
-# build folder), KIMAGE and KMAKE (the command that builds for it).
+# kernel NAME: builds it unless it is cached. Sets KNAME, KVERSION, KARCH, SRC, KOUT
+# (the build folder), KIMAGE and KMAKE (the command that builds for it).
 kernel() {
 	local name=$1 hash
 
+	KNAME=$name
 	kernel_source "$(fragment_says "$name" series "$SERIES")"
 	KARCH=$(fragment_says "$name" arch "")
 	hash=$({ fragment "$name"; gcc -dumpfullversion; } | sha256sum | cut -c1-12)

@@ -12,6 +12,7 @@ TOP=$(dirname "$TESTBED")
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/ept
 JOBS=$(nproc)
 BED=${BED:-}				# the bed that is speaking, if any
+RUN=${RUN:-}				# the folder of the run, see new_run
 EPT_T0=${EPT_T0:-$EPOCHSECONDS}		# when make was typed
 export EPT_T0 LC_ALL=C
 
@@ -37,8 +38,9 @@ quietly() {
 	"$@" >>"$log" 2>&1 </dev/null || status=$?
 	if [ "$status" != 0 ]; then
 		say "failed: $*" >&2
-		grep -E 'error|Error|undefined|\*\*\*|^E:' "$log" | tail -n 15 >&2 ||
-			tail -n 15 "$log" >&2
+		{
+			grep -E 'error|undefined|^E:' "$log" || tail -n 15 "$log"
+		} | sed "s,$RUN/modules/,,; s,$CACHE/,," | head -n 15 >&2
 		say "the whole log: $log" >&2
 	fi
 	return "$status"
@@ -115,6 +117,7 @@ install_missing() {
 new_run() {
 	mkdir -p "$CACHE/runs"
 	RUN=$(mktemp -d "$CACHE/runs/$(date +%Y%m%d-%H%M%S)-XXXX")
+	mkdir "$RUN/src" "$RUN/modules"
 	export RUN
 	ln -sfn "$RUN" "$CACHE/last"
 	find "$CACHE/runs" -mindepth 1 -maxdepth 1 | sort | head -n -10 | xargs -r rm -rf
@@ -122,15 +125,16 @@ new_run() {
 
 # --- results
 
-# Results are lines "PASS|FAIL|SKIP <tab> name [<tab> reason]" in $RESULTS.
+# Results are lines "PASS|FAIL|SKIP <tab> name [<tab> reason]" in $RESULTS. This
+# stands for the end of a line within a reason:
+NEWLINE=$'\x1e'
 
 pass() {
 	printf 'PASS\t%s\n' "$1" >>"$RESULTS"
 }
 
-# fail NAME REASON: a reason may have several lines.
 fail() {
-	printf 'FAIL\t%s\t%s\n' "$1" "${2//$'\n'/ | }" >>"$RESULTS"
+	printf 'FAIL\t%s\t%s\n' "$1" "${2//$'\n'/$NEWLINE}" >>"$RESULTS"
 }
 
 # silent NAME COMMAND...: a test that passes if COMMAND works and prints nothing.
@@ -157,7 +161,7 @@ report() {
 	while IFS=$'\t' read -r verdict name reason; do
 		[ "$verdict" = FAIL ] || continue
 		say "FAIL $name"
-		sed 's/ | /\n/g' <<<"$reason" | sed 's/^/                            /'
+		tr "$NEWLINE" '\n' <<<"$reason" | sed 's/^/    /'
 	done <"$RESULTS"
 	[ "$(count FAIL)" = 0 ] || say "logs: $BED_DIR"
 }

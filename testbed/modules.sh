@@ -7,7 +7,6 @@
 
 # snapshot: the sources as they are now, to $RUN/src.
 snapshot() {
-	mkdir -p "$RUN/src"
 	tar -C "$TOP" --exclude-vcs --exclude-from="$TOP/.gitignore" -cf - . |
 		tar -C "$RUN/src" -xf -
 }
@@ -17,7 +16,7 @@ snapshot() {
 # what the build printed is in $MODULES.log. All beds of a run must ask the same of
 # one kernel.
 modules() {
-	MODULES=$RUN/modules-$(basename "$KOUT")
+	MODULES=$RUN/modules/$KNAME
 	with_lock "$MODULES.lock" build_modules "$@"
 }
 

@@ -24,6 +24,7 @@ COMPLAINTS = re.compile(
 START = "EPT-BED-START"
 END = "EPT-BED-END"
 
+NEWLINE = "\x1e"  # as in lib.sh
 TIMESTAMP = re.compile(r"^(<\d+>)?\[\s*\d+\.\d+\](\[\s*[CT]\d+\])? ?")
 KTAP_RESULT = re.compile(r"^( *)(not )?ok (\d+)(?: -)? ?([^#]*?) *(?:# *(.*))?$")
 KTAP_PLAN = re.compile(r"^( *)1\.\.(\d+)$")
@@ -40,7 +41,7 @@ def read_log(path):
 
 
 def emit(verdict, name, reason=""):
-    reason = " | ".join(reason.split("\n")).replace("\t", " ")
+    reason = reason.replace("\n", NEWLINE).replace("\t", " ")
     print("\t".join(field for field in (verdict, name, reason) if field))
 
 

@@ -7,7 +7,7 @@
 STOCK_PACKAGES="gcc-12 make libc6-dev libelf1 libssl3 pahole"
 
 # stock_kernel SERIES: the headers of the newest kernel of SERIES that apt knows.
-# Sets KVERSION, KARCH, KOUT and KMAKE, as kernel does.
+# Sets KNAME, KVERSION, KARCH, KOUT and KMAKE, as kernel does.
 stock_kernel() {
 	# shellcheck disable=SC2086
 	need_packages "to build modules for Debian's kernels" $STOCK_PACKAGES
@@ -16,6 +16,7 @@ stock_kernel() {
 		with_lock apt quietly "$CACHE/apt.log" apt_get update
 		stock_headers "$1" || die "no headers of Linux $1 from Debian, see above"
 	fi
+	KNAME=$KVERSION
 	KARCH=x86_64
 	KMAKE=(make -C "$KOUT" -j"$JOBS")
 }
