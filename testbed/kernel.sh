@@ -80,7 +80,11 @@ kernel() {
 build_kernel() {
 	local name=$1 log=$KOUT/build.log start=$EPOCHSECONDS
 
-	[ ! -e "$KOUT/.complete" ] || return 0
+	if [ -e "$KOUT/.complete" ]; then
+		touch "$KOUT/.complete"
+		return
+	fi
+	forget_old_builds "$name"
 	say "building kernel $name (once; minutes), log: $log"
 	rm -rf "$KOUT"
 	mkdir -p "$KOUT"
@@ -91,6 +95,12 @@ build_kernel() {
 	quietly "$log" "${KMAKE[@]}"
 	touch "$KOUT/.complete"
 	say "built kernel $name in $((EPOCHSECONDS - start)) s"
+}
+
+# Each change of a fragment leaves a build behind; work trees may still alternate.
+forget_old_builds() {
+	find "$CACHE/kernels/$1"-[0-9]* -maxdepth 1 -name .complete -mtime +14 \
+		-printf '%h\n' 2>/dev/null | xargs -r rm -rf || true
 }
 
 # An option whose dependencies are missing vanishes without a word.
