@@ -18,7 +18,7 @@
  * Locking
  */
 
-static void lock_exclusive(struct ept *ept)
+void ept_lock(struct ept *ept)
 {
 	if (!ept->external)
 		down_write(&ept->lock);
@@ -26,13 +26,13 @@ static void lock_exclusive(struct ept *ept)
 		lockdep_assert(lock_is_held(ept->external_lock));
 }
 
-static void unlock_exclusive(struct ept *ept)
+void ept_unlock(struct ept *ept)
 {
 	if (!ept->external)
 		up_write(&ept->lock);
 }
 
-static void lock_shared(struct ept *ept)
+static void ept_lock_shared(struct ept *ept)
 {
 	if (!ept->external)
 		down_read(&ept->lock);
@@ -40,7 +40,7 @@ static void lock_shared(struct ept *ept)
 		lockdep_assert(lock_is_held(ept->external_lock));
 }
 
-static void unlock_shared(struct ept *ept)
+static void ept_unlock_shared(struct ept *ept)
 {
 	if (!ept->external)
 		up_read(&ept->lock);
@@ -90,16 +90,21 @@ static bool fits(u64 start, u64 size, unsigned int bits)
  * @ept: the table
  * @pool: the tables that it takes
  * @need: how many the plan counted
+ * @verdict: an error that the plan found, unless it ended in one that comes first
  * @gather: owed a flush
  * @split: the linked leaf that is being split, as it was copied into its parts
+ * @fresh: what the operation leaves in the range is new: what happened to a leaf that was there
+ *	before doesn't concern it
  */
 struct ept_op {
 	struct ept_walk		walk;
 	struct ept		*ept;
 	struct ept_pool		pool;
 	u64			need;
+	int			verdict;
 	struct ept_gather	*gather;
 	u64			split;
+	bool			fresh;
 };
 
 static struct ept_op *to_op(struct ept_walk *walk)
@@ -124,7 +129,8 @@ static void op_init(struct ept_op *op, struct ept *ept, u64 gpa, u64 size,
 }
 
 /*
- * Plans until the tables that it takes are there, then commits. No memory is allocated under the
+ * Plans until the tables that it takes are there, then commits. Without a plan it takes none, and
+ * cannot fail. No memory is allocated under the
  * lock: reclaim may call a client that changes the table.
  */
 static int op_run(struct ept_op *op, const struct ept_visitor *plan,
@@ -134,20 +140,23 @@ static int op_run(struct ept_op *op, const struct ept_visitor *plan,
 	int err;
 
 	for (;;) {
-		lock_exclusive(ept);
+		ept_lock(ept);
 		op->need = 0;
+		op->verdict = 0;
 		ept_walk_begin(&op->walk);
-		err = ept_walk_pass(&op->walk, plan);
+		err = plan ? ept_walk_pass(&op->walk, plan) : 0;
+		if (!err)
+			err = op->verdict;
 		if (err || op->need <= op->pool.nr)
 			break;
-		unlock_exclusive(ept);
+		ept_unlock(ept);
 		err = ept_pool_fill(&op->pool, &ept->store, op->need);
 		if (err)
 			goto out;
 	}
 	if (!err)
 		ept_walk_pass(&op->walk, commit);
-	unlock_exclusive(ept);
+	ept_unlock(ept);
 out:
 	ept_pool_drain(&op->pool, &ept->store);
 	return err;
@@ -182,9 +191,9 @@ static void link_table(const struct ept_op *op, const struct ept_run *run, const
 	smp_store_release(run->entry, ept_pte_table(&op->ept->fmt, ept_table_phys(table)));
 }
 
-static void unlink_table(struct ept_op *op, const struct ept_run *run, u64 *entry, u64 *table)
+/* A table that was unlinked, with all tables below it, is freed after the flush. */
+static void retire(struct ept_op *op, u64 *table)
 {
-	WRITE_ONCE(*entry, op->ept->fmt.hole);
 	ept_table_retire(&op->gather->dead, table);
 	op->gather->flush = true;
 }
@@ -199,12 +208,15 @@ static void note_change(struct ept_op *op, const struct ept_run *run, u64 old, u
  * Splitting a leaf
  */
 
-/* Opens a table that has what the leaf at @run has, and which is linked when it is closed. */
-static void open_split(struct ept_op *op, const struct ept_run *run)
+/*
+ * Opens a table that has what the leaf at index @i of @run has, and which is linked when it is
+ * closed.
+ */
+static void open_split(struct ept_op *op, const struct ept_run *run, unsigned int i)
 {
-	const u64 leaf = READ_ONCE(*run->entry);
+	const u64 leaf = READ_ONCE(run->entry[i]);
 	const enum ept_level level = run->level - 1;
-	u64 *table = ept_pool_take(&op->pool, level);
+	u64 *table = ept_pool_take(&op->pool, level, run->gpa + i * ept_level_size(run->level));
 
 	fill(table, EPT_ENTRIES, ept_pte_split(leaf, run->level), ept_pte_step(leaf, level));
 	ept_table_add_live(table, EPT_ENTRIES);
@@ -214,13 +226,20 @@ static void open_split(struct ept_op *op, const struct ept_run *run)
 	ept_walk_open_private(&op->walk, table, false);
 }
 
-/* Adds accessed and dirty to all leaves of an unlinked tree. */
-static void add_ad(u64 *table, enum ept_level level, u64 ad)
+static bool op_covers(const struct ept_op *op, u64 gpa, enum ept_level level)
 {
-	for (unsigned int i = 0; i < EPT_ENTRIES; i++) {
+	return gpa >= op->walk.gpa && gpa + ept_level_size(level) <= op->walk.end;
+}
+
+/* Adds accessed and dirty to the leaves of an unlinked tree. */
+static void add_ad(const struct ept_op *op, u64 *table, enum ept_level level, u64 ad)
+{
+	u64 gpa = ept_table_gpa(table);
+
+	for (unsigned int i = 0; i < EPT_ENTRIES; i++, gpa += ept_level_size(level)) {
 		if (ept_pte_is_table(table[i], level))
-			add_ad(ept_table_at(table[i]), level - 1, ad);
-		else if (!ept_pte_is_hole(table[i]))
+			add_ad(op, ept_table_at(table[i]), level - 1, ad);
+		else if (!ept_pte_is_hole(table[i]) && !(op->fresh && op_covers(op, gpa, level)))
 			table[i] |= ad;
 	}
 }
@@ -236,7 +255,7 @@ static void close_split(struct ept_op *op, const struct ept_run *run, u64 *table
 		return;
 	}
 	while (!try_cmpxchg64(run->entry, &op->split, entry)) {
-		add_ad(table, run->level - 1, op->split & ~leaf);
+		add_ad(op, table, run->level - 1, op->split & ~leaf);
 		leaf = op->split;
 	}
 	note_change(op, run, leaf, entry);
@@ -352,7 +371,7 @@ static void map_open(struct ept_op *op, const struct ept_run *run)
 	const unsigned int first = ept_index(ept_run_start(&op->walk, run), level);
 	const unsigned int last = ept_index(ept_run_end(&op->walk, run) - 1, level);
 	const u64 hole = op->ept->fmt.hole;
-	u64 *table = ept_pool_take(&op->pool, level);
+	u64 *table = ept_pool_take(&op->pool, level, run->gpa);
 
 	fill(table, first, hole, 0);
 	fill(table + last + 1, EPT_ENTRIES - 1 - last, hole, 0);
@@ -433,7 +452,7 @@ static u64 chain_to_leaf(struct ept *ept, struct ept_pool *pool, u64 gpa, enum e
 			 u64 leaf, enum ept_level leaf_level)
 {
 	for (; leaf_level < level; leaf_level++) {
-		u64 *table = ept_pool_take(pool, leaf_level);
+		u64 *table = ept_pool_take(pool, leaf_level, gpa);
 		const unsigned int index = ept_index(gpa, leaf_level);
 
 		fill(table, index, ept->fmt.hole, 0);
@@ -487,9 +506,9 @@ static int map_one(struct ept *ept, u64 gpa, u64 leaf, enum ept_level level)
 	int ret;
 
 	for (;;) {
-		lock_shared(ept);
+		ept_lock_shared(ept);
 		ret = try_map_one(ept, &pool, gpa, leaf, level);
-		unlock_shared(ept);
+		ept_unlock_shared(ept);
 		if (ret <= 0)
 			break;
 		ret = ept_pool_fill(&pool, &ept->store, ret);
@@ -500,30 +519,41 @@ static int map_one(struct ept *ept, u64 gpa, u64 leaf, enum ept_level level)
 	return ret;
 }
 
-int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs)
+/* What ept_map() and ept_remap() ask of their arguments */
+static int map_check(const struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
+		     const struct ept_attrs *attrs)
 {
-	enum ept_level largest;
-	struct map_op map;
-	u64 bits;
-
 	if (!range_valid(ept, gpa, size) || !aligned(hpa) || !attrs || !ept_attrs_valid(attrs))
 		return -EINVAL;
 	if (!fits(gpa, size, ept_gpa_width(&ept->fmt)) || !fits(hpa, size, ept->fmt.maxphyaddr))
 		return -ERANGE;
 	if (!ept_attrs_supported(&ept->fmt, attrs))
 		return -EOPNOTSUPP;
+	return 0;
+}
 
-	bits = ept_attrs_to_bits(&ept->fmt, attrs);
-	largest = largest_leaf(gpa ^ hpa, ept_pte_max_leaf(&ept->fmt, bits));
-	for (enum ept_level level = EPT_4K; level <= largest; level++)
+static void map_init(struct map_op *map, struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
+		     const struct ept_attrs *attrs, struct ept_gather *gather)
+{
+	op_init(&map->op, ept, gpa, size, gather);
+	map->bits = ept_attrs_to_bits(&ept->fmt, attrs);
+	map->largest = largest_leaf(gpa ^ hpa, ept_pte_max_leaf(&ept->fmt, map->bits));
+	map->hpa = hpa;
+	map->pages = NULL;
+}
+
+int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs)
+{
+	struct map_op map;
+	int err = map_check(ept, gpa, hpa, size, attrs);
+
+	if (err)
+		return err;
+	map_init(&map, ept, gpa, hpa, size, attrs, NULL);
+	for (enum ept_level level = EPT_4K; level <= map.largest; level++)
 		if (size == ept_level_size(level) && IS_ALIGNED(gpa, size))
-			return map_one(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, level, bits), level);
-
-	op_init(&map.op, ept, gpa, size, NULL);
-	map.bits = bits;
-	map.largest = largest;
-	map.hpa = hpa;
-	map.pages = NULL;
+			return map_one(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, level, map.bits),
+				       level);
 	return op_run(&map.op, &map_plan, &map_commit);
 }
 EPT_EXPORT(ept_map);
@@ -602,11 +632,11 @@ static int unmap_commit_run(struct ept_walk *walk, const struct ept_run *run)
 		if (ept_pte_is_hole(entry))
 			continue;
 		gone++;
+		WRITE_ONCE(run->entry[i], hole);
 		if (ept_pte_is_table(entry, run->level)) {
-			unlink_table(op, run, &run->entry[i], ept_table_at(entry));
+			retire(op, ept_table_at(entry));
 			continue;
 		}
-		WRITE_ONCE(run->entry[i], hole);
 		note_change(op, run, entry, hole);
 	}
 	ept_table_add_live(run->entry, -gone);
@@ -616,7 +646,7 @@ static int unmap_commit_run(struct ept_walk *walk, const struct ept_run *run)
 static int unmap_commit_edge(struct ept_walk *walk, const struct ept_run *run)
 {
 	if (!ept_pte_is_hole(READ_ONCE(*run->entry)))
-		open_split(to_op(walk), run);
+		open_split(to_op(walk), run, 0);
 	return 0;
 }
 
@@ -627,8 +657,9 @@ static void unmap_commit_close(struct ept_walk *walk, const struct ept_run *run,
 	if (ept_pte_is_leaf(READ_ONCE(*run->entry), run->level)) {
 		close_split(op, run, table);
 	} else if (!ept_table_live(table)) {
-		unlink_table(op, run, run->entry, table);
+		WRITE_ONCE(*run->entry, walk->fmt->hole);
 		ept_table_add_live(run->entry, -1);
+		retire(op, table);
 	}
 }
 
@@ -665,7 +696,6 @@ EPT_EXPORT(ept_unmap);
  * @prot_set: EPT_PROT_* bits to give
  * @judge: the new rights may be illegal, which depends on the old ones
  * @shrink: large leaves may have to be split, as the new attributes need small ones
- * @unsupported: some leaf's new rights are ones that this table doesn't support
  */
 struct change_op {
 	struct ept_op	op;
@@ -675,7 +705,6 @@ struct change_op {
 	u32		prot_set;
 	bool		judge;
 	bool		shrink;
-	bool		unsupported;
 };
 
 static struct change_op *to_change(struct ept_walk *walk)
@@ -694,7 +723,7 @@ static int change_judge(struct change_op *change, u64 leaf)
 			     (prot & ~change->prot_clear) | change->prot_set);
 	/* What is never legal comes first, wherever in the range it is. */
 	if (err == -EOPNOTSUPP) {
-		change->unsupported = true;
+		change->op.verdict = err;
 		return 0;
 	}
 	return err;
@@ -777,10 +806,7 @@ static int change_commit_run(struct ept_walk *walk, const struct ept_run *run)
 		if (new == old)
 			continue;
 		if (run->level > ept_pte_max_leaf(walk->fmt, new)) {
-			struct ept_run at = { .entry = entry, .level = run->level,
-					      .private = run->private };
-
-			open_split(&change->op, &at);
+			open_split(&change->op, run, i);
 			return i;
 		}
 		if (run->private || !ept_pte_is_volatile(walk->fmt, old))
@@ -799,7 +825,7 @@ static int change_commit_edge(struct ept_walk *walk, const struct ept_run *run)
 	const u64 entry = READ_ONCE(*run->entry);
 
 	if (!ept_pte_is_hole(entry) && change_leaf(change, entry) != entry)
-		open_split(&change->op, run);
+		open_split(&change->op, run, 0);
 	return 0;
 }
 
@@ -829,6 +855,13 @@ static bool protect_may_be_illegal(const struct ept_format *fmt, u32 clear, u32 
 	       !(set & EPT_PROT_EXEC);
 }
 
+static void change_init(struct change_op *change, struct ept *ept, u64 gpa, u64 size,
+			struct ept_gather *gather)
+{
+	*change = (struct change_op){};
+	op_init(&change->op, ept, gpa, size, gather);
+}
+
 int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct ept_gather *gather)
 {
 	const u32 all = EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC;
@@ -839,17 +872,547 @@ int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct e
 	if (!fits(gpa, size, ept_gpa_width(&ept->fmt)))
 		return -ERANGE;
 
-	op_init(&change.op, ept, gpa, size, gather);
+	change_init(&change, ept, gpa, size, gather);
 	change.clear = ept_prot_to_bits(&ept->fmt, clear);
 	change.set = ept_prot_to_bits(&ept->fmt, set);
 	change.prot_clear = clear;
 	change.prot_set = set;
 	change.judge = protect_may_be_illegal(&ept->fmt, clear, set);
 	change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
-	change.unsupported = false;
 	return op_run_flush(&change.op, &change_plan, &change_commit);
 }
 EPT_EXPORT(ept_protect);
+
+int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype,
+		    struct ept_gather *gather)
+{
+	const struct ept_attrs attrs = { .memtype = memtype };
+	struct change_op change;
+
+	if (!range_valid(ept, gpa, size) || !ept_attrs_valid(&attrs) || !gather_valid(ept, gather))
+		return -EINVAL;
+	if (!fits(gpa, size, ept_gpa_width(&ept->fmt)))
+		return -ERANGE;
+
+	change_init(&change, ept, gpa, size, gather);
+	change.clear = EPT_PTE_MEMTYPE;
+	change.set = ept_attrs_to_bits(&ept->fmt, &attrs);
+	return op_run_flush(&change.op, &change_plan, &change_commit);
+}
+EPT_EXPORT(ept_set_memtype);
+
+int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *attrs,
+		  struct ept_gather *gather)
+{
+	struct change_op change;
+
+	if (!range_valid(ept, gpa, size) || !attrs || !ept_attrs_valid(attrs) ||
+	    !gather_valid(ept, gather))
+		return -EINVAL;
+	if (!fits(gpa, size, ept_gpa_width(&ept->fmt)))
+		return -ERANGE;
+	if (!ept_attrs_supported(&ept->fmt, attrs))
+		return -EOPNOTSUPP;
+
+	change_init(&change, ept, gpa, size, gather);
+	change.clear = EPT_PTE_ATTRS;
+	change.set = ept_attrs_to_bits(&ept->fmt, attrs);
+	change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
+	return op_run_flush(&change.op, &change_plan, &change_commit);
+}
+EPT_EXPORT(ept_set_attrs);
+
+/*
+ * Remapping: the plan and the commit of a map, where nothing that is there forbids it. An entry goes
+ * from the old to the new translation with one store.
+ */
+
+static int remap_plan_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct map_op *map = to_map(walk);
+	const u64 size = ept_level_size(run->level);
+
+	if (run->level <= map->largest)
+		return run->nr;
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+		const u64 gpa = run->gpa + i * size;
+
+		if (ept_pte_is_table(entry, run->level)) {
+			ept_walk_open(walk, run, entry);
+			return i;
+		}
+		map->op.need += map_tables(map, gpa, gpa + size, run->level);
+	}
+	return run->nr;
+}
+
+static int remap_plan_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct map_op *map = to_map(walk);
+
+	map->op.need += map_tables(map, ept_run_start(walk, run), ept_run_end(walk, run),
+				   run->level);
+	return 0;
+}
+
+static const struct ept_visitor remap_plan = {
+	.run = remap_plan_run,
+	.edge = remap_plan_edge,
+};
+
+/* Puts leaves where holes, other leaves and whole tables are. */
+static void remap_leaves(struct map_op *map, const struct ept_run *run)
+{
+	u64 leaf = ept_pte_leaf(map->op.walk.fmt, map_hpa(map, run->gpa), run->level, map->bits);
+	const u64 step = ept_pte_step(leaf, run->level);
+	int holes = 0;
+
+	for (unsigned int i = 0; i < run->nr; i++, leaf += step) {
+		const u64 old = READ_ONCE(run->entry[i]);
+
+		WRITE_ONCE(run->entry[i], leaf);
+		if (ept_pte_is_hole(old))
+			holes++;
+		else if (ept_pte_is_table(old, run->level))
+			retire(&map->op, ept_table_at(old));
+		else
+			note_change(&map->op, run, old, leaf);
+	}
+	ept_table_add_live(run->entry, holes);
+}
+
+static int remap_commit_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct map_op *map = to_map(walk);
+	const u64 entry = run->blank ? 0 : READ_ONCE(*run->entry);
+
+	if (run->blank)
+		return map_commit_run(walk, run);
+	if (run->level <= map->largest) {
+		remap_leaves(map, run);
+		return run->nr;
+	}
+	if (ept_pte_is_table(entry, run->level))
+		ept_walk_open(walk, run, entry);
+	else
+		map_open(&map->op, run);
+	return 0;
+}
+
+static int remap_commit_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct ept_op *op = to_op(walk);
+
+	if (!run->blank && ept_pte_is_leaf(READ_ONCE(*run->entry), run->level))
+		open_split(op, run, 0);
+	else
+		map_open(op, run);
+	return 0;
+}
+
+static void remap_commit_close(struct ept_walk *walk, const struct ept_run *run, u64 *table)
+{
+	struct ept_op *op = to_op(walk);
+	const u64 old = run->blank ? op->ept->fmt.hole : READ_ONCE(*run->entry);
+
+	if (ept_pte_is_table(old, run->level))
+		return;
+	if (ept_pte_is_leaf(old, run->level) && !op_covers(op, run->gpa, run->level)) {
+		close_split(op, run, table);
+		return;
+	}
+	link_table(op, run, table);
+	if (ept_pte_is_hole(old))
+		ept_table_add_live(run->entry, 1);
+	else
+		note_change(op, run, old, READ_ONCE(*run->entry));
+}
+
+static const struct ept_visitor remap_commit = {
+	.run = remap_commit_run,
+	.edge = remap_commit_edge,
+	.close = remap_commit_close,
+};
+
+int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs,
+	      struct ept_gather *gather)
+{
+	struct map_op map;
+	int err = map_check(ept, gpa, hpa, size, attrs);
+
+	if (!gather_valid(ept, gather))
+		return -EINVAL;
+	if (err)
+		return err;
+
+	map_init(&map, ept, gpa, hpa, size, attrs, gather);
+	map.op.fresh = true;
+	return op_run_flush(&map.op, &remap_plan, &remap_commit);
+}
+EPT_EXPORT(ept_remap);
+
+/*
+ * Splitting
+ */
+
+/**
+ * struct split_op - ept_split()
+ * @op: the operation
+ * @level: no leaf in the range is to be larger
+ */
+struct split_op {
+	struct ept_op	op;
+	enum ept_level	level;
+};
+
+static struct split_op *to_split(struct ept_walk *walk)
+{
+	return container_of(walk, struct split_op, op.walk);
+}
+
+/* What of [gpa, end) lies in a leaf of @level: edges below the leaves to be made split nothing. */
+static void split_plan_leaf(struct split_op *split, u64 gpa, u64 end, enum ept_level level)
+{
+	const u64 size = ept_level_size(split->level);
+
+	split->op.need += ept_walk_tables(round_down(gpa, size), round_up(end, size), level,
+					  split->level);
+}
+
+static int split_plan_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct split_op *split = to_split(walk);
+	const u64 size = ept_level_size(run->level);
+
+	if (run->level <= split->level)
+		return run->nr;
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+		const u64 gpa = run->gpa + i * size;
+
+		if (ept_pte_is_table(entry, run->level)) {
+			ept_walk_open(walk, run, entry);
+			return i;
+		}
+		if (!ept_pte_is_hole(entry))
+			split_plan_leaf(split, gpa, gpa + size, run->level);
+	}
+	return run->nr;
+}
+
+static int split_plan_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct split_op *split = to_split(walk);
+
+	if (run->level > split->level && !ept_pte_is_hole(READ_ONCE(*run->entry)))
+		split_plan_leaf(split, ept_run_start(walk, run), ept_run_end(walk, run),
+				run->level);
+	return 0;
+}
+
+static const struct ept_visitor split_plan = {
+	.run = split_plan_run,
+	.edge = split_plan_edge,
+};
+
+static int split_commit_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct split_op *split = to_split(walk);
+
+	if (run->level <= split->level)
+		return run->nr;
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+
+		if (ept_pte_is_hole(entry))
+			continue;
+		if (ept_pte_is_table(entry, run->level))
+			ept_walk_open(walk, run, entry);
+		else
+			open_split(&split->op, run, i);
+		return i;
+	}
+	return run->nr;
+}
+
+static int split_commit_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct split_op *split = to_split(walk);
+
+	if (run->level > split->level && !ept_pte_is_hole(READ_ONCE(*run->entry)))
+		open_split(&split->op, run, 0);
+	return 0;
+}
+
+static const struct ept_visitor split_commit = {
+	.run = split_commit_run,
+	.edge = split_commit_edge,
+	.close = change_commit_close,
+};
+
+int ept_split(struct ept *ept, u64 gpa, u64 size, enum ept_level level, struct ept_gather *gather)
+{
+	struct split_op split;
+
+	if (!range_valid(ept, gpa, size) || level > EPT_1G || !gather_valid(ept, gather))
+		return -EINVAL;
+	if (!fits(gpa, size, ept_gpa_width(&ept->fmt)))
+		return -ERANGE;
+
+	op_init(&split.op, ept, gpa, size, gather);
+	split.level = level;
+	return op_run_flush(&split.op, &split_plan, &split_commit);
+}
+EPT_EXPORT(ept_split);
+
+/*
+ * Merging, from the bottom up. An address translates alike through the leaf and through the table
+ * that it replaces, which CPUs may use, and set accessed and dirty in, until the flush. So the old
+ * tables are read once more after it.
+ */
+
+/**
+ * struct merge_op - ept_merge()
+ * @op: the operation
+ * @level: the largest leaf to make
+ * @made: leaves made so far
+ * @made_before: @made when the walker opened the entry, by its level: leaves that are merged again
+ *	don't count
+ */
+struct merge_op {
+	struct ept_op	op;
+	enum ept_level	level;
+	int		made;
+	int		made_before[EPT_MAX_LEVELS];
+};
+
+static struct merge_op *to_merge(struct ept_walk *walk)
+{
+	return container_of(walk, struct merge_op, op.walk);
+}
+
+/* The leaf that @table's leaves of @level make together, or a hole */
+static u64 merged_leaf(const struct ept_format *fmt, const u64 *table, enum ept_level level)
+{
+	const u64 first = READ_ONCE(*table) & ~fmt->ad;
+	const u64 step = ept_pte_step(first, level);
+	u64 ad = 0;
+
+	if (ept_table_live(table) != EPT_ENTRIES || !ept_pte_is_leaf(first, level) ||
+	    ept_pte_max_leaf(fmt, first) <= level ||
+	    !IS_ALIGNED(ept_pte_leaf_address(fmt, first), ept_level_size(level + 1)))
+		return fmt->hole;
+	for (unsigned int i = 0; i < EPT_ENTRIES; i++) {
+		const u64 entry = READ_ONCE(table[i]);
+
+		if ((entry & ~fmt->ad) != first + i * step)
+			return fmt->hole;
+		ad |= entry & fmt->ad;
+	}
+	return first | ad | EPT_PTE_LARGE;
+}
+
+static int merge_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct merge_op *merge = to_merge(walk);
+
+	if (run->level == EPT_4K)
+		return run->nr;
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+
+		if (!ept_pte_is_table(entry, run->level))
+			continue;
+		merge->made_before[run->level] = merge->made;
+		ept_walk_open(walk, run, entry);
+		return i;
+	}
+	return run->nr;
+}
+
+static void merge_close(struct ept_walk *walk, const struct ept_run *run, u64 *table)
+{
+	struct merge_op *merge = to_merge(walk);
+	u64 leaf;
+
+	if (run->level > merge->level || !op_covers(&merge->op, run->gpa, run->level))
+		return;
+	leaf = merged_leaf(walk->fmt, table, run->level - 1);
+	if (ept_pte_is_hole(leaf))
+		return;
+	WRITE_ONCE(*run->entry, leaf);
+	retire(&merge->op, table);
+	merge->made = merge->made_before[run->level] + 1;
+}
+
+static const struct ept_visitor merge_visitor = {
+	.run = merge_run,
+	.close = merge_close,
+};
+
+/* Folds what CPUs set late in the tables that were replaced into the leaves that replaced them. */
+static void merge_fold_ad(const struct ept *ept, struct page *dead)
+{
+	for (; dead; dead = ept_table_next_retired(dead)) {
+		const u64 *table = page_address(dead);
+		enum ept_level level = ept_table_level(table) + 1;
+		u64 *leaf = ept_walk_to(&ept->fmt, ept->root, ept_table_gpa(table), &level);
+		u64 old = READ_ONCE(*leaf), ad = 0;
+
+		for (unsigned int i = 0; i < EPT_ENTRIES; i++)
+			ad |= READ_ONCE(table[i]) & ept->fmt.ad;
+		while (ad & ~old && !try_cmpxchg64(leaf, &old, old | ad))
+			;
+	}
+}
+
+int ept_merge(struct ept *ept, u64 gpa, u64 size, enum ept_level level)
+{
+	struct ept_gather gather;
+	struct merge_op merge;
+
+	if (!range_valid(ept, gpa, size) || level > EPT_1G)
+		return -EINVAL;
+	if (!fits(gpa, size, ept_gpa_width(&ept->fmt)))
+		return -ERANGE;
+	if (level > ept->fmt.max_leaf)
+		return -EOPNOTSUPP;
+
+	ept_gather_init(&gather, ept);
+	op_init(&merge.op, ept, gpa, size, &gather);
+	merge.level = level;
+	merge.made = 0;
+	/* Until accessed and dirty are folded in, nothing else may change the new leaves. */
+	ept_lock(ept);
+	ept_walk_begin(&merge.op.walk);
+	ept_walk_pass(&merge.op.walk, &merge_visitor);
+	ept_gather_invalidate(&gather);
+	if (ept->fmt.ad)
+		merge_fold_ad(ept, gather.dead);
+	ept_unlock(ept);
+	ept_gather_flush(&gather);
+	atomic64_add(merge.made, &ept->merges);
+	return merge.made;
+}
+EPT_EXPORT(ept_merge);
+
+/*
+ * Harvesting accessed and dirty
+ */
+
+/**
+ * struct harvest_op - ept_harvest_dirty(), ept_harvest_accessed()
+ * @op: the operation
+ * @flag: which of both
+ * @bitmap: where to report
+ * @peek: don't clear
+ */
+struct harvest_op {
+	struct ept_op	op;
+	u64		flag;
+	unsigned long	*bitmap;
+	bool		peek;
+};
+
+static struct harvest_op *to_harvest(struct ept_walk *walk)
+{
+	return container_of(walk, struct harvest_op, op.walk);
+}
+
+static void harvest_report(const struct harvest_op *harvest, u64 gpa, u64 end)
+{
+	const unsigned long first = (gpa - harvest->op.walk.gpa) >> PAGE_SHIFT;
+	const unsigned long nr = (end - gpa) >> PAGE_SHIFT;
+
+	if (nr == 1)
+		__set_bit(first, harvest->bitmap);
+	else
+		bitmap_set(harvest->bitmap, first, nr);
+}
+
+static void harvest_clear(struct harvest_op *harvest, const struct ept_run *run, u64 *entry,
+			  u64 old)
+{
+	u64 new = old & ~harvest->flag;
+
+	if (!ept_pte_is_volatile(harvest->op.walk.fmt, old))
+		WRITE_ONCE(*entry, new);
+	else
+		while (!try_cmpxchg64(entry, &old, new))
+			new = old & ~harvest->flag;
+	note_change(&harvest->op, run, old, new);
+}
+
+static int harvest_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct harvest_op *harvest = to_harvest(walk);
+	const u64 size = ept_level_size(run->level);
+
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+		const u64 gpa = run->gpa + i * size;
+
+		if (ept_pte_is_table(entry, run->level)) {
+			ept_walk_open(walk, run, entry);
+			return i;
+		}
+		if (!(entry & harvest->flag))
+			continue;
+		harvest_report(harvest, gpa, gpa + size);
+		if (!harvest->peek)
+			harvest_clear(harvest, run, &run->entry[i], entry);
+	}
+	return run->nr;
+}
+
+/* Pages of the leaf outside of the range would lose their flag. */
+static int harvest_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct harvest_op *harvest = to_harvest(walk);
+
+	if (READ_ONCE(*run->entry) & harvest->flag)
+		harvest_report(harvest, ept_run_start(walk, run), ept_run_end(walk, run));
+	return 0;
+}
+
+static const struct ept_visitor harvest_visitor = {
+	.run = harvest_run,
+	.edge = harvest_edge,
+};
+
+static int harvest(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek, u64 flag,
+		   struct ept_gather *gather)
+{
+	struct harvest_op harvest;
+
+	if (!range_valid(ept, gpa, size) || !bitmap || !gather_valid(ept, gather))
+		return -EINVAL;
+	if (!fits(gpa, size, ept_gpa_width(&ept->fmt)))
+		return -ERANGE;
+	if (!ept->fmt.ad)
+		return -EOPNOTSUPP;
+
+	op_init(&harvest.op, ept, gpa, size, gather);
+	harvest.flag = flag;
+	harvest.bitmap = bitmap;
+	harvest.peek = peek;
+	return op_run_flush(&harvest.op, NULL, &harvest_visitor);
+}
+
+int ept_harvest_dirty(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek,
+		      struct ept_gather *gather)
+{
+	return harvest(ept, gpa, size, bitmap, peek, EPT_PTE_DIRTY, gather);
+}
+EPT_EXPORT(ept_harvest_dirty);
+
+int ept_harvest_accessed(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek,
+			 struct ept_gather *gather)
+{
+	return harvest(ept, gpa, size, bitmap, peek, EPT_PTE_ACCESSED, gather);
+}
+EPT_EXPORT(ept_harvest_accessed);
 
 /*
  * Life cycle
@@ -911,7 +1474,7 @@ static int make_root(struct ept *ept)
 	int err = ept_pool_fill(&pool, &ept->store, 1);
 
 	if (!err) {
-		ept->root = ept_pool_take(&pool, ept_root_level(&ept->fmt));
+		ept->root = ept_pool_take(&pool, ept_root_level(&ept->fmt), 0);
 		fill(ept->root, EPT_ENTRIES, ept->fmt.hole, 0);
 	}
 	return err;

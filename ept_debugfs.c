@@ -41,6 +41,56 @@ static int stats_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
 
+static int check_show(struct seq_file *m, void *unused)
+{
+	struct ept_check_report report;
+
+	if (ept_check(m->private, &report))
+		seq_printf(m, "FAULT at gpa %013llx, entry %016llx, level %u: %s\n", report.gpa,
+			   report.entry, report.level, report.why);
+	else
+		seq_puts(m, "clean\n");
+	seq_printf(m, "entries %llu\ntables %llu\n", report.entries, report.tables);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(check);
+
+static int lookup_show(struct seq_file *m, void *unused)
+{
+	struct ept *ept = m->private;
+
+	ept_dump_explanation(m, ept, READ_ONCE(ept->lookup_gpa));
+	return 0;
+}
+
+static int lookup_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, lookup_show, inode->i_private);
+}
+
+static ssize_t lookup_write(struct file *file, const char __user *buffer, size_t count,
+			    loff_t *pos)
+{
+	struct seq_file *m = file->private_data;
+	struct ept *ept = m->private;
+	u64 gpa;
+	int err = kstrtou64_from_user(buffer, count, 0, &gpa);
+
+	if (err)
+		return err;
+	WRITE_ONCE(ept->lookup_gpa, gpa);
+	return count;
+}
+
+static const struct file_operations lookup_fops = {
+	.owner = THIS_MODULE,
+	.open = lookup_open,
+	.read = seq_read,
+	.write = lookup_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
 static void show_msrs(struct seq_file *m, const struct ept_msrs *msrs)
 {
 	const struct {
@@ -141,6 +191,8 @@ void ept_debugfs_add(struct ept *ept)
 	debugfs_create_file("map", 0400, ept->dir, ept, &map_fops);
 	debugfs_create_file("tables", 0400, ept->dir, ept, &tables_fops);
 	debugfs_create_file("stats", 0400, ept->dir, ept, &stats_fops);
+	debugfs_create_file("check", 0400, ept->dir, ept, &check_fops);
+	debugfs_create_file("lookup", 0600, ept->dir, ept, &lookup_fops);
 }
 
 void ept_debugfs_remove(struct ept *ept)

@@ -65,17 +65,23 @@ void ept_gather_init(struct ept_gather *gather, struct ept *ept)
 }
 EPT_EXPORT(ept_gather_init);
 
-/* The only place that frees linked tables: the operation unhooked them, invalidate, free. */
+/* Announces what is due, and leaves the unlinked tables in the gather. */
+void ept_gather_invalidate(struct ept_gather *gather)
+{
+	if (gather->flush)
+		invalidate(gather->ept);
+	gather->flush = false;
+}
+
+/* The only place that frees what was linked: the operation unhooked it, invalidate, free. */
 void ept_gather_flush(struct ept_gather *gather)
 {
 	struct page *dead;
 
 	if (!gather)
 		return;
+	ept_gather_invalidate(gather);
 	dead = gather->dead;
-	if (gather->flush)
-		invalidate(gather->ept);
-	gather->flush = false;
 	gather->dead = NULL;
 	ept_table_free_retired(dead);
 }

@@ -43,6 +43,7 @@ struct ept_cpu {
  * @name: of the debugfs directory
  * @node: in the list of all tables
  * @dir: the debugfs directory
+ * @lookup_gpa: what was last written to its 'lookup'
  */
 struct ept {
 	struct ept_format	fmt;
@@ -63,13 +64,22 @@ struct ept {
 	char			*name;
 	struct list_head	node;
 	struct dentry		*dir;
+	u64			lookup_gpa;
 };
 
 /* ept_vmx.c */
 u64 ept_vmx_pointer(const struct ept_config *config, phys_addr_t root);
 
+/* ept_flush.c */
+void ept_gather_invalidate(struct ept_gather *gather);
+
+/* ept_core.c */
+void ept_lock(struct ept *ept);
+void ept_unlock(struct ept *ept);
+
 /* ept_query.c */
 void ept_dump_tables(struct seq_file *m, struct ept *ept);
+void ept_dump_explanation(struct seq_file *m, struct ept *ept, u64 gpa);
 
 /* ept_debugfs.c */
 #ifdef CONFIG_DEBUG_FS

@@ -81,6 +81,11 @@ static void explain(struct ept *ept, u64 gpa, u64 wanted, struct ept_explanation
 			return;
 		}
 		allowed &= entry;
+		if (!step->leaf && !pfn_valid(PHYS_PFN(ept_pte_table_address(entry)))) {
+			step->why = "table outside of memory";
+			explanation->verdict = -EIO;
+			return;
+		}
 		if (step->leaf) {
 			if (wanted & ~allowed)
 				step->why = "right missing";
@@ -322,6 +327,144 @@ void ept_get_stats(struct ept *ept, struct ept_stats *stats)
 EPT_EXPORT(ept_get_stats);
 
 /*
+ * Checking
+ */
+
+/**
+ * struct check - ept_check()
+ * @walk: over all that a guest can address
+ * @report: what was seen
+ * @live: entries that aren't holes, of the tables on the way down, by level
+ */
+struct check {
+	struct ept_walk		walk;
+	struct ept_check_report	*report;
+	unsigned int		live[EPT_MAX_LEVELS];
+};
+
+static struct check *to_check(struct ept_walk *walk)
+{
+	return container_of(walk, struct check, walk);
+}
+
+/* NULL, or what is wrong with a leaf that allows no access */
+static const char *none_fault(const struct ept_format *fmt, u64 leaf, enum ept_level level)
+{
+	const phys_addr_t hpa = ept_pte_leaf_address(fmt, leaf);
+
+	if (level != EPT_4K && level > fmt->max_leaf)
+		return "leaf too large";
+	if (hpa >> fmt->maxphyaddr)
+		return "address beyond MAXPHYADDR";
+	if (!IS_ALIGNED(hpa, ept_level_size(level)))
+		return "address misaligned";
+	return NULL;
+}
+
+static const char *entry_fault(const struct ept_format *fmt, u64 entry, enum ept_level level,
+			       u64 gpa)
+{
+	const char *why;
+
+	if (ept_pte_is_hole(entry))
+		return entry == fmt->hole ? NULL : "hole with bits set";
+	if (!ept_pte_is_present(fmt, entry))
+		return none_fault(fmt, entry, level);
+	why = ept_pte_illegal(fmt, entry, level);
+	if (why)
+		return why;
+	if (ept_pte_is_table(entry, level))
+		return ept_table_is_valid(entry, level, gpa) ? NULL : "not the table for this place";
+	if (level > ept_pte_max_leaf(fmt, entry))
+		return "leaf too large for its attributes";
+	return NULL;
+}
+
+static int check_fault(struct check *check, enum ept_level level, u64 gpa, u64 entry,
+		       const char *why)
+{
+	check->report->error = -EUCLEAN;
+	check->report->gpa = gpa;
+	check->report->level = level;
+	check->report->entry = entry;
+	check->report->why = why;
+	return -EUCLEAN;
+}
+
+static int check_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct check *check = to_check(walk);
+	const u64 size = ept_level_size(run->level);
+
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+		const u64 gpa = run->gpa + i * size;
+		const char *why = entry_fault(walk->fmt, entry, run->level, gpa);
+
+		check->report->entries++;
+		if (why)
+			return check_fault(check, run->level, gpa, entry, why);
+		if (ept_pte_is_hole(entry))
+			continue;
+		check->live[run->level]++;
+		if (ept_pte_is_table(entry, run->level)) {
+			check->report->tables++;
+			check->live[run->level - 1] = 0;
+			ept_walk_open(walk, run, entry);
+			return i;
+		}
+	}
+	return run->nr;
+}
+
+/* A table's own sums, when all of its entries were looked at */
+static const char *table_fault(const struct check *check, const u64 *table, enum ept_level level)
+{
+	if (ept_table_live(table) != check->live[level])
+		return "live count wrong";
+	return check->live[level] || table == check->walk.root ? NULL : "empty table";
+}
+
+static void check_close(struct ept_walk *walk, const struct ept_run *run, u64 *table)
+{
+	struct check *check = to_check(walk);
+	const char *why = table_fault(check, table, run->level - 1);
+
+	if (why && !check->report->error)
+		check_fault(check, run->level, run->gpa, READ_ONCE(*run->entry), why);
+}
+
+static const struct ept_visitor check_visitor = {
+	.run = check_run,
+	.close = check_close,
+};
+
+int ept_check(struct ept *ept, struct ept_check_report *report)
+{
+	struct ept_check_report own;
+	struct check check = { .report = report ?: &own };
+	const char *why;
+
+	if (IS_ERR_OR_NULL(ept))
+		return -EINVAL;
+	*check.report = (struct ept_check_report){ .tables = 1 };
+	check.walk.fmt = &ept->fmt;
+	check.walk.root = ept->root;
+	check.walk.end = 1ULL << ept_gpa_width(&ept->fmt);
+	check.walk.may_sleep = !ept->store.atomic;
+
+	ept_lock(ept);
+	ept_walk_begin(&check.walk);
+	ept_walk_pass(&check.walk, &check_visitor);
+	why = table_fault(&check, ept->root, ept_root_level(&ept->fmt));
+	if (why && !check.report->error)
+		check_fault(&check, ept_root_level(&ept->fmt), 0, 0, why);
+	ept_unlock(ept);
+	return check.report->error;
+}
+EPT_EXPORT(ept_check);
+
+/*
  * Printing
  */
 
@@ -458,4 +601,33 @@ void ept_dump_tables(struct seq_file *m, struct ept *ept)
 	ept_walk_begin(&dump.walk);
 	ept_walk_pass(&dump.walk, &tables_visitor);
 	rcu_read_unlock();
+}
+
+/* What debugfs 'lookup' shows: the way of a CPU to @gpa */
+void ept_dump_explanation(struct seq_file *m, struct ept *ept, u64 gpa)
+{
+	struct ept_explanation explanation;
+	struct ept_mapping mapping;
+	int err = ept_explain(ept, gpa, &explanation);
+
+	seq_printf(m, "gpa %013llx\n", gpa);
+	if (err) {
+		seq_puts(m, "beyond what a guest can address\n");
+		return;
+	}
+	for (unsigned int i = 0; i < explanation.nr; i++)
+		seq_printf(m, "%4s at %013llx %016llx %s%s%s\n",
+			   level_names[explanation.step[i].level],
+			   (u64)explanation.step[i].address, explanation.step[i].entry,
+			   explanation.step[i].leaf ? "leaf" : "",
+			   explanation.step[i].leaf && explanation.step[i].why ? ", " : "",
+			   explanation.step[i].why ?: explanation.step[i].leaf ? "" : "table");
+	seq_printf(m, "a read %s\n", !explanation.verdict ? "succeeds" :
+		   explanation.verdict == -EIO ? "causes an EPT misconfiguration" :
+						 "causes an EPT violation");
+	if (!ept_lookup(ept, gpa, &mapping)) {
+		struct dump dump = { .m = m, .ept = ept };
+
+		dump_line(&mapping, &dump);
+	}
 }

@@ -2,8 +2,7 @@
 /*
  * Pages of tables. See ept_table.h.
  *
- * Pages are chained through page->lru.next while they are spare or reserved, and while they are
- * dead. The memory of a dead table isn't written: a CPU or a reader may still look at it.
+ * Pages are chained through page->lru.next while they are spare, reserved or dead. The memory of a dead table isn't written: a CPU or a reader may still look at it.
  */
 #include <linux/llist.h>
 #include <linux/mmzone.h>
@@ -183,13 +182,17 @@ int ept_pool_fill(struct ept_pool *pool, struct ept_store *store, unsigned long 
 	return err;
 }
 
-/* A table with undefined contents and no live entries. The pool has one. */
-u64 *ept_pool_take(struct ept_pool *pool, enum ept_level level)
+/*
+ * A table with undefined contents and no live entries, for what begins at @gpa rounded down to what
+ * it spans. The pool has one.
+ */
+u64 *ept_pool_take(struct ept_pool *pool, enum ept_level level, u64 gpa)
 {
 	struct page *page = pop_page(&pool->first);
 
 	pool->nr--;
-	set_page_private(page, (unsigned long)level << EPT_TABLE_LEVEL_SHIFT);
+	set_page_private(page, EPT_TABLE_MARK | FIELD_PREP(EPT_TABLE_LEVEL, level));
+	page->lru.prev = (struct list_head *)round_down(gpa, ept_level_size(level + 1));
 	return page_address(page);
 }
 
@@ -267,6 +270,11 @@ void ept_table_retire(struct page **dead, u64 *table)
 	push_page(dead, virt_to_page(table));
 }
 
+struct page *ept_table_next_retired(const struct page *dead)
+{
+	return next_page(dead);
+}
+
 /* Frees dead tables when no reader can be in them any more. No CPU is: the caller invalidated. */
 void ept_table_free_retired(struct page *dead)
 {
@@ -275,6 +283,20 @@ void ept_table_free_retired(struct page *dead)
 
 		call_rcu(&page->rcu_head, grace_period_over);
 	}
+}
+
+/* Whether a table entry of @level at @gpa, whoever wrote it, points to the table made for it. */
+bool ept_table_is_valid(u64 entry, enum ept_level level, u64 gpa)
+{
+	const phys_addr_t address = ept_pte_table_address(entry);
+	const u64 *table;
+
+	if (!pfn_valid(PHYS_PFN(address)))
+		return false;
+	table = ept_table_at(entry);
+	return (page_private(virt_to_page(table)) & ~EPT_TABLE_LIVE) ==
+	       (EPT_TABLE_MARK | FIELD_PREP(EPT_TABLE_LEVEL, level - 1)) &&
+	       ept_table_gpa(table) == round_down(gpa, ept_level_size(level));
 }
 
 unsigned long ept_table_pages(void)

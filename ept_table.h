@@ -51,13 +51,15 @@ void ept_store_destroy(struct ept_store *store);
 int ept_store_reserve(struct ept_store *store, unsigned long nr);
 
 int ept_pool_fill(struct ept_pool *pool, struct ept_store *store, unsigned long nr);
-u64 *ept_pool_take(struct ept_pool *pool, enum ept_level level);
+u64 *ept_pool_take(struct ept_pool *pool, enum ept_level level, u64 gpa);
 void ept_pool_put(struct ept_pool *pool, u64 *table);
 void ept_pool_drain(struct ept_pool *pool, struct ept_store *store);
 
 void ept_table_free_tree(u64 *table);
 void ept_table_retire(struct page **dead, u64 *table);
+struct page *ept_table_next_retired(const struct page *dead);
 void ept_table_free_retired(struct page *dead);
+bool ept_table_is_valid(u64 entry, enum ept_level level, u64 gpa);
 unsigned long ept_table_pages(void);
 void ept_table_drain(void);
 
@@ -73,9 +75,12 @@ static inline phys_addr_t ept_table_phys(const u64 *entry)
 }
 
 /*
- * page->private of a table: the live count, and above it the level of its entries.
+ * page->private of a table: the live count, above it the level of its entries, and a mark.
+ * page->lru.prev: the gpa that its first entry maps.
  */
-#define EPT_TABLE_LEVEL_SHIFT	16
+#define EPT_TABLE_LIVE		GENMASK(15, 0)
+#define EPT_TABLE_LEVEL		GENMASK(23, 16)
+#define EPT_TABLE_MARK		(0x457054UL << 32)
 
 static inline atomic_long_t *ept_table_state(const u64 *entry)
 {
@@ -84,13 +89,18 @@ static inline atomic_long_t *ept_table_state(const u64 *entry)
 
 static inline enum ept_level ept_table_level(const u64 *entry)
 {
-	return atomic_long_read(ept_table_state(entry)) >> EPT_TABLE_LEVEL_SHIFT;
+	return FIELD_GET(EPT_TABLE_LEVEL, atomic_long_read(ept_table_state(entry)));
+}
+
+static inline u64 ept_table_gpa(const u64 *entry)
+{
+	return (u64)virt_to_page(entry)->lru.prev;
 }
 
 /* @entry is any of the table's, here and below. */
 static inline unsigned int ept_table_live(const u64 *entry)
 {
-	return atomic_long_read(ept_table_state(entry)) & GENMASK(EPT_TABLE_LEVEL_SHIFT - 1, 0);
+	return FIELD_GET(EPT_TABLE_LIVE, atomic_long_read(ept_table_state(entry)));
 }
 
 /* With all other changes of the table excluded */
