@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ept_protect(): every change of rights, whole leaves and parts, and results that are illegal. */
+#include <kunit/test.h>
+
+#include "fixture.h"
+#include "verify.h"
+
+CONFIG_PARAMS;
+
+#define BASE	(3ULL * SZ_1G)
+#define LENGTH	(2ULL * SZ_1G)
+
+static void make(struct ept_attrs *attrs, u32 prot)
+{
+	*attrs = (struct ept_attrs){ .prot = prot, .memtype = EPT_MT_WB, .tag = 7 };
+}
+
+/* From each set of rights, with each pair of masks: on a 2M leaf and on a page of its own. */
+static void masks_act_on_every_set_of_rights(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned int prot, clear, set;
+	struct ept_attrs attrs;
+
+	for (prot = 0; prot < 16; prot++) {
+		for (clear = 0; clear < 16; clear++)
+			for (set = 0; set < 16; set++) {
+				make(&attrs, prot);
+				if (do_map(fixture, SZ_2M, SZ_2M, SZ_2M, &attrs))
+					continue;
+				must_map(fixture, SZ_8M, SZ_8M, SZ_4K, &attrs);
+				do_protect(fixture, 0, SZ_1G, clear, set, NULL);
+				KUNIT_ASSERT_TRUE_MSG(test, verify_mappings(fixture),
+						      "prot %x -%x +%x", prot, clear, set);
+				if (clear == set)
+					KUNIT_ASSERT_TRUE(test, verify(fixture));
+				must_unmap(fixture, 0, SZ_1G);
+			}
+	}
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static const struct part { u64 gpa, size; } parts[] = {
+	{ BASE, SZ_4K },
+	{ BASE + SZ_1G - SZ_4K, SZ_8K },
+	{ BASE + SZ_512M, SZ_2M },
+	{ BASE + SZ_512M - SZ_4K, SZ_4M + SZ_8K },
+	{ BASE + SZ_4K, SZ_1G - SZ_8K },
+	{ BASE, SZ_1G },
+	{ BASE + SZ_64M, SZ_1G },
+	{ BASE - SZ_1G, LENGTH + SZ_2G },
+};
+
+static void parts_change_and_the_rest_stays(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_RAM);
+		must_protect(fixture, parts[i].gpa, parts[i].size, EPT_PROT_WRITE, 0);
+		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "part %u", i);
+		must_protect(fixture, parts[i].gpa, parts[i].size, 0, EPT_PROT_WRITE);
+		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "part %u, back", i);
+		must_unmap(fixture, BASE, LENGTH);
+	}
+}
+
+/* Leaves of all levels under one call, with holes between them. */
+static void mixed_ranges_change_as_a_whole(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const struct ept_attrs rx = { .prot = EPT_PROT_READ | EPT_PROT_EXEC, .memtype = EPT_MT_WB };
+
+	must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_RAM);
+	must_map(fixture, BASE + LENGTH + SZ_2M, SZ_4K, SZ_2M, &rx);
+	must_map(fixture, BASE - SZ_64M, SZ_64M, SZ_4M + SZ_4K, &rx);
+	must_unmap(fixture, BASE + SZ_256M, SZ_64K);
+	must_protect(fixture, BASE - SZ_64M + SZ_8K, LENGTH + SZ_128M, EPT_PROT_EXEC |
+		     EPT_PROT_UEXEC, EPT_PROT_WRITE);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static void accessed_and_dirty_stay(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_RAM);
+	do_access(fixture, BASE, true);
+	do_access(fixture, BASE + SZ_1G, false);
+	must_protect(fixture, BASE, LENGTH, EPT_PROT_WRITE, 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	must_protect(fixture, BASE + SZ_16M, SZ_4K, EPT_PROT_READ | EPT_PROT_EXEC | EPT_PROT_UEXEC,
+		     0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	must_protect(fixture, BASE, LENGTH, 0, EPT_PROT_READ | EPT_PROT_WRITE);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* A page that nothing may access is mapped all the same. */
+static void inaccessible_is_still_mapped(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_mapping mapping;
+
+	must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_RAM);
+	must_protect(fixture, BASE + SZ_64K, SZ_4K, ~0U & 15, 0);
+	must_protect(fixture, BASE + SZ_1G, SZ_1G, ~0U & 15, 0);
+	KUNIT_EXPECT_EQ(test, ept_lookup(fixture->ept, BASE + SZ_64K, &mapping), 0);
+	KUNIT_EXPECT_EQ(test, mapping.hpa, LENGTH + SZ_64K);
+	KUNIT_EXPECT_EQ(test, mapping.attrs.prot, 0);
+	KUNIT_EXPECT_EQ(test, ept_translate(fixture->ept, BASE + SZ_64K, EPT_PROT_READ, NULL),
+			-EFAULT);
+	KUNIT_EXPECT_EQ(test, do_map(fixture, BASE + SZ_64K, 0, SZ_4K, &EPT_ATTRS_RAM), -EEXIST);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	must_protect(fixture, BASE + SZ_1G + SZ_64K, SZ_4K, 0, EPT_PROT_READ);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	must_protect(fixture, BASE, LENGTH, 0, EPT_PROT_READ | EPT_PROT_WRITE);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* What it asks the CPUs to forget is decided by what they may know. */
+static void only_rights_that_go_ask_for_a_flush(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	u64 before;
+
+	must_map(fixture, BASE, BASE, SZ_4K, &EPT_ATTRS_DEVICE);
+	must_protect(fixture, BASE, SZ_4K, 0, EPT_PROT_EXEC);
+	must_protect(fixture, BASE, SZ_4K, 0, EPT_PROT_EXEC);
+	must_protect(fixture, BASE - SZ_1G, SZ_1G, EPT_PROT_WRITE, 0);
+	must_protect(fixture, BASE, SZ_4K, 0, 0);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
+	must_protect(fixture, BASE, SZ_4K, EPT_PROT_WRITE, 0);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	must_protect(fixture, BASE, SZ_4K, EPT_PROT_READ | EPT_PROT_EXEC, 0);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
+	before = fixture->invalidations;
+	must_protect(fixture, BASE, SZ_4K, 0, EPT_PROT_READ);	/* was not present */
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, before);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static void leaves_that_keep_their_rights_are_not_split(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_stats stats;
+
+	must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_DEVICE);
+	must_protect(fixture, BASE + SZ_64K, SZ_4K, EPT_PROT_EXEC, EPT_PROT_READ);
+	must_protect(fixture, BASE + SZ_64K, SZ_1G, 0, 0);
+	ept_get_stats(fixture->ept, &stats);
+	KUNIT_EXPECT_EQ(test, stats.splits, 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* The one page whose result is illegal comes last; leaves before it would have been split. */
+static void one_illegal_result_changes_nothing(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const struct ept_attrs r = { .prot = EPT_PROT_READ, .memtype = EPT_MT_WB };
+	const struct ept_attrs none = { .prot = EPT_PROT_NONE, .memtype = EPT_MT_WB };
+	u64 last = BASE + 4ULL * SZ_1G + SZ_2M;
+
+	must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_RAM);
+	must_map(fixture, last, SZ_4K, SZ_4K, &none);
+	KUNIT_EXPECT_EQ(test, do_protect(fixture, BASE + SZ_64K, last - BASE, 0, EPT_PROT_WRITE,
+					 NULL), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	must_unmap(fixture, last, SZ_4K);
+	must_map(fixture, last, SZ_4K, SZ_4K, &r);
+	/* Taking read leaves write behind. */
+	KUNIT_EXPECT_EQ(test, do_protect(fixture, BASE + SZ_64K, last - BASE, EPT_PROT_READ, 0,
+					 NULL), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	/* On a table without execute-only, execute alone is what it lacks. */
+	do_protect(fixture, BASE + SZ_64K, last - BASE, EPT_PROT_READ | EPT_PROT_WRITE, 0, NULL);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static void never_legal_wins_over_not_here(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const struct ept_attrs none = { .prot = EPT_PROT_NONE, .memtype = EPT_MT_WB };
+	const struct ept_attrs rw = EPT_ATTRS_DEVICE;
+
+	/* The first becomes user-execute alone, the second write without read. */
+	must_map(fixture, SZ_2M, SZ_2M, SZ_4K, &none);
+	must_map(fixture, SZ_2M + SZ_8K, SZ_2M, SZ_4K, &rw);
+	KUNIT_EXPECT_EQ(test, do_protect(fixture, 0, SZ_1G, EPT_PROT_READ, EPT_PROT_UEXEC, NULL),
+			-EINVAL);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static const struct refusal {
+	const char	*what;
+	u64		gpa;
+	u64		size;
+	u32		clear;
+	u32		set;
+	int		error;
+} refusals[] = {
+	{ "gpa misaligned", SZ_2M + 1, SZ_4K, 0, 1, -EINVAL },
+	{ "size misaligned", SZ_2M, SZ_4K + 1, 0, 1, -EINVAL },
+	{ "size 0", SZ_2M, 0, 0, 1, -EINVAL },
+	{ "unknown bit cleared", SZ_2M, SZ_4K, 16, 0, -EINVAL },
+	{ "unknown bit set", SZ_2M, SZ_4K, 0, 1U << 31, -EINVAL },
+	{ "unknown bit, in a hole", SZ_1G, SZ_4K, 16, 0, -EINVAL },
+	{ "unknown bit, beyond", 1ULL << 57, SZ_4K, 16, 0, -EINVAL },
+	{ "gpa beyond", 1ULL << 57, SZ_4K, 0, 1, -ERANGE },
+	{ "end beyond", (1ULL << 57) - SZ_4K, SZ_8K, 0, 1, -ERANGE },
+	{ "gpa overflows", -SZ_4K, SZ_4K, 0, 1, -ERANGE },
+	{ "gpa wraps to itself", SZ_2M, -SZ_2M, 0, 1, -ERANGE },
+	{ "read taken from under write", SZ_2M, SZ_4K, 1, 0, -EINVAL },
+};
+
+static void bad_arguments_are_refused_in_order(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned int i;
+
+	must_map(fixture, SZ_2M, SZ_2M, SZ_2M, &EPT_ATTRS_RAM);
+	for (i = 0; i < ARRAY_SIZE(refusals); i++) {
+		const struct refusal *r = &refusals[i];
+		int ret = do_protect(fixture, r->gpa, r->size, r->clear, r->set, NULL);
+
+		KUNIT_EXPECT_EQ_MSG(test, ret, r->error, "%s", r->what);
+	}
+	KUNIT_EXPECT_EQ(test, ept_protect(NULL, 0, SZ_4K, 0, 1, NULL), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* Nothing is judged, or changed, where nothing is mapped. */
+static void holes_are_not_judged(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	must_protect(fixture, 0, flat_width(fixture->flat), 0, EPT_PROT_WRITE);
+	must_protect(fixture, SZ_1G, SZ_1G, EPT_PROT_READ, EPT_PROT_EXEC);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static struct kunit_case protect_cases[] = {
+	KUNIT_CASE_PARAM(masks_act_on_every_set_of_rights, configs_gen_params),
+	KUNIT_CASE_PARAM(parts_change_and_the_rest_stays, configs_gen_params),
+	KUNIT_CASE_PARAM(mixed_ranges_change_as_a_whole, configs_gen_params),
+	KUNIT_CASE_PARAM(accessed_and_dirty_stay, configs_gen_params),
+	KUNIT_CASE_PARAM(inaccessible_is_still_mapped, configs_gen_params),
+	KUNIT_CASE_PARAM(only_rights_that_go_ask_for_a_flush, configs_gen_params),
+	KUNIT_CASE_PARAM(leaves_that_keep_their_rights_are_not_split, configs_gen_params),
+	KUNIT_CASE_PARAM(one_illegal_result_changes_nothing, configs_gen_params),
+	KUNIT_CASE_PARAM(never_legal_wins_over_not_here, configs_gen_params),
+	KUNIT_CASE_PARAM(bad_arguments_are_refused_in_order, configs_gen_params),
+	KUNIT_CASE_PARAM(holes_are_not_judged, configs_gen_params),
+	{}
+};
+
+static struct kunit_suite protect_suite = {
+	.name = "ept_protect",
+	.init = fixture_init,
+	.exit = fixture_exit,
+	.test_cases = protect_cases,
+};
+kunit_test_suite(protect_suite);

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ept_unmap(): what goes, what stays, and that tables go with the last thing they hold. */
+#include <kunit/test.h>
+
+#include "fixture.h"
+#include "verify.h"
+
+CONFIG_PARAMS;
+
+/* All of them multiples of 1G, so that any configuration's largest leaves are in use. */
+#define BASE	(3ULL * SZ_1G)
+#define LENGTH	(2ULL * SZ_1G)
+
+static const struct cut { u64 gpa, size; } cuts[] = {
+	{ BASE, SZ_4K },				/* the first page */
+	{ BASE + SZ_1G - SZ_4K, SZ_4K },		/* the last page of a leaf */
+	{ BASE + SZ_1G - SZ_4K, SZ_8K },		/* two leaves, each cut */
+	{ BASE + SZ_512M, SZ_4K },			/* in the midst */
+	{ BASE + SZ_512M, SZ_2M },			/* aligned: splits to 2M alone */
+	{ BASE + SZ_512M, SZ_256M },
+	{ BASE + SZ_4K, SZ_1G - SZ_8K },		/* all but the edges */
+	{ BASE + SZ_2M - SZ_4K, SZ_4M + SZ_8K },
+	{ BASE, SZ_1G },				/* a whole leaf */
+	{ BASE - SZ_4K, SZ_8K },			/* a hole and a page */
+	{ BASE + LENGTH - SZ_4K, SZ_2M },		/* a page and a hole */
+	{ BASE - SZ_1G, LENGTH + SZ_2G },		/* all, and holes on both sides */
+	{ 0, 1ULL << 48 },				/* all there can be */
+};
+
+static void cuts_leave_the_rest_mapped(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cuts); i++) {
+		must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_RAM);
+		must_unmap(fixture, cuts[i].gpa, cuts[i].size);
+		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "cut %u", i);
+		must_unmap(fixture, BASE, LENGTH);
+		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "after cut %u", i);
+	}
+}
+
+/* Cut after cut, so that straddling leaves are of all levels. */
+static void cuts_add_up(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned int i;
+
+	must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_RAM);
+	for (i = 0; i < ARRAY_SIZE(cuts); i++) {
+		must_unmap(fixture, cuts[i].gpa, cuts[i].size);
+		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "cut %u", i);
+	}
+}
+
+static void parts_of_a_cut_leaf_inherit_everything(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const struct ept_attrs attrs = {
+		.prot = EPT_PROT_READ | EPT_PROT_WRITE,
+		.memtype = EPT_MT_WT,
+		.flags = EPT_ATTR_IGNORE_PAT,
+		.tag = 21,
+	};
+
+	must_map(fixture, BASE, LENGTH, LENGTH, &attrs);
+	do_access(fixture, BASE + SZ_4M, false);
+	do_access(fixture, BASE + SZ_1G + SZ_4M, true);
+	must_unmap(fixture, BASE + SZ_64K, SZ_4K);
+	must_unmap(fixture, BASE + SZ_1G + SZ_512M, SZ_4K);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static void holes_ask_for_nothing(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	must_unmap(fixture, 0, SZ_4K);
+	must_unmap(fixture, 0, flat_width(fixture->flat));
+	must_map(fixture, SZ_2M, 0, SZ_4K, &EPT_ATTRS_RAM);
+	must_unmap(fixture, SZ_2M + SZ_4K, SZ_4K);
+	must_unmap(fixture, SZ_1G, SZ_1G);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static u64 page_in_order(unsigned int order, unsigned int i, unsigned int nr)
+{
+	switch (order) {
+	case 0:
+		return i;
+	case 1:
+		return nr - 1 - i;
+	case 2:
+		return i < nr / 2 ? 2 * i : 2 * (i - nr / 2) + 1;
+	default:
+		return i * 389 % nr;	/* a prime: each one once */
+	}
+}
+
+/* Whatever the order in which pages go, the tables go with the last of theirs. */
+static void tables_go_with_their_last_page(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const unsigned int nr = 1024;
+	struct ept_stats stats;
+	unsigned int order, i;
+
+	for (order = 0; order < 4; order++) {
+		must_map(fixture, SZ_1G - SZ_2M, SZ_4K, nr * SZ_4K, &EPT_ATTRS_RAM);
+		for (i = 0; i < nr; i++) {
+			must_unmap(fixture,
+				   SZ_1G - SZ_2M + page_in_order(order, i, nr) * SZ_4K, SZ_4K);
+			if (i % 128 == 127)
+				KUNIT_ASSERT_TRUE(test, verify(fixture));
+		}
+		ept_get_stats(fixture->ept, &stats);
+		KUNIT_EXPECT_EQ(test, stats.tables[EPT_4K], 0);
+		KUNIT_EXPECT_EQ(test, stats.tables[EPT_2M], 0);
+		KUNIT_EXPECT_EQ(test, stats.tables[EPT_1G], 0);
+		KUNIT_EXPECT_EQ(test, table_pages(), fixture->pages_before + 1);
+	}
+}
+
+/* Tables of inaccessible leaves are tables: a CPU may have cached the way to them. */
+static void inaccessible_pages_go_like_others(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const struct ept_attrs none = { .prot = EPT_PROT_NONE, .memtype = EPT_MT_WB };
+	u64 i;
+
+	must_map(fixture, BASE, LENGTH, LENGTH, &none);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	must_unmap(fixture, BASE + SZ_512M, SZ_4K);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	for (i = 0; i < SZ_2M; i += SZ_4K)
+		must_unmap(fixture, BASE + SZ_512M + i, SZ_4K);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	must_unmap(fixture, BASE, LENGTH);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static const struct { const char *what; u64 gpa, size; int error; } refusals[] = {
+	{ "gpa misaligned", SZ_2M + 1, SZ_4K, -EINVAL },
+	{ "size misaligned", SZ_2M, SZ_4K + 1, -EINVAL },
+	{ "size below a page", SZ_2M, SZ_2K, -EINVAL },
+	{ "size 0", SZ_2M, 0, -EINVAL },
+	{ "size 0 and beyond", 1ULL << 57, 0, -EINVAL },
+	{ "misaligned and beyond", ~0ULL, SZ_4K, -EINVAL },
+	{ "gpa beyond", 1ULL << 57, SZ_4K, -ERANGE },
+	{ "end beyond", (1ULL << 57) - SZ_4K, SZ_8K, -ERANGE },
+	{ "all of it and a page", 0, (1ULL << 57) + SZ_4K, -ERANGE },
+	{ "gpa overflows", -SZ_4K, SZ_4K, -ERANGE },
+	{ "gpa overflows by a lot", SZ_2M, -SZ_4K, -ERANGE },
+	{ "gpa wraps to itself", SZ_2M, -SZ_2M, -ERANGE },
+};
+
+static void bad_arguments_are_refused_in_order(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned int i;
+
+	must_map(fixture, SZ_2M, SZ_2M, SZ_2M, &EPT_ATTRS_RAM);
+	for (i = 0; i < ARRAY_SIZE(refusals); i++) {
+		int ret = do_unmap(fixture, refusals[i].gpa, refusals[i].size, NULL);
+
+		KUNIT_EXPECT_EQ_MSG(test, ret, refusals[i].error, "%s", refusals[i].what);
+	}
+	KUNIT_EXPECT_EQ(test, ept_unmap(NULL, 0, SZ_4K, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, do_unmap(fixture, flat_width(fixture->flat), SZ_4K, NULL), -ERANGE);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static struct kunit_case unmap_cases[] = {
+	KUNIT_CASE_PARAM(cuts_leave_the_rest_mapped, configs_gen_params),
+	KUNIT_CASE_PARAM(cuts_add_up, configs_gen_params),
+	KUNIT_CASE_PARAM(parts_of_a_cut_leaf_inherit_everything, configs_gen_params),
+	KUNIT_CASE_PARAM(holes_ask_for_nothing, configs_gen_params),
+	KUNIT_CASE_PARAM(tables_go_with_their_last_page, configs_gen_params),
+	KUNIT_CASE_PARAM(inaccessible_pages_go_like_others, configs_gen_params),
+	KUNIT_CASE_PARAM(bad_arguments_are_refused_in_order, configs_gen_params),
+	{}
+};
+
+static struct kunit_suite unmap_suite = {
+	.name = "ept_unmap",
+	.init = fixture_init,
+	.exit = fixture_exit,
+	.test_cases = unmap_cases,
+};
+kunit_test_suite(unmap_suite);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What each case starts from: a table, the flat model of what it should hold, the model of the CPU
+ * that it is made for, and a client that counts invalidations. And what each case ends in: no page
+ * of a table is left.
+ */
+#ifndef EPT_KUNIT_FIXTURE_H
+#define EPT_KUNIT_FIXTURE_H
+
+#include <kunit/test.h>
+#include <linux/prandom.h>
+#include <linux/sizes.h>
+
+#include "ept_core.h"
+#include "flat_model.h"
+#include "model_mmu.h"
+
+struct test_config {
+	const char		*name;
+	struct ept_config	config;
+};
+
+#define NR_TEST_CONFIGS	11
+extern const struct test_config test_configs[NR_TEST_CONFIGS];
+
+/* In each file with KUNIT_CASE_PARAM(case, configs_gen_params) */
+#define CONFIG_PARAMS	KUNIT_ARRAY_PARAM_DESC(configs, test_configs, name)
+
+struct fixture {
+	struct kunit		*test;
+	struct ept_config	config;
+	struct ept_ops		ops;
+	struct mmu		mmu;
+	struct flat		*flat;
+	struct ept		*ept;
+	u64			eptp;
+	unsigned long		pages_before;
+	u64			invalidations;
+	bool			owed;		/* an open gather owes an invalidation */
+	void			(*on_invalidate)(struct fixture *fixture);
+	void			*arg;		/* the case's own */
+};
+
+/* For .init and .exit of a suite; the table is made for the case's parameter, or the first one. */
+int fixture_init(struct kunit *test);
+void fixture_exit(struct kunit *test);
+
+/* A table of another configuration in the place of the one that is there. */
+void fixture_recreate(struct fixture *fixture, const struct ept_config *config);
+
+void mmu_for_config(struct mmu *mmu, const struct ept_config *config);
+
+/*
+ * Each does an operation to the table and to the flat model, expects the same result, and expects an
+ * invalidation exactly if the model asks for one.
+ */
+int do_map(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs);
+int do_map_pages(struct fixture *fixture, u64 gpa, const u64 *hpas, unsigned long nr,
+		 const struct ept_attrs *attrs);
+int do_unmap(struct fixture *fixture, u64 gpa, u64 size, struct ept_gather *gather);
+int do_protect(struct fixture *fixture, u64 gpa, u64 size, u32 clear, u32 set,
+	       struct ept_gather *gather);
+void do_flush(struct fixture *fixture, struct ept_gather *gather);
+/* A CPU's access, which has to succeed; marks the model as the CPU marks the table. */
+void do_access(struct fixture *fixture, u64 gpa, bool write);
+
+/* Shorthands for ranges that have to succeed. */
+void must_map(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs);
+void must_unmap(struct fixture *fixture, u64 gpa, u64 size);
+void must_protect(struct fixture *fixture, u64 gpa, u64 size, u32 clear, u32 set);
+
+u64 table_pages(void);
+
+#endif
