@@ -12,16 +12,16 @@
 
 /* The namespace of an export became a string. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
-#define EPT_EXPORT(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, "EPT")
+#define EXPORT_SYMBOL_EPT(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, "EPT")
 #else
-#define EPT_EXPORT(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, EPT)
+#define EXPORT_SYMBOL_EPT(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, EPT)
 #endif
 
 /* Internals that the KUnit suites see */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
 #include <kunit/visibility.h>
 #else
-#define EXPORT_SYMBOL_IF_KUNIT(symbol)
+#define EXPORT_SYMBOL_IF_KUNIT(symbol)	static_assert(sizeof(&(symbol)))
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)

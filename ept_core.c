@@ -51,7 +51,7 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map)
 	if (!IS_ERR_OR_NULL(ept) && ept->external)
 		ept->external_lock = map;
 }
-EPT_EXPORT(__ept_set_external_lock);
+EXPORT_SYMBOL_EPT(__ept_set_external_lock);
 
 /*
  * Arguments
@@ -185,9 +185,9 @@ static void fill(u64 *entry, unsigned int nr, u64 value, u64 step)
 		WRITE_ONCE(*entry++, value);
 }
 
-/* All that was written to a table is seen by whoever sees the entry that links it. */
 static void link_table(const struct ept_op *op, const struct ept_run *run, const u64 *table)
 {
+	/* What was written to the table is seen by whoever sees the entry that links it. */
 	smp_store_release(run->entry, ept_pte_table(&op->ept->fmt, ept_table_phys(table)));
 }
 
@@ -556,7 +556,7 @@ int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ep
 				       level);
 	return op_run(&map.op, &map_plan, &map_commit);
 }
-EPT_EXPORT(ept_map);
+EXPORT_SYMBOL_EPT(ept_map);
 
 static int check_pages(const struct ept *ept, struct page **pages, unsigned long nr)
 {
@@ -580,11 +580,13 @@ int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long n
 	if (IS_ERR_OR_NULL(ept) || !aligned(gpa) || !pages || !nr || !attrs ||
 	    !ept_attrs_valid(attrs))
 		return -EINVAL;
+	/* More than a guest can address: not the length of an array to look into */
+	if (nr > 1ULL << (ept_gpa_width(&ept->fmt) - PAGE_SHIFT))
+		return -ERANGE;
 	err = check_pages(ept, pages, nr);
-	if (err == -EINVAL)
+	if (err)
 		return err;
-	if (err || nr > ULONG_MAX >> PAGE_SHIFT ||
-	    !fits(gpa, (u64)nr << PAGE_SHIFT, ept_gpa_width(&ept->fmt)))
+	if (!fits(gpa, (u64)nr << PAGE_SHIFT, ept_gpa_width(&ept->fmt)))
 		return -ERANGE;
 	if (!ept_attrs_supported(&ept->fmt, attrs))
 		return -EOPNOTSUPP;
@@ -595,7 +597,7 @@ int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long n
 	map.pages = pages;
 	return op_run(&map.op, &map_plan, &map_commit);
 }
-EPT_EXPORT(ept_map_pages);
+EXPORT_SYMBOL_EPT(ept_map_pages);
 
 /*
  * Unmapping
@@ -681,7 +683,7 @@ int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
 	op_init(&op, ept, gpa, size, gather);
 	return op_run_flush(&op, &unmap_plan, &unmap_commit);
 }
-EPT_EXPORT(ept_unmap);
+EXPORT_SYMBOL_EPT(ept_unmap);
 
 /*
  * Changing attributes
@@ -881,7 +883,7 @@ int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct e
 	change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
 	return op_run_flush(&change.op, &change_plan, &change_commit);
 }
-EPT_EXPORT(ept_protect);
+EXPORT_SYMBOL_EPT(ept_protect);
 
 int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype,
 		    struct ept_gather *gather)
@@ -899,7 +901,7 @@ int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype
 	change.set = ept_attrs_to_bits(&ept->fmt, &attrs);
 	return op_run_flush(&change.op, &change_plan, &change_commit);
 }
-EPT_EXPORT(ept_set_memtype);
+EXPORT_SYMBOL_EPT(ept_set_memtype);
 
 int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *attrs,
 		  struct ept_gather *gather)
@@ -920,11 +922,11 @@ int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *at
 	change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
 	return op_run_flush(&change.op, &change_plan, &change_commit);
 }
-EPT_EXPORT(ept_set_attrs);
+EXPORT_SYMBOL_EPT(ept_set_attrs);
 
 /*
- * Remapping: the plan and the commit of a map, where nothing that is there forbids it. An entry goes
- * from the old to the new translation with one store.
+ * Remapping: the plan and the commit of a map, where nothing that is there forbids it. An entry
+ * goes from the old to the new translation with one store.
  */
 
 static int remap_plan_run(struct ept_walk *walk, const struct ept_run *run)
@@ -1050,7 +1052,7 @@ int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct 
 	map.op.fresh = true;
 	return op_run_flush(&map.op, &remap_plan, &remap_commit);
 }
-EPT_EXPORT(ept_remap);
+EXPORT_SYMBOL_EPT(ept_remap);
 
 /*
  * Splitting
@@ -1164,7 +1166,7 @@ int ept_split(struct ept *ept, u64 gpa, u64 size, enum ept_level level, struct e
 	split.level = level;
 	return op_run_flush(&split.op, &split_plan, &split_commit);
 }
-EPT_EXPORT(ept_split);
+EXPORT_SYMBOL_EPT(ept_split);
 
 /*
  * Merging, from the bottom up. An address translates alike through the leaf and through the table
@@ -1295,7 +1297,7 @@ int ept_merge(struct ept *ept, u64 gpa, u64 size, enum ept_level level)
 	atomic64_add(merge.made, &ept->merges);
 	return merge.made;
 }
-EPT_EXPORT(ept_merge);
+EXPORT_SYMBOL_EPT(ept_merge);
 
 /*
  * Harvesting accessed and dirty
@@ -1405,14 +1407,14 @@ int ept_harvest_dirty(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap,
 {
 	return harvest(ept, gpa, size, bitmap, peek, EPT_PTE_DIRTY, gather);
 }
-EPT_EXPORT(ept_harvest_dirty);
+EXPORT_SYMBOL_EPT(ept_harvest_dirty);
 
 int ept_harvest_accessed(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek,
 			 struct ept_gather *gather)
 {
 	return harvest(ept, gpa, size, bitmap, peek, EPT_PTE_ACCESSED, gather);
 }
-EPT_EXPORT(ept_harvest_accessed);
+EXPORT_SYMBOL_EPT(ept_harvest_accessed);
 
 /*
  * Life cycle
@@ -1537,7 +1539,7 @@ free_ept:
 	kfree(ept);
 	return ERR_PTR(err);
 }
-EPT_EXPORT(ept_create);
+EXPORT_SYMBOL_EPT(ept_create);
 
 void ept_destroy(struct ept *ept)
 {
@@ -1550,19 +1552,19 @@ void ept_destroy(struct ept *ept)
 	free_percpu(ept->cpus);
 	kfree(ept);
 }
-EPT_EXPORT(ept_destroy);
+EXPORT_SYMBOL_EPT(ept_destroy);
 
 u64 ept_pointer(const struct ept *ept)
 {
 	return IS_ERR_OR_NULL(ept) ? 0 : ept->pointer;
 }
-EPT_EXPORT(ept_pointer);
+EXPORT_SYMBOL_EPT(ept_pointer);
 
 const char *ept_name(const struct ept *ept)
 {
 	return IS_ERR_OR_NULL(ept) ? NULL : ept->name;
 }
-EPT_EXPORT(ept_name);
+EXPORT_SYMBOL_EPT(ept_name);
 
 int ept_reserve(struct ept *ept, unsigned int nr)
 {
@@ -1570,7 +1572,7 @@ int ept_reserve(struct ept *ept, unsigned int nr)
 		return -EINVAL;
 	return ept_store_reserve(&ept->store, nr);
 }
-EPT_EXPORT(ept_reserve);
+EXPORT_SYMBOL_EPT(ept_reserve);
 
 static int __init ept_init(void)
 {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * ept: Intel Extended Page Tables for other modules. This is the one header that a client includes, and the manual.
+ * ept: Intel Extended Page Tables for other modules. This is the one header that a client includes,
+ * and the manual.
  *
- * The architecture is that of Intel's Software Developer's Manual, volume 3, chapters "VMX Support for Address Translation" (entries, the
- * EPTP, violations and misconfigurations, accessed and dirty flags, the guidelines for INVEPT), "VMX Capability Reporting Facility", and
- * the section "INVEPT" of the VMX instruction reference.
+ * The architecture is that of Intel's Software Developer's Manual, volume 3, chapters "VMX Support
+ * for Address Translation" (entries, the EPTP, violations and misconfigurations, accessed and dirty
+ * flags, the guidelines for INVEPT), "VMX Capability Reporting Facility", and the section "INVEPT"
+ * of the VMX instruction reference.
  */
 #ifndef _EPT_CORE_H
 #define _EPT_CORE_H
@@ -21,7 +23,7 @@ struct seq_file;
 /**
  * DOC: EPT language
  *
- * ===========  =========================================================================================================
+ * ===========  ================================================================================
  * gpa, hpa     guest-physical and host-physical address
  * entry        8 bytes of a table
  * leaf         an entry that maps memory
@@ -32,60 +34,69 @@ struct seq_file;
  * straddling   an entry that the edge of the range cuts
  * run          neighbouring covered entries of one table
  * link         make a table reachable; unlink: unreachable
- * ===========  =========================================================================================================
+ * ===========  ================================================================================
  *
  * Intel names the entries of the five levels PTE, PDE, PDPTE, PML4E and PML5E.
  *
- * All addresses and sizes are bytes. Ranges are half-open, [gpa, gpa + size), and their addresses and sizes are multiples of 4K unless a
- * function says otherwise.
+ * All addresses and sizes are bytes. Ranges are half-open, [gpa, gpa + size), and their addresses
+ * and sizes are multiples of 4K unless a function says otherwise.
  */
 
 /**
  * DOC: EPT errors
  *
- * One meaning each, and on any error nothing has changed. Where several apply, the first of this list is returned.
+ * One meaning each, and on any error nothing has changed. Where several apply, the first of this
+ * list is returned.
  *
- * ===========  =========================================================================================================
- * -EINVAL      an argument that is never legal: misaligned, size 0, NULL, write without read, an unknown bit, a tag above
- *              31, a gather of another table
- * -ERANGE      beyond the guest's address width (2^48 bytes with 4 levels, 2^57 with 5), beyond the configured MAXPHYADDR, or
- *              a range that overflows
- * -EOPNOTSUPP  legal, but this table's configuration lacks it
+ * ===========  ================================================================================
+ * -EINVAL      an argument that is never legal: misaligned, size 0, NULL, write without
+ *              read, an unknown bit, a tag above 31, a gather of another table
+ * -ERANGE      beyond the guest's address width (2^48 bytes with 4 levels, 2^57 with 5),
+ *              beyond the configured MAXPHYADDR, or a range that overflows
+ * -EOPNOTSUPP legal, but this table's configuration lacks it
  * -EEXIST      something is mapped there
  * -ENOENT      nothing is mapped there
  * -ENOMEM      no memory for tables, or the reserve of an atomic table is short
- * ===========  =========================================================================================================
+ * ===========  ================================================================================
  *
- * -EFAULT and -EIO are verdicts of ept_translate(), -EUCLEAN one of ept_check(); -ENODEV and -EPERM come from the functions that ask the CPU.
+ * -EFAULT and -EIO are verdicts of ept_translate(), -EUCLEAN one of ept_check(); -ENODEV and -EPERM
+ * come from the functions that ask the CPU.
  */
 
 /**
  * DOC: EPT locking
  *
- * - Readers (ept_lookup(), ept_translate(), ept_explain(), ept_for_each_mapping(), ept_dump(), ept_get_stats(), ept_check()) take RCU inside
- *   and run in any context, against any writer. Each entry is read once; a reader sees it as it was before or after a change, never torn.
- * - ept_map() of one leaf (4K, 2M or 1G, the fault path) runs in parallel with itself: of two callers that map the same page, one gets 0 and
- *   the other -EEXIST.
- * - Every other function that changes a table excludes the others, and one-leaf maps, inside the library.
- * - With %EPT_CONFIG_EXTERNAL_LOCK the client excludes all functions that change the table from each other, one-leaf maps included. It may
- *   register its lock with ept_set_external_lock(), and lockdep then checks that it is held.
- * - No memory is allocated while the library's lock is held, and no callback of the client runs under it. So a client may change the table from
- *   an mmu notifier or a shrinker.
+ * - Readers (ept_lookup(), ept_translate(), ept_explain(), ept_for_each_mapping(), ept_dump(),
+ *   ept_get_stats()) take RCU inside and run in any context, against any writer. Each entry is read
+ *   once; a reader sees it as it was before or after a change, never torn.
+ * - ept_map() of one leaf (4K, 2M or 1G, the fault path) runs in parallel with itself: of two
+ *   callers that map the same page, one gets 0 and the other -EEXIST.
+ * - Every other function that changes a table, and ept_check(), excludes the others, and one-leaf
+ *   maps, inside the library.
+ * - With %EPT_CONFIG_EXTERNAL_LOCK the client excludes all functions that change the table from
+ *   each other, one-leaf maps included. It may register its lock with ept_set_external_lock(), and
+ *   lockdep then checks that it is held.
+ * - No memory is allocated while the library's lock is held, so that a client may change the table
+ *   from an mmu notifier or a shrinker. No callback of the client runs under it, but for the flush
+ *   of ept_merge().
  */
 
 /**
  * DOC: EPT flushing
  *
- * A CPU may keep what it read from a table until it runs INVEPT (manual, "Guidelines for Use of the INVEPT Instruction"). Mapping what was a hole
- * and adding rights need no INVEPT. Everything else that a guest could notice does, and functions that may cause it take a gather:
+ * A CPU may keep what it read from a table until it runs INVEPT (manual, "Guidelines for Use of the
+ * INVEPT Instruction"). Mapping what was a hole and adding rights need no INVEPT. Everything else
+ * that a guest could notice does, and functions that may cause it take a gather:
  *
- * - With a gather, the function never flushes. It notes in the gather that a flush is due, and leaves there the tables that it unlinked.
- *   ept_gather_flush() invalidates, once, and only then frees these tables. One gather may serve many calls on one table.
+ * - With a gather, the function never flushes. It notes in the gather that a flush is due, and
+ *   leaves there the tables that it unlinked. ept_gather_flush() invalidates, once, and only then
+ *   frees these tables. One gather may serve many calls on one table.
  * - With NULL, the function flushes before it returns.
  * - A flush that nothing asked for costs nothing and announces nothing.
  *
- * A flush is the client's &ept_ops.invalidate where there is one. Otherwise it is the library's: it works with the CPUs between
- * ept_vcpu_load() and ept_vcpu_put(), and interrupts these alone; all others catch up in their next ept_vcpu_load().
+ * A flush is the client's &ept_ops.invalidate where there is one. Otherwise it is the library's: it
+ * works with the CPUs between ept_vcpu_load() and ept_vcpu_put(), and interrupts these alone; all
+ * others catch up in their next ept_vcpu_load().
  *
  * The module never executes VMXON or VMXOFF and never writes an MSR or CR4.
  */
@@ -122,18 +133,28 @@ enum ept_memtype {
 	EPT_MT_WB = 6,
 };
 
-#define EPT_PROT_NONE	0	/* mapped, but every access faults; the address is kept, and cannot be read through L1TF */
-#define EPT_PROT_READ	BIT(0)
-#define EPT_PROT_WRITE	BIT(1)	/* never legal without EPT_PROT_READ */
-#define EPT_PROT_EXEC	BIT(2)	/* supervisor-mode fetches where the table has mode-based execute, all fetches elsewhere */
-#define EPT_PROT_UEXEC	BIT(3)	/* user-mode fetches with mode-based execute; elsewhere nothing beside EXEC, and -EOPNOTSUPP alone */
+/* Mapped, but every access faults; the address is kept, and cannot be read through L1TF */
+#define EPT_PROT_NONE		0
+#define EPT_PROT_READ		BIT(0)
+/* Never legal without EPT_PROT_READ */
+#define EPT_PROT_WRITE		BIT(1)
+/* Supervisor-mode fetches where the table has mode-based execute, all fetches elsewhere */
+#define EPT_PROT_EXEC		BIT(2)
+/* User-mode fetches; without mode-based execute nothing beside EPT_PROT_EXEC, -EOPNOTSUPP alone */
+#define EPT_PROT_UEXEC		BIT(3)
 
-#define EPT_ATTR_IGNORE_PAT	BIT(0)	/* the memory type is EPT's alone, whatever the guest's PAT says */
-#define EPT_ATTR_SUPPRESS_VE	BIT(1)	/* a violation exits, and is not turned into #VE; EPT_FEATURE_VE */
-#define EPT_ATTR_SUBPAGE	BIT(2)	/* sub-page write permissions apply; makes 4K leaves; EPT_FEATURE_SUBPAGE */
-#define EPT_ATTR_PAGING_WRITE	BIT(3)	/* the CPU may set A and D of guest paging structures here; EPT_FEATURE_PAGING_WRITE */
-#define EPT_ATTR_VERIFY_PAGING	BIT(4)	/* guest-paging verification; EPT_FEATURE_VERIFY_PAGING */
-#define EPT_ATTR_SUPER_SHADOW	BIT(5)	/* supervisor shadow-stack page; EPT_FEATURE_SUPER_SHADOW */
+/* The memory type is EPT's alone, whatever the guest's PAT says */
+#define EPT_ATTR_IGNORE_PAT	BIT(0)
+/* A violation exits, and is not turned into #VE; EPT_FEATURE_VE */
+#define EPT_ATTR_SUPPRESS_VE	BIT(1)
+/* Sub-page write permissions apply; makes 4K leaves; EPT_FEATURE_SUBPAGE */
+#define EPT_ATTR_SUBPAGE	BIT(2)
+/* The CPU may set accessed and dirty of guest paging structures here; EPT_FEATURE_PAGING_WRITE */
+#define EPT_ATTR_PAGING_WRITE	BIT(3)
+/* Guest-paging verification; EPT_FEATURE_VERIFY_PAGING */
+#define EPT_ATTR_VERIFY_PAGING	BIT(4)
+/* Supervisor shadow-stack page; EPT_FEATURE_SUPER_SHADOW */
+#define EPT_ATTR_SUPER_SHADOW	BIT(5)
 
 #define EPT_TAG_MAX	31
 
@@ -152,35 +173,40 @@ struct ept_attrs {
 };
 
 /* Compound literals: usable as initialisers and behind &. */
-#define EPT_ATTRS_RAM										\
-	((struct ept_attrs){									\
-		.prot = EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC,	\
-		.memtype = EPT_MT_WB,								\
+#define EPT_ATTRS_RAM							\
+	((struct ept_attrs){						\
+		.prot = EPT_PROT_READ | EPT_PROT_WRITE |		\
+			EPT_PROT_EXEC | EPT_PROT_UEXEC,			\
+		.memtype = EPT_MT_WB,					\
 	})
-#define EPT_ATTRS_DEVICE									\
-	((struct ept_attrs){									\
-		.prot = EPT_PROT_READ | EPT_PROT_WRITE,						\
-		.memtype = EPT_MT_UC,								\
+#define EPT_ATTRS_DEVICE						\
+	((struct ept_attrs){						\
+		.prot = EPT_PROT_READ | EPT_PROT_WRITE,			\
+		.memtype = EPT_MT_UC,					\
 	})
 
 /* What the VMCS and the EPTP turn on for a table. The client sets the VMCS controls to match. */
-#define EPT_FEATURE_AD			BIT(0)	/* accessed and dirty flags: EPTP bit 6 */
+#define EPT_FEATURE_AD			BIT(0)	/* accessed and dirty: EPTP bit 6 */
 #define EPT_FEATURE_EXEC_ONLY		BIT(1)	/* execute without read */
-#define EPT_FEATURE_MODE_EXEC		BIT(2)	/* secondary control 22, mode-based execute */
-#define EPT_FEATURE_VE			BIT(3)	/* secondary control 18; holes and fresh entries suppress #VE */
+#define EPT_FEATURE_MODE_EXEC		BIT(2)	/* mode-based execute: secondary control 22 */
+#define EPT_FEATURE_VE			BIT(3)	/* secondary control 18; holes suppress #VE */
 #define EPT_FEATURE_PAGING_WRITE	BIT(4)	/* tertiary control 2 */
 #define EPT_FEATURE_VERIFY_PAGING	BIT(5)	/* tertiary control 3 */
 #define EPT_FEATURE_SUPER_SHADOW	BIT(6)	/* EPTP bit 7 */
 #define EPT_FEATURE_SUBPAGE		BIT(7)	/* secondary control 23 */
 
-#define EPT_CONFIG_EXTERNAL_LOCK	BIT(0)	/* the client excludes the functions that change the table from each other */
-#define EPT_CONFIG_ATOMIC		BIT(1)	/* nothing sleeps or allocates outside the reserve; implies EPT_CONFIG_EXTERNAL_LOCK */
-#define EPT_CONFIG_NO_EXEC_LARGE	BIT(2)	/* executable memory gets 4K leaves only (iTLB multihit, CVE-2018-12207) */
+/* The client excludes the functions that change the table from each other. */
+#define EPT_CONFIG_EXTERNAL_LOCK	BIT(0)
+/* Nothing sleeps or allocates outside the reserve; implies EPT_CONFIG_EXTERNAL_LOCK. */
+#define EPT_CONFIG_ATOMIC		BIT(1)
+/* Executable memory gets 4K leaves only (iTLB multihit, CVE-2018-12207). */
+#define EPT_CONFIG_NO_EXEC_LARGE	BIT(2)
 
 /**
  * struct ept_ops - what a client may do in the module's place
- * @invalidate: Returns when no CPU holds a translation or table pointer of @ept that was cached before the call. NULL: the module's own, for
- *	clients of ept_vcpu_load(). Called in the context of the flushing call, with no lock of the module held; may sleep unless
+ * @invalidate: Returns when no CPU holds a translation or table pointer of @ept that was cached
+ *	before the call. NULL: the module's own, for clients of ept_vcpu_load(). Called in the
+ *	context of the flushing call, with no lock of the module held; may sleep unless
  *	%EPT_CONFIG_ATOMIC; calls no function that changes @ept. @cookie is &ept_config.cookie.
  */
 struct ept_ops {
@@ -189,8 +215,9 @@ struct ept_ops {
 
 /**
  * struct ept_config - what a table is made for
- * @name: copied; the name of its debugfs directory. NULL: the module picks one; taken: the module adds a suffix. A name with a '/', or one that
- *	is '.' or '..' or longer than 64 characters, is -EINVAL.
+ * @name: copied; the name of its debugfs directory. NULL: the module picks one; taken: the module
+ *	adds a suffix. A name with a '/', or one that is '.' or '..' or longer than 64 characters,
+ *	is -EINVAL.
  * @levels: 4 or 5
  * @max_leaf: the largest leaf: %EPT_4K, %EPT_2M or %EPT_1G
  * @maxphyaddr: width of host-physical addresses in bits, 32 to 52
@@ -229,7 +256,8 @@ struct ept_config {
 
 /**
  * struct ept_msrs - what the capabilities are decoded from, as literal values
- * @valid: EPT_MSR_* bits: which of the values below are known. An MSR that the CPU refuses to read is not.
+ * @valid: EPT_MSR_* bits: which of the values below are known. An MSR that the CPU refuses to read
+ *	is not.
  * @vmx: CPUID.1:ECX[5]
  * @signature: CPUID.1:EAX, family, model and stepping; 0 where unknown
  * @maxphyaddr: CPUID.80000008H:EAX[7:0]
@@ -293,7 +321,8 @@ struct ept_msrs {
  * @ipi_virtualization: tertiary control 4
  * @eptp_switching: VM function 0
  * @true_controls: the TRUE_* capability MSRs exist
- * @cr3_exits_optional: exits on CR3 accesses and INVLPG can be turned off, as a guest with EPT wants
+ * @cr3_exits_optional: exits on CR3 accesses and INVLPG can be turned off, as a guest with EPT
+ *	wants
  * @vmcs_memtype: memory type of VMCS regions and structures they point to
  */
 struct ept_caps {
@@ -377,11 +406,12 @@ struct ept_stats {
 
 /**
  * struct ept_violation - an EPT violation's exit qualification, decoded
- * @read: the access read; set for each write, as a read-modify-write may be reported as a write alone
+ * @read: the access read; set for each write, as a read-modify-write may be reported as a write
+ *	alone
  * @write: the access wrote
  * @exec: the access fetched an instruction
- * @prot: what the entries allowed, EPT_PROT_* bits; %EPT_PROT_UEXEC only on a CPU with mode-based execute, and meaningless where the VMCS doesn't
- *	enable it
+ * @prot: what the entries allowed, EPT_PROT_* bits; %EPT_PROT_UEXEC only on a CPU with mode-based
+ *	execute, and meaningless where the VMCS doesn't enable it
  * @gla_valid: the guest-linear address field is valid
  * @page_walk: the access was to a guest paging structure; false without @gla_valid
  * @nmi_unblocking: an IRET had unblocked NMIs
@@ -475,8 +505,8 @@ struct ept_gather {
  * Reads CPUID and MSRs with the safe accessors; writes nothing.
  *
  * Context: Any. The caller stays on one CPU where CPUs differ.
- * Return: 0, -EINVAL for NULL, -ENODEV where the CPU has no VMX, -EPERM where firmware locked VMX off, -EOPNOTSUPP where VMX has no EPT.
- *	@caps is zeroed on an error.
+ * Return: 0, -EINVAL for NULL, -ENODEV where the CPU has no VMX, -EPERM where firmware locked VMX
+ *	off, -EOPNOTSUPP where VMX has no EPT. @caps is zeroed on an error.
  */
 int ept_caps_read(struct ept_caps *caps);
 
@@ -497,8 +527,8 @@ int ept_caps_decode(const struct ept_msrs *msrs, struct ept_caps *caps);
  * @config: filled in
  * @caps: from ept_caps_read() or ept_caps_decode()
  *
- * 4 levels, and as far as offered: the largest leaf, accessed and dirty flags, execute-only, write-back tables. All other features are off; no
- * flags, no name, no ops, %NUMA_NO_NODE.
+ * 4 levels, and as far as offered: the largest leaf, accessed and dirty flags, execute-only,
+ * write-back tables. All other features are off; no flags, no name, no ops, %NUMA_NO_NODE.
  *
  * Context: Any.
  */
@@ -520,8 +550,8 @@ int ept_config_check(const struct ept_config *config, const struct ept_caps *cap
 
 /**
  * ept_create() - make an empty table
- * @config: what for; NULL: ept_config_from_caps() of this CPU. An explicit configuration works on any CPU, so that tables can be built and
- *	tested anywhere.
+ * @config: what for; NULL: ept_config_from_caps() of this CPU. An explicit configuration works on
+ *	any CPU, so that tables can be built and tested anywhere.
  *
  * Context: Process; may sleep.
  * Return: the table, or an ERR_PTR(): -EINVAL, -ENOMEM, and with NULL what ept_caps_read() returns.
@@ -532,9 +562,10 @@ struct ept *ept_create(const struct ept_config *config);
  * ept_destroy() - free a table
  * @ept: NULL and an ERR_PTR() are fine
  *
- * No CPU uses the EPTP any more, no other call with @ept is under way, and each gather of it was flushed. The memory that it maps isn't touched.
- * A CPU that caches translations of @ept drops them before it runs a guest on another table made by this module: a new table starts behind on
- * every CPU (ept_vcpu_load()).
+ * No CPU uses the EPTP any more, no other call with @ept is under way, and each gather of it was
+ * flushed. The memory that it maps isn't touched. A CPU that caches translations of @ept drops them
+ * before it runs a guest on another table made by this module: a new table starts behind on every
+ * CPU (ept_vcpu_load()).
  *
  * Context: Process; may sleep.
  */
@@ -570,7 +601,7 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
 #ifdef CONFIG_LOCKDEP
 #define ept_set_external_lock(ept, lock)	__ept_set_external_lock(ept, &(lock)->dep_map)
 #else
-#define ept_set_external_lock(ept, lock)	__ept_set_external_lock(ept, NULL)
+#define ept_set_external_lock(ept, lock)	((void)(lock), __ept_set_external_lock(ept, NULL))
 #endif
 
 /**
@@ -578,9 +609,10 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
  * @ept: a table
  * @nr: how many are to be set aside afterwards; fewer than there are changes nothing
  *
- * With %EPT_CONFIG_ATOMIC every operation draws on the reserve alone; other tables draw on it before they ask the system. Freed tables go back to
- * the system, not to the reserve. What an operation can need is at most one table a level for a one-leaf map and for each edge of the range of
- * any other, plus one for each 512 entries of new tables' leaves.
+ * With %EPT_CONFIG_ATOMIC every operation draws on the reserve alone; other tables draw on it
+ * before they ask the system. Freed tables go back to the system, not to the reserve. What an
+ * operation can need is at most one table a level for a one-leaf map and for each edge of the range
+ * of any other, plus one for each 512 entries of new tables' leaves.
  *
  * Context: Process; may sleep. Excluded like the functions that change the table.
  * Return: 0, -EINVAL for NULL, -ENOMEM with the reserve as it was.
@@ -601,11 +633,12 @@ int ept_reserve(struct ept *ept, unsigned int nr);
  * @size: bytes, multiple of 4K
  * @attrs: what the mapping is like
  *
- * Takes the largest leaves that the alignment of both addresses, the size, the configuration and @attrs allow. Accessed and dirty start clear. Needs
- * no flush.
+ * Takes the largest leaves that the alignment of both addresses, the size, the configuration and
+ * @attrs allow. Accessed and dirty start clear. Needs no flush.
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC. One leaf's worth runs in parallel with itself.
- * Return: 0, -EINVAL, -ERANGE, -EOPNOTSUPP, -EEXIST if any of it is mapped (%EPT_PROT_NONE included), -ENOMEM.
+ * Return: 0, -EINVAL, -ERANGE, -EOPNOTSUPP, -EEXIST if any of it is mapped (%EPT_PROT_NONE
+ *	included), -ENOMEM.
  */
 int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs);
 
@@ -622,7 +655,8 @@ int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ep
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
  * Return: as ept_map().
  */
-int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr, const struct ept_attrs *attrs);
+int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr,
+		  const struct ept_attrs *attrs);
 
 /**
  * ept_remap() - map a range, whatever was there
@@ -633,14 +667,16 @@ int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long n
  * @attrs: as for ept_map()
  * @gather: owed a flush, or NULL to flush before the return
  *
- * As ept_map(), but replaces what is mapped; covered tables give way to large leaves, straddling leaves are split. A CPU sees the old or the new
- * translation of a page, never a hole. A write that races with it goes to the old or to the new page, and the old page's dirty flag isn't
- * reported. The new mappings start with accessed and dirty clear.
+ * As ept_map(), but replaces what is mapped; covered tables give way to large leaves, straddling
+ * leaves are split. A CPU sees the old or the new translation of a page, never a hole. A write that
+ * races with it goes to the old or to the new page, and the old page's dirty flag isn't reported.
+ * The new mappings start with accessed and dirty clear.
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
  * Return: 0, -EINVAL, -ERANGE, -EOPNOTSUPP, -ENOMEM.
  */
-int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs, struct ept_gather *gather);
+int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs,
+	      struct ept_gather *gather);
 
 /**
  * ept_unmap() - unmap a range
@@ -649,8 +685,9 @@ int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct 
  * @size: bytes, multiple of 4K
  * @gather: owed a flush, or NULL to flush before the return
  *
- * Holes are fine. Straddling leaves are split, and keep outside of the range what they had. Tables that become empty are unlinked, and freed after the
- * flush. A large range costs what its tables cost; the leaves in covered tables aren't visited.
+ * Holes are fine. Straddling leaves are split, and keep outside of the range what they had. Tables
+ * that become empty are unlinked, and freed after the flush. A large range costs what its tables
+ * cost; the leaves in covered tables aren't visited.
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
  * Return: 0, -EINVAL, -ERANGE, -ENOMEM (a split needs tables).
@@ -666,11 +703,13 @@ int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather);
  * @set: EPT_PROT_* bits to give; wins where both name a bit
  * @gather: owed a flush, or NULL to flush before the return
  *
- * prot = (prot & ~clear) | set, for each leaf in the range. Holes are fine and aren't judged. Straddling leaves that would change are split. Accessed and
- * dirty stay, also those that a CPU sets meanwhile. Rights that were only added need no flush.
+ * prot = (prot & ~clear) | set, for each leaf in the range. Holes are fine and aren't judged.
+ * Straddling leaves that would change are split. Accessed and dirty stay, also those that a CPU
+ * sets meanwhile. Rights that were only added need no flush.
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
- * Return: 0, -EINVAL or -EOPNOTSUPP if the result would be illegal for any leaf in the range (and then none has changed), -ERANGE, -ENOMEM.
+ * Return: 0, -EINVAL or -EOPNOTSUPP if the result would be illegal for any leaf in the range (and
+ *	then none has changed), -ERANGE, -ENOMEM.
  */
 int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct ept_gather *gather);
 
@@ -687,7 +726,8 @@ int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct e
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
  * Return: 0, -EINVAL, -ERANGE, -ENOMEM.
  */
-int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype, struct ept_gather *gather);
+int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype,
+		    struct ept_gather *gather);
 
 /**
  * ept_set_attrs() - replace all attributes of what is mapped
@@ -697,23 +737,26 @@ int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype
  * @attrs: the new ones: rights, memory type, flags and tag
  * @gather: owed a flush, or NULL to flush before the return
  *
- * Each entry changes with one store. As ept_protect() for holes, straddling leaves, accessed and dirty.
+ * Each entry changes with one store. As ept_protect() for holes, straddling leaves, accessed and
+ * dirty.
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
  * Return: 0, -EINVAL, -ERANGE, -EOPNOTSUPP, -ENOMEM.
  */
-int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *attrs, struct ept_gather *gather);
+int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *attrs,
+		  struct ept_gather *gather);
 
 /**
  * ept_split() - make leaves small
  * @ept: a table
  * @gpa: multiple of 4K
  * @size: bytes, multiple of 4K
- * @level: no leaf inside the range is larger afterwards; at or above the leaves that are there nothing changes
+ * @level: no leaf inside the range is larger afterwards; at or above the leaves that are there
+ *	nothing changes
  * @gather: owed a flush, or NULL to flush before the return
  *
- * Straddling leaves are split as little as that needs. The parts inherit attributes, tag, accessed and dirty; every address translates to the same page
- * throughout.
+ * Straddling leaves are split as little as that needs. The parts inherit attributes, tag, accessed
+ * and dirty; every address translates to the same page throughout.
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
  * Return: 0, -EINVAL (also a @level above %EPT_1G), -ERANGE, -ENOMEM.
@@ -727,12 +770,14 @@ int ept_split(struct ept *ept, u64 gpa, u64 size, enum ept_level level, struct e
  * @size: bytes, multiple of 4K
  * @level: the largest leaf to make
  *
- * Wherever, inside the range, aligned and contiguous leaves with equal attributes and tag can become a leaf of up to @level, they become the largest one.
- * Accessed and dirty are or-ed. Every address translates to the same page throughout. Flushes by itself, once, before it returns: only then are flags
- * known that a CPU set late in the old entries.
+ * Wherever, inside the range, aligned and contiguous leaves with equal attributes and tag can
+ * become a leaf of up to @level, they become the largest one. Accessed and dirty are or-ed. Every
+ * address translates to the same page throughout. Flushes by itself, once, before it returns: only
+ * then are flags known that a CPU set late in the old entries.
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
- * Return: the number of leaves made, or -EINVAL (also a @level above %EPT_1G), -ERANGE, -EOPNOTSUPP for a @level above the table's largest leaf.
+ * Return: the number of leaves made, or -EINVAL (also a @level above %EPT_1G), -ERANGE, -EOPNOTSUPP
+ *	for a @level above the table's largest leaf.
  */
 int ept_merge(struct ept *ept, u64 gpa, u64 size, enum ept_level level);
 
@@ -755,11 +800,12 @@ int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping);
  * ept_translate() - what a CPU would make of an access
  * @ept: a table
  * @gpa: of any alignment
- * @access: EPT_PROT_* bits that the access needs: %EPT_PROT_EXEC a supervisor-mode and %EPT_PROT_UEXEC a user-mode fetch, the same without
- *	mode-based execute
+ * @access: EPT_PROT_* bits that the access needs: %EPT_PROT_EXEC a supervisor-mode and
+ *	%EPT_PROT_UEXEC a user-mode fetch, the same without mode-based execute
  * @hpa: set to where the access goes, on success; NULL if only the verdict matters
  *
- * Reads the entries as a CPU does, and believes in none of them. The manual's section "EPT-Induced VM Exits".
+ * Reads the entries as a CPU does, and believes in none of them. The manual's section "EPT-Induced
+ * VM Exits".
  *
  * Context: Any.
  * Return: 0, -EINVAL, -ERANGE, -EFAULT for an EPT violation, -EIO for an EPT misconfiguration.
@@ -777,21 +823,26 @@ int ept_translate(struct ept *ept, u64 gpa, u32 access, phys_addr_t *hpa);
  */
 int ept_explain(struct ept *ept, u64 gpa, struct ept_explanation *explanation);
 
+/* Called for a mapping; non-zero stops the visit. */
+typedef int (*ept_mapping_fn)(const struct ept_mapping *mapping, void *arg);
+
 /**
  * ept_for_each_mapping() - visit what is mapped in a range, in order
  * @ept: a table
  * @gpa: multiple of 4K
  * @size: bytes, multiple of 4K
- * @fn: called for each mapping; may not sleep, may not call a function that changes the table; non-zero stops
+ * @fn: called for each mapping; may not sleep, may not call a function that changes the table;
+ *	non-zero stops
  * @arg: passed to @fn
  *
- * Neighbours with contiguous hpa, equal level, attributes, accessed and dirty are merged. @gpa, @hpa and @size of a mapping are clipped to the range, its
- * level stays the leaf's. Mappings that change meanwhile are seen as they were before or after.
+ * Neighbours with contiguous hpa, equal level, attributes, accessed and dirty are merged. @gpa,
+ * @hpa and @size of a mapping are clipped to the range, its level stays the leaf's. Mappings that
+ * change meanwhile are seen as they were before or after.
  *
  * Context: Any; @fn runs under RCU.
  * Return: 0, what @fn returned, -EINVAL, -ERANGE.
  */
-int ept_for_each_mapping(struct ept *ept, u64 gpa, u64 size, int (*fn)(const struct ept_mapping *mapping, void *arg), void *arg);
+int ept_for_each_mapping(struct ept *ept, u64 gpa, u64 size, ept_mapping_fn fn, void *arg);
 
 /**
  * ept_get_stats() - count
@@ -821,8 +872,9 @@ int ept_dump(struct seq_file *m, struct ept *ept);
  * @ept: a table
  * @report: filled in with the first fault found, or NULL
  *
- * Looks at each entry: reserved bits, rights, memory types, address widths, leaves larger than configured, tables linked twice or empty, live counts.
- * Excludes the functions that change the table, as one of them.
+ * Looks at each entry: reserved bits, rights, memory types, address widths, leaves larger than
+ * configured, tables linked twice, in the wrong place or empty, live counts. Excludes the functions
+ * that change the table, as one of them.
  *
  * Context: As the functions that change the table.
  * Return: 0, -EINVAL, -EUCLEAN.
@@ -842,13 +894,15 @@ int ept_check(struct ept *ept, struct ept_check_report *report);
  * @peek: leave the flags as they are
  * @gather: owed a flush, or NULL to flush before the return
  *
- * A large leaf reports all of its pages in the range, and is cleared only where it lies whole in the range. A CPU may write through a cached translation
- * until the flush; whoever reads the pages flushes first. No flag is lost that a CPU sets meanwhile.
+ * A large leaf reports all of its pages in the range, and is cleared only where it lies whole in
+ * the range. A CPU may write through a cached translation until the flush; whoever reads the pages
+ * flushes first. No flag is lost that a CPU sets meanwhile.
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
  * Return: 0, -EINVAL, -ERANGE, -EOPNOTSUPP without %EPT_FEATURE_AD.
  */
-int ept_harvest_dirty(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek, struct ept_gather *gather);
+int ept_harvest_dirty(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek,
+		      struct ept_gather *gather);
 
 /**
  * ept_harvest_accessed() - collect and clear accessed flags
@@ -862,7 +916,8 @@ int ept_harvest_dirty(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap,
  * Context: As ept_harvest_dirty().
  * Return: as ept_harvest_dirty().
  */
-int ept_harvest_accessed(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek, struct ept_gather *gather);
+int ept_harvest_accessed(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek,
+			 struct ept_gather *gather);
 
 /*
  * Flushing
@@ -881,9 +936,11 @@ void ept_gather_init(struct ept_gather *gather, struct ept *ept);
  * ept_gather_flush() - invalidate what was gathered, then free the tables that were unlinked
  * @gather: may be used again afterwards
  *
- * Each gather ends in this call, also after errors. Free where nothing is due, otherwise exactly one invalidation.
+ * Each gather ends in this call, also after errors. Free where nothing is due, otherwise exactly
+ * one invalidation.
  *
- * Context: As &ept_ops.invalidate allows. The module's own waits for other CPUs: interrupts on, not in atomic context.
+ * Context: As &ept_ops.invalidate allows. The module's own waits for other CPUs: interrupts on, not
+ *	in atomic context.
  */
 void ept_gather_flush(struct ept_gather *gather);
 
@@ -899,8 +956,9 @@ void ept_flush(struct ept *ept);
  * ept_vcpu_load() - this CPU is about to run a guest on the table
  * @ept: a table
  *
- * Runs INVEPT if this CPU is behind: a flush since its last load, or its first load of this table. Until ept_vcpu_put() the CPU counts as running, and a
- * flush interrupts it; the guest must exit on external interrupts. Loads nest.
+ * Runs INVEPT if this CPU is behind: a flush since its last load, or its first load of this table.
+ * Until ept_vcpu_put() the CPU counts as running, and a flush interrupts it; the guest must exit on
+ * external interrupts. Loads nest.
  *
  * Context: Preemption off until ept_vcpu_put(), this CPU in VMX root operation.
  */
@@ -945,6 +1003,7 @@ int ept_invept_global(void);
  *
  * Context: Any.
  */
-void ept_violation_decode(u64 qualification, const struct ept_caps *caps, struct ept_violation *violation);
+void ept_violation_decode(u64 qualification, const struct ept_caps *caps,
+			  struct ept_violation *violation);
 
 #endif /* _EPT_CORE_H */

@@ -49,10 +49,8 @@ static void interrupt_cpu(void *arg)
 static void invalidate(struct ept *ept)
 {
 	atomic64_inc(&ept->flushes);
-	/* Entries were written before; who is running is read after. */
-	smp_mb__before_atomic();
-	atomic64_inc(&ept->generation);
-	smp_mb__after_atomic();
+	/* A full barrier: entries were written before, who is running is read after. */
+	atomic64_inc_return(&ept->generation);
 	if (ept->ops && ept->ops->invalidate)
 		ept->ops->invalidate(ept, ept->cookie);
 	else
@@ -63,7 +61,7 @@ void ept_gather_init(struct ept_gather *gather, struct ept *ept)
 {
 	*gather = (struct ept_gather){ .ept = ept };
 }
-EPT_EXPORT(ept_gather_init);
+EXPORT_SYMBOL_EPT(ept_gather_init);
 
 /* Announces what is due, and leaves the unlinked tables in the gather. */
 void ept_gather_invalidate(struct ept_gather *gather)
@@ -85,14 +83,14 @@ void ept_gather_flush(struct ept_gather *gather)
 	gather->dead = NULL;
 	ept_table_free_retired(dead);
 }
-EPT_EXPORT(ept_gather_flush);
+EXPORT_SYMBOL_EPT(ept_gather_flush);
 
 void ept_flush(struct ept *ept)
 {
 	if (!IS_ERR_OR_NULL(ept))
 		invalidate(ept);
 }
-EPT_EXPORT(ept_flush);
+EXPORT_SYMBOL_EPT(ept_flush);
 
 void ept_vcpu_load(struct ept *ept)
 {
@@ -107,7 +105,7 @@ void ept_vcpu_load(struct ept *ept)
 	smp_mb();
 	catch_up(ept, cpu);
 }
-EPT_EXPORT(ept_vcpu_load);
+EXPORT_SYMBOL_EPT(ept_vcpu_load);
 
 void ept_vcpu_put(struct ept *ept)
 {
@@ -120,4 +118,4 @@ void ept_vcpu_put(struct ept *ept)
 	if (!WARN_ON_ONCE(!cpu->running))
 		WRITE_ONCE(cpu->running, cpu->running - 1);
 }
-EPT_EXPORT(ept_vcpu_put);
+EXPORT_SYMBOL_EPT(ept_vcpu_put);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One entry: attributes to bits and back, legality, and which transitions need INVEPT. See ept_pte.h
- * for the layer and the sections of the manual.
+ * One entry: attributes to bits and back, legality, and which transitions need INVEPT. See
+ * ept_pte.h for the layer and the sections of the manual.
  */
 #include <linux/errno.h>
 
@@ -147,8 +147,8 @@ EXPORT_SYMBOL_IF_KUNIT(ept_attrs_from_bits);
 /*
  * L1TF: a CPU may speculatively read the cache at the address that a not-present entry holds. So a
  * leaf without rights holds the complement of its address, with the top bit of the physical address
- * space set: an address in the upper half, where the kernel's own mitigation keeps memory away from.
- * The address's own top bit goes to EPT_PTE_NONE_TOP.
+ * space set: an address in the upper half, where the kernel's own mitigation keeps memory away
+ * from. The address's own top bit goes to EPT_PTE_NONE_TOP.
  */
 u64 ept_pte_hide(const struct ept_format *fmt, u64 entry)
 {
@@ -224,9 +224,9 @@ static u64 reserved_bits(const struct ept_format *fmt, u64 entry, enum ept_level
 }
 
 /*
- * NULL, or why a CPU finds an EPT misconfiguration in this entry: true of any 64 bits, whoever wrote
- * them. Rules for the bits of guest-paging verification and paging-write are not among them; no
- * second source confirms any.
+ * NULL, or why a CPU finds an EPT misconfiguration in this entry: true of any 64 bits, whoever
+ * wrote them. Rules for the bits of guest-paging verification and paging-write are not among them;
+ * no second source confirms any.
  */
 const char *ept_pte_illegal(const struct ept_format *fmt, u64 entry, enum ept_level level)
 {

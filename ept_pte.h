@@ -246,9 +246,9 @@ static inline bool ept_pte_is_volatile(const struct ept_format *fmt, u64 entry)
 }
 
 /*
- * Whether a linked entry's change from @old to @new asks for INVEPT: the manual's "Guidelines for Use
- * of the INVEPT Instruction". What is not present is never cached, rights may be added without. For
- * all other changes it is asked for, also of the bits for which the manual leaves it open:
+ * Whether a linked entry's change from @old to @new asks for INVEPT: the manual's "Guidelines for
+ * Use of the INVEPT Instruction". What is not present is never cached, rights may be added without.
+ * For all other changes it is asked for, also of the bits for which the manual leaves it open:
  * suppress-#VE, verification, paging-write, shadow stack and sub-page. A client's tag is no change,
  * nor are accessed and dirty that were set.
  */

@@ -48,7 +48,7 @@ int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping)
 	*mapping = to_mapping(&ept->fmt, leaf, level, gpa);
 	return 0;
 }
-EPT_EXPORT(ept_lookup);
+EXPORT_SYMBOL_EPT(ept_lookup);
 
 /*
  * What a CPU makes of an address: it reads entries from the root down until one maps memory, isn't
@@ -116,7 +116,7 @@ int ept_explain(struct ept *ept, u64 gpa, struct ept_explanation *explanation)
 	rcu_read_unlock();
 	return 0;
 }
-EPT_EXPORT(ept_explain);
+EXPORT_SYMBOL_EPT(ept_explain);
 
 int ept_translate(struct ept *ept, u64 gpa, u32 access, phys_addr_t *hpa)
 {
@@ -137,7 +137,7 @@ int ept_translate(struct ept *ept, u64 gpa, u32 access, phys_addr_t *hpa)
 	}
 	return explanation.verdict;
 }
-EPT_EXPORT(ept_translate);
+EXPORT_SYMBOL_EPT(ept_translate);
 
 /*
  * Visiting mappings
@@ -154,7 +154,7 @@ EPT_EXPORT(ept_translate);
  */
 struct each {
 	struct ept_walk		walk;
-	int			(*fn)(const struct ept_mapping *mapping, void *arg);
+	ept_mapping_fn		fn;
 	void			*arg;
 	int			ret;
 	struct ept_mapping	pending;
@@ -236,8 +236,7 @@ static const struct ept_visitor each_visitor = {
 	.edge = each_edge,
 };
 
-int ept_for_each_mapping(struct ept *ept, u64 gpa, u64 size,
-			 int (*fn)(const struct ept_mapping *mapping, void *arg), void *arg)
+int ept_for_each_mapping(struct ept *ept, u64 gpa, u64 size, ept_mapping_fn fn, void *arg)
 {
 	struct each each = { .fn = fn, .arg = arg };
 
@@ -257,7 +256,7 @@ int ept_for_each_mapping(struct ept *ept, u64 gpa, u64 size,
 	rcu_read_unlock();
 	return each.ret;
 }
-EPT_EXPORT(ept_for_each_mapping);
+EXPORT_SYMBOL_EPT(ept_for_each_mapping);
 
 /*
  * Counting
@@ -324,7 +323,7 @@ void ept_get_stats(struct ept *ept, struct ept_stats *stats)
 	ept_walk_pass(&count.walk, &count_visitor);
 	rcu_read_unlock();
 }
-EPT_EXPORT(ept_get_stats);
+EXPORT_SYMBOL_EPT(ept_get_stats);
 
 /*
  * Checking
@@ -374,7 +373,7 @@ static const char *entry_fault(const struct ept_format *fmt, u64 entry, enum ept
 	if (why)
 		return why;
 	if (ept_pte_is_table(entry, level))
-		return ept_table_is_valid(entry, level, gpa) ? NULL : "not the table for this place";
+		return ept_table_is_valid(entry, level, gpa) ? NULL : "another place's table";
 	if (level > ept_pte_max_leaf(fmt, entry))
 		return "leaf too large for its attributes";
 	return NULL;
@@ -462,7 +461,7 @@ int ept_check(struct ept *ept, struct ept_check_report *report)
 	ept_unlock(ept);
 	return check.report->error;
 }
-EPT_EXPORT(ept_check);
+EXPORT_SYMBOL_EPT(ept_check);
 
 /*
  * Printing
@@ -538,7 +537,7 @@ int ept_dump(struct seq_file *m, struct ept *ept)
 	ept_for_each_mapping(ept, 0, 1ULL << ept_gpa_width(&ept->fmt), dump_line, &dump);
 	return 0;
 }
-EPT_EXPORT(ept_dump);
+EXPORT_SYMBOL_EPT(ept_dump);
 
 struct tables_dump {
 	struct ept_walk	walk;

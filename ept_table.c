@@ -2,7 +2,8 @@
 /*
  * Pages of tables. See ept_table.h.
  *
- * Pages are chained through page->lru.next while they are spare, reserved or dead. The memory of a dead table isn't written: a CPU or a reader may still look at it.
+ * Pages are chained through page->lru.next while they are spare, reserved or dead. The memory of a
+ * dead table isn't written: a CPU or a reader may still look at it.
  */
 #include <linux/llist.h>
 #include <linux/mmzone.h>
@@ -81,7 +82,7 @@ static int alloc_list(int nid, struct page **list, unsigned long nr)
 	struct page *pages[BULK];
 
 	while (nr) {
-		unsigned long got = alloc_bulk(nid, pages, min(nr, (unsigned long)BULK));
+		unsigned long got = alloc_bulk(nid, pages, min_t(unsigned long, nr, BULK));
 
 		if (!got)
 			return -ENOMEM;
@@ -165,7 +166,7 @@ static void return_to_reserve(struct ept_pool *pool, struct ept_store *store)
  * An operation's tables
  */
 
-/* Tops the pool up to @nr tables. Whatever it returns, ept_pool_drain() gives back what is there. */
+/* Tops the pool up to @nr tables. On an error, too, ept_pool_drain() gives back what is there. */
 int ept_pool_fill(struct ept_pool *pool, struct ept_store *store, unsigned long nr)
 {
 	int err;

@@ -29,7 +29,7 @@
 struct ept_store {
 	int		nid;
 	bool		atomic;
-	spinlock_t	lock;
+	spinlock_t	lock;	/* protects the reserve */
 	struct page	*reserve;
 	unsigned long	nr_reserve;
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The CPU's side: MSRs to capabilities to configuration, the EPTP, INVEPT, violations. Nothing else
- * reads an MSR or includes asm/vmx.h. Executes INVEPT and RDMSR, and nothing else that is privileged.
+ * reads an MSR or includes asm/vmx.h. Executes INVEPT and RDMSR, and nothing else that is
+ * privileged.
  *
  * Encodes the manual's appendix "VMX Capability Reporting Facility", and its sections
  * "Extended-Page-Table Pointer (EPTP)", "INVEPT" and "Exit Qualification for EPT Violations".
@@ -18,7 +19,6 @@
 #ifndef CONFIG_UML
 #include <asm/asm.h>
 #include <asm/msr.h>
-#include <asm/processor.h>
 #endif
 
 #include "ept_priv.h"
@@ -233,7 +233,7 @@ int ept_caps_decode(const struct ept_msrs *msrs, struct ept_caps *caps)
 	decode_controls(caps, msrs);
 	return 0;
 }
-EPT_EXPORT(ept_caps_decode);
+EXPORT_SYMBOL_EPT(ept_caps_decode);
 
 #ifdef CONFIG_UML
 
@@ -291,7 +291,7 @@ int ept_caps_read(struct ept_caps *caps)
 	read_cpu(&msrs);
 	return ept_caps_decode(&msrs, caps);
 }
-EPT_EXPORT(ept_caps_read);
+EXPORT_SYMBOL_EPT(ept_caps_read);
 
 /*
  * Configuration
@@ -330,7 +330,7 @@ void ept_config_from_caps(struct ept_config *config, const struct ept_caps *caps
 		.nid = NUMA_NO_NODE,
 	};
 }
-EPT_EXPORT(ept_config_from_caps);
+EXPORT_SYMBOL_EPT(ept_config_from_caps);
 
 static bool name_valid(const char *name)
 {
@@ -374,7 +374,7 @@ int ept_config_check(const struct ept_config *config, const struct ept_caps *cap
 		return -EOPNOTSUPP;
 	return 0;
 }
-EPT_EXPORT(ept_config_check);
+EXPORT_SYMBOL_EPT(ept_config_check);
 
 u64 ept_vmx_pointer(const struct ept_config *config, phys_addr_t root)
 {
@@ -394,7 +394,7 @@ u64 ept_vmx_pointer(const struct ept_config *config, phys_addr_t root)
 
 #ifdef CONFIG_UML
 
-static int invept(u64 type, u64 eptp)
+static int run_invept(u64 type, u64 eptp)
 {
 	return -ENODEV;
 }
@@ -402,38 +402,39 @@ static int invept(u64 type, u64 eptp)
 #else
 
 /* Outside VMX operation INVEPT faults, and a VMfail sets CF or ZF. */
-static int invept(u64 type, u64 eptp)
+static int run_invept(u64 type, u64 eptp)
 {
 	const struct {
 		u64 eptp;
 		u64 reserved;
 	} descriptor = { .eptp = eptp };
+	bool faulted = true, refused;
 
-	asm goto("1: invept %[descriptor], %[type]\n\t"
-		 "jbe %l[refused]\n\t"
-		 _ASM_EXTABLE(1b, %l[no_vmx])
-		 : : [descriptor] "m" (descriptor), [type] "r" (type)
-		 : "cc", "memory" : refused, no_vmx);
-	return 0;
-refused:
-	return -EINVAL;
-no_vmx:
-	return -ENODEV;
+	asm volatile("1: invept %[descriptor], %[type]\n\t"
+		     "movb $0, %[faulted]\n\t"
+		     "2:\n\t"
+		     _ASM_EXTABLE(1b, 2b)
+		     : "=@ccbe" (refused), [faulted] "+qm" (faulted)
+		     : [descriptor] "m" (descriptor), [type] "r" (type)
+		     : "memory");
+	if (faulted)
+		return -ENODEV;
+	return refused ? -EINVAL : 0;
 }
 
 #endif
 
 int ept_invept_context(u64 eptp)
 {
-	return invept(VMX_EPT_EXTENT_CONTEXT, eptp);
+	return run_invept(VMX_EPT_EXTENT_CONTEXT, eptp);
 }
-EPT_EXPORT(ept_invept_context);
+EXPORT_SYMBOL_EPT(ept_invept_context);
 
 int ept_invept_global(void)
 {
-	return invept(VMX_EPT_EXTENT_GLOBAL, 0);
+	return run_invept(VMX_EPT_EXTENT_GLOBAL, 0);
 }
-EPT_EXPORT(ept_invept_global);
+EXPORT_SYMBOL_EPT(ept_invept_global);
 
 /*
  * Violations
@@ -467,4 +468,4 @@ void ept_violation_decode(u64 qualification, const struct ept_caps *caps,
 	if (caps && caps->mode_exec && qualification & QUAL_UEXECUTABLE)
 		violation->prot |= EPT_PROT_UEXEC;
 }
-EPT_EXPORT(ept_violation_decode);
+EXPORT_SYMBOL_EPT(ept_violation_decode);

@@ -137,8 +137,8 @@ int ept_walk_pass(struct ept_walk *walk, const struct ept_visitor *visitor)
 }
 
 /*
- * The entry that the way to @gpa ends at: the first that isn't a table, or the one at *@level, which
- * is then set to the entry's level.
+ * The entry that the way to @gpa ends at: the first that isn't a table, or the one at *@level,
+ * which is then set to the entry's level.
  */
 u64 *ept_walk_to(const struct ept_format *fmt, u64 *root, u64 gpa, enum ept_level *level)
 {
@@ -169,7 +169,7 @@ u64 ept_walk_tables(u64 gpa, u64 end, enum ept_level level, enum ept_level leaf)
 {
 	u64 tables = 0;
 
-	/* An entry that gets a table is one that isn't a leaf: covered above @leaf, or straddling. */
+	/* What gets a table is what isn't a leaf: covered above @leaf, or straddling. */
 	for (; level > EPT_4K; level--) {
 		const unsigned int shift = ept_level_shift(level);
 		const u64 first = gpa >> shift, last = (end - 1) >> shift;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The generic walker: takes a range apart into runs of covered entries and straddling entries, table
- * by table, and hands these to a visitor. Knows no operation, no flush and no capability.
+ * The generic walker: takes a range apart into runs of covered entries and straddling entries,
+ * table by table, and hands these to a visitor. Knows no operation, no flush and no capability.
  *
  *         gpa                                              end
  *   EPT_2M |--straddling--|--covered--|--covered--|--straddling--|
  *                  |       \_____ one run ______/        |
  *   EPT_4K     ...|run of covered|             |run of covered|...
  *
- * An entry straddles at most at the two edges of the range, and at EPT_4K none does. So a walk calls
- * its visitor once a run, and at most twice a level beyond that.
+ * An entry straddles at most at the two edges of the range, and at EPT_4K none does. So a walk
+ * calls its visitor once a run, and at most twice a level beyond that.
  */
 #ifndef _EPT_WALK_H
 #define _EPT_WALK_H
@@ -38,11 +38,14 @@ struct ept_walk;
 
 /**
  * struct ept_visitor - what an operation does on a walk
- * @run: Deals with a run of covered entries. Returns how many of them it dealt with, from the front, or an error, which ends the walk. To have the walker
- *	open the next one, it names the table (ept_walk_open(), ept_walk_open_private()) and stops short of it; the walker calls again for the rest.
- * @edge: Deals with a leaf or hole that straddles. Returns 0, or an error; may name a table to open. The walker opens straddling tables by itself.
- *	NULL: nothing to do.
- * @close: The walker is back from the table that it opened at @run, which has one entry. NULL: nothing to do.
+ * @run: Deals with a run of covered entries. Returns how many of them it dealt with, from the
+ *	front, or an error, which ends the walk. To have the walker open the next one, it names the
+ *	table (ept_walk_open(), ept_walk_open_private()) and stops short of it; the walker calls
+ *	again for the rest.
+ * @edge: Deals with a leaf or hole that straddles. Returns 0, or an error; may name a table to
+ *	open. The walker opens straddling tables by itself. NULL: nothing to do.
+ * @close: The walker is back from the table that it opened at @run, which has one entry. NULL:
+ *	nothing to do.
  */
 struct ept_visitor {
 	int (*run)(struct ept_walk *walk, const struct ept_run *run);
