@@ -7,8 +7,13 @@
 
 CONFIG_PARAMS;
 
-#define BASE	(3ULL * SZ_1G)
-#define LENGTH	(2ULL * SZ_1G)
+#define ALL_PROT	(EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC)
+
+/* Two units from @base on, to host addresses of the same alignment. */
+static void map_units(struct fixture *fixture, u64 base, const struct ept_attrs *attrs)
+{
+	must_map(fixture, base, 2 * fixture->unit, 2 * fixture->unit, attrs);
+}
 
 static void make(struct ept_attrs *attrs, u32 prot)
 {
@@ -40,15 +45,15 @@ static void masks_act_on_every_set_of_rights(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
-static const struct part { u64 gpa, size; } parts[] = {
-	{ BASE, SZ_4K },
-	{ BASE + SZ_1G - SZ_4K, SZ_8K },
-	{ BASE + SZ_512M, SZ_2M },
-	{ BASE + SZ_512M - SZ_4K, SZ_4M + SZ_8K },
-	{ BASE + SZ_4K, SZ_1G - SZ_8K },
-	{ BASE, SZ_1G },
-	{ BASE + SZ_64M, SZ_1G },
-	{ BASE - SZ_1G, LENGTH + SZ_2G },
+static const struct cut parts[] = {
+	{ 0, 0, 0, 1 },
+	{ 8, -1, 0, 2 },
+	{ 4, 0, 0, 512 },
+	{ 4, -1, 0, 514 },
+	{ 0, 1, 8, -2 },
+	{ 0, 0, 8, 0 },
+	{ 1, 0, 8, 0 },
+	{ -8, 0, 32, 0 },
 };
 
 static void parts_change_and_the_rest_stays(struct kunit *test)
@@ -57,12 +62,14 @@ static void parts_change_and_the_rest_stays(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
-		must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_RAM);
-		must_protect(fixture, parts[i].gpa, parts[i].size, EPT_PROT_WRITE, 0);
+		u64 gpa = cut_gpa(fixture, &parts[i]), size = cut_size(fixture, &parts[i]);
+
+		map_units(fixture, fixture_base(fixture), &EPT_ATTRS_RAM);
+		must_protect(fixture, gpa, size, EPT_PROT_WRITE, 0);
 		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "part %u", i);
-		must_protect(fixture, parts[i].gpa, parts[i].size, 0, EPT_PROT_WRITE);
+		must_protect(fixture, gpa, size, 0, EPT_PROT_WRITE);
 		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "part %u, back", i);
-		must_unmap(fixture, BASE, LENGTH);
+		must_unmap(fixture, 0, flat_width(fixture->flat));
 	}
 }
 
@@ -71,29 +78,30 @@ static void mixed_ranges_change_as_a_whole(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 	const struct ept_attrs rx = { .prot = EPT_PROT_READ | EPT_PROT_EXEC, .memtype = EPT_MT_WB };
+	u64 base = fixture_base(fixture), unit = fixture->unit;
 
-	must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_RAM);
-	must_map(fixture, BASE + LENGTH + SZ_2M, SZ_4K, SZ_2M, &rx);
-	must_map(fixture, BASE - SZ_64M, SZ_64M, SZ_4M + SZ_4K, &rx);
-	must_unmap(fixture, BASE + SZ_256M, SZ_64K);
-	must_protect(fixture, BASE - SZ_64M + SZ_8K, LENGTH + SZ_128M, EPT_PROT_EXEC |
-		     EPT_PROT_UEXEC, EPT_PROT_WRITE);
+	map_units(fixture, base, &EPT_ATTRS_RAM);
+	must_map(fixture, base + 2 * unit + SZ_1M, SZ_4K, SZ_2M, &rx);
+	must_map(fixture, base - unit, SZ_64M, SZ_1M + SZ_4K, &rx);
+	must_unmap(fixture, base + unit / 4, SZ_64K);
+	must_protect(fixture, base - unit + SZ_8K, 3 * unit + SZ_2M,
+		     EPT_PROT_EXEC | EPT_PROT_UEXEC, EPT_PROT_WRITE);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
 static void accessed_and_dirty_stay(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
+	u64 base = fixture_base(fixture), unit = fixture->unit;
 
-	must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_RAM);
-	do_access(fixture, BASE, true);
-	do_access(fixture, BASE + SZ_1G, false);
-	must_protect(fixture, BASE, LENGTH, EPT_PROT_WRITE, 0);
+	map_units(fixture, base, &EPT_ATTRS_RAM);
+	do_access(fixture, base, true);
+	do_access(fixture, base + unit, false);
+	must_protect(fixture, base, 2 * unit, EPT_PROT_WRITE, 0);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
-	must_protect(fixture, BASE + SZ_16M, SZ_4K, EPT_PROT_READ | EPT_PROT_EXEC | EPT_PROT_UEXEC,
-		     0);
+	must_protect(fixture, base + SZ_1M, SZ_4K, ALL_PROT, 0);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
-	must_protect(fixture, BASE, LENGTH, 0, EPT_PROT_READ | EPT_PROT_WRITE);
+	must_protect(fixture, base, 2 * unit, 0, EPT_PROT_READ | EPT_PROT_WRITE);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
@@ -101,21 +109,22 @@ static void accessed_and_dirty_stay(struct kunit *test)
 static void inaccessible_is_still_mapped(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
+	u64 base = fixture_base(fixture), unit = fixture->unit;
 	struct ept_mapping mapping;
 
-	must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_RAM);
-	must_protect(fixture, BASE + SZ_64K, SZ_4K, ~0U & 15, 0);
-	must_protect(fixture, BASE + SZ_1G, SZ_1G, ~0U & 15, 0);
-	KUNIT_EXPECT_EQ(test, ept_lookup(fixture->ept, BASE + SZ_64K, &mapping), 0);
-	KUNIT_EXPECT_EQ(test, mapping.hpa, LENGTH + SZ_64K);
+	map_units(fixture, base, &EPT_ATTRS_RAM);
+	must_protect(fixture, base + SZ_64K, SZ_4K, ALL_PROT, 0);
+	must_protect(fixture, base + unit, unit, ALL_PROT, 0);
+	KUNIT_EXPECT_EQ(test, ept_lookup(fixture->ept, base + SZ_64K, &mapping), 0);
+	KUNIT_EXPECT_EQ(test, mapping.hpa, 2 * unit + SZ_64K);
 	KUNIT_EXPECT_EQ(test, mapping.attrs.prot, 0);
-	KUNIT_EXPECT_EQ(test, ept_translate(fixture->ept, BASE + SZ_64K, EPT_PROT_READ, NULL),
+	KUNIT_EXPECT_EQ(test, ept_translate(fixture->ept, base + SZ_64K, EPT_PROT_READ, NULL),
 			-EFAULT);
-	KUNIT_EXPECT_EQ(test, do_map(fixture, BASE + SZ_64K, 0, SZ_4K, &EPT_ATTRS_RAM), -EEXIST);
+	KUNIT_EXPECT_EQ(test, do_map(fixture, base + SZ_64K, 0, SZ_4K, &EPT_ATTRS_RAM), -EEXIST);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
-	must_protect(fixture, BASE + SZ_1G + SZ_64K, SZ_4K, 0, EPT_PROT_READ);
+	must_protect(fixture, base + unit + SZ_64K, SZ_4K, 0, EPT_PROT_READ);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
-	must_protect(fixture, BASE, LENGTH, 0, EPT_PROT_READ | EPT_PROT_WRITE);
+	must_protect(fixture, base, 2 * unit, 0, EPT_PROT_READ | EPT_PROT_WRITE);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
@@ -123,32 +132,32 @@ static void inaccessible_is_still_mapped(struct kunit *test)
 static void only_rights_that_go_ask_for_a_flush(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
-	u64 before;
+	u64 base = fixture_base(fixture);
 
-	must_map(fixture, BASE, BASE, SZ_4K, &EPT_ATTRS_DEVICE);
-	must_protect(fixture, BASE, SZ_4K, 0, EPT_PROT_EXEC);
-	must_protect(fixture, BASE, SZ_4K, 0, EPT_PROT_EXEC);
-	must_protect(fixture, BASE - SZ_1G, SZ_1G, EPT_PROT_WRITE, 0);
-	must_protect(fixture, BASE, SZ_4K, 0, 0);
+	must_map(fixture, base, base, SZ_4K, &EPT_ATTRS_DEVICE);
+	must_protect(fixture, base, SZ_4K, 0, EPT_PROT_EXEC);
+	must_protect(fixture, base, SZ_4K, 0, EPT_PROT_EXEC);
+	must_protect(fixture, base - SZ_2M, SZ_2M, EPT_PROT_WRITE, 0);
+	must_protect(fixture, base, SZ_4K, 0, 0);
 	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
-	must_protect(fixture, BASE, SZ_4K, EPT_PROT_WRITE, 0);
+	must_protect(fixture, base, SZ_4K, EPT_PROT_WRITE, 0);
 	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
-	must_protect(fixture, BASE, SZ_4K, EPT_PROT_READ | EPT_PROT_EXEC, 0);
+	must_protect(fixture, base, SZ_4K, EPT_PROT_READ | EPT_PROT_EXEC, 0);
 	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
-	before = fixture->invalidations;
-	must_protect(fixture, BASE, SZ_4K, 0, EPT_PROT_READ);	/* was not present */
-	KUNIT_EXPECT_EQ(test, fixture->invalidations, before);
+	must_protect(fixture, base, SZ_4K, 0, EPT_PROT_READ);	/* was not present */
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
 static void leaves_that_keep_their_rights_are_not_split(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
+	u64 base = fixture_base(fixture);
 	struct ept_stats stats;
 
-	must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_DEVICE);
-	must_protect(fixture, BASE + SZ_64K, SZ_4K, EPT_PROT_EXEC, EPT_PROT_READ);
-	must_protect(fixture, BASE + SZ_64K, SZ_1G, 0, 0);
+	map_units(fixture, base, &EPT_ATTRS_DEVICE);
+	must_protect(fixture, base + SZ_64K, SZ_4K, EPT_PROT_EXEC, EPT_PROT_READ);
+	must_protect(fixture, base + SZ_64K, fixture->unit, 0, 0);
 	ept_get_stats(fixture->ept, &stats);
 	KUNIT_EXPECT_EQ(test, stats.splits, 0);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
@@ -160,21 +169,20 @@ static void one_illegal_result_changes_nothing(struct kunit *test)
 	struct fixture *fixture = test->priv;
 	const struct ept_attrs r = { .prot = EPT_PROT_READ, .memtype = EPT_MT_WB };
 	const struct ept_attrs none = { .prot = EPT_PROT_NONE, .memtype = EPT_MT_WB };
-	u64 last = BASE + 4ULL * SZ_1G + SZ_2M;
+	u64 base = fixture_base(fixture), last = base + 4 * fixture->unit + SZ_1M;
+	u64 from = base + SZ_64K, size = last - base;
 
-	must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_RAM);
+	map_units(fixture, base, &EPT_ATTRS_RAM);
 	must_map(fixture, last, SZ_4K, SZ_4K, &none);
-	KUNIT_EXPECT_EQ(test, do_protect(fixture, BASE + SZ_64K, last - BASE, 0, EPT_PROT_WRITE,
-					 NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, do_protect(fixture, from, size, 0, EPT_PROT_WRITE, NULL), -EINVAL);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 	must_unmap(fixture, last, SZ_4K);
 	must_map(fixture, last, SZ_4K, SZ_4K, &r);
 	/* Taking read leaves write behind. */
-	KUNIT_EXPECT_EQ(test, do_protect(fixture, BASE + SZ_64K, last - BASE, EPT_PROT_READ, 0,
-					 NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, do_protect(fixture, from, size, EPT_PROT_READ, 0, NULL), -EINVAL);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 	/* On a table without execute-only, execute alone is what it lacks. */
-	do_protect(fixture, BASE + SZ_64K, last - BASE, EPT_PROT_READ | EPT_PROT_WRITE, 0, NULL);
+	do_protect(fixture, from, size, EPT_PROT_READ | EPT_PROT_WRITE, 0, NULL);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 

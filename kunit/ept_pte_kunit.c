@@ -451,7 +451,7 @@ static void new_attributes_keep_address_accessed_and_dirty(struct kunit *test)
 	unsigned int level, i;
 
 	for (level = EPT_4K; level <= fixture->config.max_leaf; level++)
-		for (i = 0; i < 2000; i++) {
+		for (i = 0; i < 500; i++) {
 			struct ept_attrs old, new;
 			u64 hpa, entry = random_leaf(fixture, level, &hpa, &old);
 			u64 changed;
@@ -470,7 +470,7 @@ static void new_address_keeps_all_else(struct kunit *test)
 	unsigned int level, i;
 
 	for (level = EPT_4K; level <= fixture->config.max_leaf; level++)
-		for (i = 0; i < 2000; i++) {
+		for (i = 0; i < 500; i++) {
 			u64 old, new = random_hpa(fixture, level), entry, moved, flags;
 			struct ept_attrs attrs;
 
@@ -512,7 +512,7 @@ static void entry_that_a_cpu_may_mark_is_volatile(struct kunit *test)
 	bool marks = fixture->config.features & EPT_FEATURE_AD;
 	unsigned int i;
 
-	for (i = 0; i < 20000; i++) {
+	for (i = 0; i < 4000; i++) {
 		struct ept_attrs attrs;
 		u64 hpa, entry = random_leaf(fixture, EPT_4K, &hpa, &attrs);
 		bool may_access = attrs.prot && !(entry & BIT_ULL(8));
@@ -587,7 +587,7 @@ static void invept_follows_what_a_cpu_may_have_cached(struct kunit *test)
 	struct pte_fixture *fixture = test->priv;
 	unsigned int i;
 
-	for (i = 0; i < 5000; i++) {
+	for (i = 0; i < 2000; i++) {
 		struct ept_attrs old, new;
 		u64 hpa, entry = random_leaf(fixture, EPT_4K, &hpa, &old), changed;
 		bool cached = mmu_kind(&fixture->mmu, entry, 0) == MMU_LEAF;

@@ -7,25 +7,35 @@
 
 CONFIG_PARAMS;
 
-/* All of them multiples of 1G, so that any configuration's largest leaves are in use. */
-#define BASE	(3ULL * SZ_1G)
-#define LENGTH	(2ULL * SZ_1G)
+/* Two units are mapped; largest leaves of either address would fit. */
+#define MAPPED_UNITS	2
 
-static const struct cut { u64 gpa, size; } cuts[] = {
-	{ BASE, SZ_4K },				/* the first page */
-	{ BASE + SZ_1G - SZ_4K, SZ_4K },		/* the last page of a leaf */
-	{ BASE + SZ_1G - SZ_4K, SZ_8K },		/* two leaves, each cut */
-	{ BASE + SZ_512M, SZ_4K },			/* in the midst */
-	{ BASE + SZ_512M, SZ_2M },			/* aligned: splits to 2M alone */
-	{ BASE + SZ_512M, SZ_256M },
-	{ BASE + SZ_4K, SZ_1G - SZ_8K },		/* all but the edges */
-	{ BASE + SZ_2M - SZ_4K, SZ_4M + SZ_8K },
-	{ BASE, SZ_1G },				/* a whole leaf */
-	{ BASE - SZ_4K, SZ_8K },			/* a hole and a page */
-	{ BASE + LENGTH - SZ_4K, SZ_2M },		/* a page and a hole */
-	{ BASE - SZ_1G, LENGTH + SZ_2G },		/* all, and holes on both sides */
-	{ 0, 1ULL << 48 },				/* all there can be */
+static const struct cut cuts[] = {
+	{ 0, 0, 0, 1 },			/* the first page */
+	{ 8, -1, 0, 1 },		/* the last page of a leaf */
+	{ 8, -1, 0, 2 },		/* two leaves, each cut */
+	{ 4, 0, 0, 1 },			/* in the midst */
+	{ 4, 0, 0, 512 },		/* what a table of 4K leaves holds, */
+	{ 4, -1, 0, 514 },		/* and pages beside it */
+	{ 4, 0, 2, 0 },
+	{ 0, 1, 8, -2 },		/* all of a leaf but its edges */
+	{ 0, 0, 8, 0 },			/* a whole leaf */
+	{ 0, -1, 0, 2 },		/* a hole and a page */
+	{ 16, -1, 0, 512 },		/* a page and a hole */
+	{ -8, 0, 32, 0 },		/* all, and holes on both sides */
 };
+
+static void map_units(struct fixture *fixture, const struct ept_attrs *attrs)
+{
+	u64 size = MAPPED_UNITS * fixture->unit;
+
+	must_map(fixture, fixture_base(fixture), size, size, attrs);
+}
+
+static void unmap_cut(struct fixture *fixture, const struct cut *cut)
+{
+	must_unmap(fixture, cut_gpa(fixture, cut), cut_size(fixture, cut));
+}
 
 static void cuts_leave_the_rest_mapped(struct kunit *test)
 {
@@ -33,10 +43,10 @@ static void cuts_leave_the_rest_mapped(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(cuts); i++) {
-		must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_RAM);
-		must_unmap(fixture, cuts[i].gpa, cuts[i].size);
+		map_units(fixture, &EPT_ATTRS_RAM);
+		unmap_cut(fixture, &cuts[i]);
 		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "cut %u", i);
-		must_unmap(fixture, BASE, LENGTH);
+		must_unmap(fixture, 0, flat_width(fixture->flat));
 		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "after cut %u", i);
 	}
 }
@@ -47,9 +57,9 @@ static void cuts_add_up(struct kunit *test)
 	struct fixture *fixture = test->priv;
 	unsigned int i;
 
-	must_map(fixture, BASE, LENGTH, LENGTH, &EPT_ATTRS_RAM);
+	map_units(fixture, &EPT_ATTRS_RAM);
 	for (i = 0; i < ARRAY_SIZE(cuts); i++) {
-		must_unmap(fixture, cuts[i].gpa, cuts[i].size);
+		unmap_cut(fixture, &cuts[i]);
 		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "cut %u", i);
 	}
 }
@@ -57,6 +67,7 @@ static void cuts_add_up(struct kunit *test)
 static void parts_of_a_cut_leaf_inherit_everything(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
+	u64 base = fixture_base(fixture);
 	const struct ept_attrs attrs = {
 		.prot = EPT_PROT_READ | EPT_PROT_WRITE,
 		.memtype = EPT_MT_WT,
@@ -64,11 +75,11 @@ static void parts_of_a_cut_leaf_inherit_everything(struct kunit *test)
 		.tag = 21,
 	};
 
-	must_map(fixture, BASE, LENGTH, LENGTH, &attrs);
-	do_access(fixture, BASE + SZ_4M, false);
-	do_access(fixture, BASE + SZ_1G + SZ_4M, true);
-	must_unmap(fixture, BASE + SZ_64K, SZ_4K);
-	must_unmap(fixture, BASE + SZ_1G + SZ_512M, SZ_4K);
+	map_units(fixture, &attrs);
+	do_access(fixture, base + SZ_1M, false);
+	do_access(fixture, base + fixture->unit, true);
+	must_unmap(fixture, base + SZ_64K, SZ_4K);
+	must_unmap(fixture, base + fixture->unit * 3 / 2, SZ_4K);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
@@ -128,16 +139,16 @@ static void inaccessible_pages_go_like_others(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 	const struct ept_attrs none = { .prot = EPT_PROT_NONE, .memtype = EPT_MT_WB };
-	u64 i;
+	u64 i, middle = fixture_base(fixture) + fixture->unit / 2;
 
-	must_map(fixture, BASE, LENGTH, LENGTH, &none);
+	map_units(fixture, &none);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
-	must_unmap(fixture, BASE + SZ_512M, SZ_4K);
+	must_unmap(fixture, middle, SZ_4K);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 	for (i = 0; i < SZ_2M; i += SZ_4K)
-		must_unmap(fixture, BASE + SZ_512M + i, SZ_4K);
+		must_unmap(fixture, middle + i, SZ_4K);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
-	must_unmap(fixture, BASE, LENGTH);
+	must_unmap(fixture, 0, flat_width(fixture->flat));
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 

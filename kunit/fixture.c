@@ -95,6 +95,7 @@ static void setup(struct fixture *fixture, const struct ept_config *config)
 	fixture->config.ops = &fixture->ops;
 	fixture->config.cookie = fixture;
 	fixture->invalidations = 0;
+	fixture->unit = flat_span(max(config->max_leaf, EPT_2M));
 	mmu_for_config(&fixture->mmu, config);
 	fixture->flat = flat_create(&fixture->config);
 	KUNIT_ASSERT_NOT_NULL(test, fixture->flat);

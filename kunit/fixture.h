@@ -34,6 +34,7 @@ struct fixture {
 	struct flat		*flat;
 	struct ept		*ept;
 	u64			eptp;
+	u64			unit;		/* what the largest leaf spans, but 2M at least */
 	unsigned long		pages_before;
 	u64			invalidations;
 	bool			owed;		/* an open gather owes an invalidation */
@@ -49,6 +50,36 @@ void fixture_exit(struct kunit *test);
 void fixture_recreate(struct fixture *fixture, const struct ept_config *config);
 
 void mmu_for_config(struct mmu *mmu, const struct ept_config *config);
+
+/*
+ * A range that is placed by the edges of the largest leaves: it begins @from eighths of a unit and
+ * @from_pages after fixture_base(), and has @size eighths and @size_pages. So it cuts leaves of each
+ * configuration alike, and tables of small leaves stay small.
+ */
+struct cut {
+	s8	from;
+	s16	from_pages;
+	s8	size;
+	s16	size_pages;
+};
+
+#define BASE_UNITS	3
+
+static inline u64 fixture_base(const struct fixture *fixture)
+{
+	return BASE_UNITS * fixture->unit;
+}
+
+static inline u64 cut_gpa(const struct fixture *fixture, const struct cut *cut)
+{
+	return fixture_base(fixture) + cut->from * (s64)(fixture->unit / 8) +
+	       cut->from_pages * SZ_4K;
+}
+
+static inline u64 cut_size(const struct fixture *fixture, const struct cut *cut)
+{
+	return cut->size * (s64)(fixture->unit / 8) + cut->size_pages * SZ_4K;
+}
 
 /*
  * Each does an operation to the table and to the flat model, expects the same result, and expects an

@@ -292,28 +292,39 @@ int flat_map_pages(struct flat *flat, u64 gpa, const u64 *hpas, unsigned long nr
 	return 0;
 }
 
+/* Whether a CPU may have cached what a range of pages maps to. */
+static bool any_present(struct flat *flat, u64 first, u64 last)
+{
+	struct flat_range range;
+	u64 page;
+
+	for (page = first; flat_next(flat, page, &range) && range.first <= last;
+	     page = range.last + 1)
+		if (range.piece->attrs.prot)
+			return true;
+	return false;
+}
+
 int flat_unmap(struct flat *flat, u64 gpa, u64 size)
 {
 	u64 first = PAGE(gpa), last = PAGE(gpa + size - 1);
-	u64 tables, splits = flat->splits;
-	struct flat_range range;
+	u64 tables = 0, splits = flat->splits;
 
 	flat->flush_due = false;
 	if (!size || !is_page_multiple(gpa | size))
 		return -EINVAL;
 	if (check_range(flat, gpa, size))
 		return -ERANGE;
-	tables = total_tables(flat);
+	if (is_hole(flat, gpa, size))
+		return 0;
+	if (any_present(flat, first, last))
+		flat->flush_due = true;
+	else
+		tables = total_tables(flat);
 	split_at(flat, first);
 	split_at(flat, last + 1);
-	for (range.last = first - 1; flat_next(flat, range.last + 1, &range);) {
-		if (range.first > last)
-			break;
-		if (range.piece->attrs.prot)
-			flat->flush_due = true;
-	}
 	store(flat, first, last, NULL);
-	if (total_tables(flat) < tables + flat->splits - splits)
+	if (!flat->flush_due && total_tables(flat) < tables + flat->splits - splits)
 		flat->flush_due = true;
 	return 0;
 }
@@ -327,13 +338,11 @@ static int judge_protect(struct flat *flat, u64 first, u64 last, u32 clear, u32 
 {
 	struct flat_range range;
 	int ret = 0;
+	u64 page;
 
-	for (range.last = first - 1; flat_next(flat, range.last + 1, &range);) {
-		u32 prot;
-
-		if (range.first > last)
-			break;
-		prot = protected_prot(range.piece, clear, set);
+	for (page = first; flat_next(flat, page, &range) && range.first <= last;
+	     page = range.last + 1) {
+		u32 prot = protected_prot(range.piece, clear, set);
 		if (!is_legal_prot(prot))
 			return -EINVAL;
 		if (!supports_prot(&flat->config, prot))
@@ -380,7 +389,7 @@ static void protect_range(struct flat *flat, u64 first, u64 last,
 
 int flat_protect(struct flat *flat, u64 gpa, u64 size, u32 clear, u32 set)
 {
-	u64 first = PAGE(gpa), last = PAGE(gpa + size - 1);
+	u64 page, first = PAGE(gpa), last = PAGE(gpa + size - 1);
 	struct flat_range range;
 	int ret;
 
@@ -394,12 +403,10 @@ int flat_protect(struct flat *flat, u64 gpa, u64 size, u32 clear, u32 set)
 		return ret;
 	split_if_protected(flat, first, clear, set);
 	split_if_protected(flat, last + 1, clear, set);
-	for (range.last = first - 1; flat_next(flat, range.last + 1, &range);) {
-		if (range.first > last)
-			break;
+	for (page = first; flat_next(flat, page, &range) && range.first <= last;
+	     page = range.last + 1)
 		protect_range(flat, max(range.first, first), min(range.last, last), range.piece,
 			      clear, set);
-	}
 	return 0;
 }
 

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Gathers: when an invalidation is announced, and what may happen only after it. */
+#include <kunit/test.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "ept_table.h"
+#include "fixture.h"
+#include "verify.h"
+
+CONFIG_PARAMS;
+
+static void a_gather_defers_one_invalidation(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_gather gather;
+
+	must_map(fixture, 0, 0, SZ_4M, &EPT_ATTRS_RAM);
+	ept_gather_init(&gather, fixture->ept);
+	KUNIT_EXPECT_EQ(test, do_protect(fixture, 0, SZ_4K, EPT_PROT_WRITE, 0, &gather), 0);
+	KUNIT_EXPECT_EQ(test, do_unmap(fixture, SZ_2M, SZ_2M, &gather), 0);
+	KUNIT_EXPECT_EQ(test, do_unmap(fixture, 0, SZ_64K, &gather), 0);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	do_flush(fixture, &gather);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	/* It is as good as new. */
+	do_flush(fixture, &gather);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	KUNIT_EXPECT_EQ(test, do_unmap(fixture, 0, SZ_2M, &gather), 0);
+	do_flush(fixture, &gather);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static void a_flush_of_nothing_announces_nothing(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_gather gather;
+
+	ept_gather_init(&gather, fixture->ept);
+	ept_gather_flush(&gather);
+	KUNIT_EXPECT_EQ(test, do_unmap(fixture, 0, SZ_1G, &gather), 0);
+	KUNIT_EXPECT_EQ(test, do_protect(fixture, 0, SZ_1G, 0, EPT_PROT_READ, &gather), 0);
+	must_map(fixture, 0, 0, SZ_2M, &EPT_ATTRS_DEVICE);
+	KUNIT_EXPECT_EQ(test, do_protect(fixture, 0, SZ_2M, 0, EPT_PROT_READ, &gather), 0);
+	KUNIT_EXPECT_EQ(test, do_unmap(fixture, 0, SZ_1K, &gather), -EINVAL);
+	do_flush(fixture, &gather);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
+}
+
+static void an_unconditional_flush_announces_one(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	ept_flush(fixture->ept);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	ept_flush(fixture->ept);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* What was gathered before an error is still owed. */
+static void an_error_leaves_the_gather_as_it_was(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_gather gather;
+
+	must_map(fixture, 0, 0, SZ_4M, &EPT_ATTRS_RAM);
+	ept_gather_init(&gather, fixture->ept);
+	KUNIT_EXPECT_EQ(test, do_unmap(fixture, 0, SZ_4K, &gather), 0);
+	KUNIT_EXPECT_EQ(test, do_unmap(fixture, 0, 1, &gather), -EINVAL);
+	KUNIT_EXPECT_EQ(test, do_protect(fixture, 0, SZ_4M, EPT_PROT_READ, 0, &gather), -EINVAL);
+	do_flush(fixture, &gather);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static void a_gather_of_another_table_is_refused(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *other = ept_create(&fixture->config);
+	struct ept_gather gather;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	must_map(fixture, 0, 0, SZ_2M, &EPT_ATTRS_RAM);
+	ept_gather_init(&gather, other);
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, 0, SZ_2M, &gather), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_protect(fixture->ept, 0, SZ_2M, EPT_PROT_WRITE, 0, &gather),
+			-EINVAL);
+	/* Before what else is wrong: the range is beyond. */
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, 1ULL << 57, SZ_4K, &gather), -EINVAL);
+	ept_gather_flush(&gather);
+	ept_destroy(other);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* Tables that an operation unlinks, and what they held when it had. */
+struct dead {
+	unsigned int	nr;
+	u64		*table[MMU_LEVELS];
+	u64		*copy;
+};
+
+/* The tables below the root on the way to @gpa. */
+static void find_tables(struct kunit *test, struct dead *dead, u64 gpa)
+{
+	struct fixture *fixture = test->priv;
+	u64 entry = fixture->eptp;
+	unsigned int level;
+
+	dead->copy = kunit_kmalloc_array(test, MMU_LEVELS, SZ_4K, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, dead->copy);
+	for (level = fixture->config.levels - 1; level; level--) {
+		entry = mmu_table(entry)[(gpa >> mmu_level_shift(level)) & (MMU_ENTRIES - 1)];
+		if (mmu_kind(&fixture->mmu, entry, level) != MMU_TABLE)
+			break;
+		dead->table[dead->nr++] = mmu_table(entry);
+	}
+}
+
+static void remember_contents(const struct dead *dead)
+{
+	unsigned int i;
+
+	for (i = 0; i < dead->nr; i++)
+		memcpy(dead->copy + i * MMU_ENTRIES, dead->table[i], SZ_4K);
+}
+
+/* A CPU may walk them until the flush, and a reader until the end of its grace period. */
+static bool was_written(const struct dead *dead)
+{
+	unsigned int i;
+
+	for (i = 0; i < dead->nr; i++)
+		if (memcmp(dead->table[i], dead->copy + i * MMU_ENTRIES, SZ_4K))
+			return true;
+	return false;
+}
+
+/* What the client saw when it was told to invalidate. */
+struct moment {
+	u64			gpa;
+	enum mmu_verdict	verdict;
+	unsigned long		pages;
+	struct dead		dead;
+	bool			written;
+};
+
+static void observe(struct fixture *fixture)
+{
+	const struct mmu_access read = { .read = true };
+	struct moment *moment = fixture->arg;
+	struct mmu_result result;
+
+	mmu_look(&fixture->mmu, fixture->eptp, moment->gpa, &read, &result);
+	moment->verdict = result.verdict;
+	moment->pages = table_pages();
+	moment->written = was_written(&moment->dead);
+}
+
+/* The law: unhook, invalidate, free. */
+static void tables_are_unhooked_then_flushed_then_freed(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct moment moment = { .gpa = SZ_1G + SZ_64K };
+	unsigned long pages;
+
+	must_map(fixture, SZ_1G, SZ_4K, SZ_2M, &EPT_ATTRS_RAM);
+	pages = table_pages();
+	fixture->arg = &moment;
+	fixture->on_invalidate = observe;
+	must_unmap(fixture, SZ_1G, SZ_2M);
+	fixture->on_invalidate = NULL;
+	KUNIT_EXPECT_EQ(test, moment.verdict, MMU_VIOLATION);
+	KUNIT_EXPECT_EQ_MSG(test, moment.pages, pages, "freed before the flush");
+	KUNIT_EXPECT_EQ(test, table_pages(), pages - (fixture->config.levels - 1));
+}
+
+static void a_gather_keeps_tables_until_its_flush(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct moment moment = { .gpa = SZ_1G };
+	struct ept_gather gather;
+	unsigned long pages;
+
+	must_map(fixture, SZ_1G, SZ_4K, SZ_2M, &EPT_ATTRS_RAM);
+	find_tables(test, &moment.dead, SZ_1G);
+	KUNIT_EXPECT_EQ(test, moment.dead.nr, fixture->config.levels - 1);
+	pages = table_pages();
+	ept_gather_init(&gather, fixture->ept);
+	KUNIT_EXPECT_EQ(test, do_unmap(fixture, SZ_1G, SZ_2M, &gather), 0);
+	remember_contents(&moment.dead);
+	KUNIT_EXPECT_EQ_MSG(test, table_pages(), pages, "freed without a flush");
+	/* A range that lost its tables may be mapped anew while they wait. */
+	must_map(fixture, SZ_1G, SZ_4K, SZ_2M, &EPT_ATTRS_RAM);
+	KUNIT_EXPECT_EQ(test, do_unmap(fixture, SZ_1G, SZ_1M, &gather), 0);
+	KUNIT_EXPECT_EQ(test, do_unmap(fixture, SZ_1G, SZ_2M, &gather), 0);
+	KUNIT_EXPECT_EQ(test, table_pages(), pages + moment.dead.nr);
+	fixture->arg = &moment;
+	fixture->on_invalidate = observe;
+	do_flush(fixture, &gather);
+	fixture->on_invalidate = NULL;
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	KUNIT_EXPECT_EQ(test, moment.pages, pages + moment.dead.nr);
+	KUNIT_EXPECT_FALSE_MSG(test, moment.written, "a dead table was written to");
+	KUNIT_EXPECT_EQ(test, table_pages(), pages - moment.dead.nr);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* The parts translate as the whole did, all the while: nothing is missing at any flush. */
+static void observe_the_rest(struct fixture *fixture)
+{
+	const struct mmu_access write = { .write = true };
+	unsigned int *missing = fixture->arg;
+	struct mmu_result result;
+	u64 gpa;
+
+	for (gpa = 0; gpa < SZ_2M; gpa += SZ_4K) {
+		mmu_look(&fixture->mmu, fixture->eptp, fixture_base(fixture) + gpa, &write, &result);
+		if (result.verdict != (gpa == SZ_64K ? MMU_VIOLATION : MMU_OK))
+			++*missing;
+	}
+}
+
+static void the_rest_of_a_split_leaf_is_never_missing(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	u64 base = fixture_base(fixture);
+	unsigned int missing = 0;
+
+	must_map(fixture, base, 0, fixture->unit, &EPT_ATTRS_RAM);
+	fixture->arg = &missing;
+	fixture->on_invalidate = observe_the_rest;
+	must_protect(fixture, base + SZ_64K, SZ_4K, EPT_PROT_WRITE, 0);
+	must_unmap(fixture, base + SZ_64K, SZ_4K);
+	fixture->on_invalidate = NULL;
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
+	KUNIT_EXPECT_EQ(test, missing, 0);
+}
+
+/* A table without an invalidate of its own: no CPU runs it, so that nobody is to be interrupted. */
+static void the_modules_own_flush_interrupts_nobody_idle(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_config config = fixture->config;
+	struct ept_stats stats;
+	struct ept *ept;
+
+	config.ops = NULL;
+	ept = ept_create(&config);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ept);
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_4K, NULL), 0);
+	ept_flush(ept);
+	ept_get_stats(ept, &stats);
+	KUNIT_EXPECT_EQ(test, stats.flushes, 2);
+	KUNIT_EXPECT_EQ(test, stats.interrupts, 0);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
+	ept_destroy(ept);
+}
+
+static struct kunit_case gather_cases[] = {
+	KUNIT_CASE_PARAM(a_gather_defers_one_invalidation, configs_gen_params),
+	KUNIT_CASE_PARAM(a_flush_of_nothing_announces_nothing, configs_gen_params),
+	KUNIT_CASE(an_unconditional_flush_announces_one),
+	KUNIT_CASE_PARAM(an_error_leaves_the_gather_as_it_was, configs_gen_params),
+	KUNIT_CASE_PARAM(a_gather_of_another_table_is_refused, configs_gen_params),
+	KUNIT_CASE_PARAM(tables_are_unhooked_then_flushed_then_freed, configs_gen_params),
+	KUNIT_CASE_PARAM(a_gather_keeps_tables_until_its_flush, configs_gen_params),
+	KUNIT_CASE_PARAM(the_rest_of_a_split_leaf_is_never_missing, configs_gen_params),
+	KUNIT_CASE(the_modules_own_flush_interrupts_nobody_idle),
+	{}
+};
+
+static struct kunit_suite gather_suite = {
+	.name = "ept_gather",
+	.init = fixture_init,
+	.exit = fixture_exit,
+	.test_cases = gather_cases,
+};
+kunit_test_suite(gather_suite);
