@@ -12,6 +12,9 @@
 
 #include "ept_priv.h"
 
+#define CREATE_TRACE_POINTS
+#include "ept_trace.h"
+
 #define EPT_VERSION "0.1.0"
 
 /*
@@ -542,19 +545,29 @@ static void map_init(struct map_op *map, struct ept *ept, u64 gpa, phys_addr_t h
 	map->pages = NULL;
 }
 
+static bool is_one_leaf(const struct map_op *map, u64 gpa, u64 size, enum ept_level *level)
+{
+	for (*level = EPT_4K; *level <= map->largest; ++*level)
+		if (size == ept_level_size(*level))
+			return IS_ALIGNED(gpa, size);
+	return false;
+}
+
 int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs)
 {
+	enum ept_level level;
 	struct map_op map;
 	int err = map_check(ept, gpa, hpa, size, attrs);
 
 	if (err)
 		return err;
 	map_init(&map, ept, gpa, hpa, size, attrs, NULL);
-	for (enum ept_level level = EPT_4K; level <= map.largest; level++)
-		if (size == ept_level_size(level) && IS_ALIGNED(gpa, size))
-			return map_one(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, level, map.bits),
-				       level);
-	return op_run(&map.op, &map_plan, &map_commit);
+	if (is_one_leaf(&map, gpa, size, &level))
+		err = map_one(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, level, map.bits), level);
+	else
+		err = op_run(&map.op, &map_plan, &map_commit);
+	trace_ept_map(ept->pointer, gpa, hpa, size, err);
+	return err;
 }
 EXPORT_SYMBOL_EPT(ept_map);
 
@@ -595,7 +608,9 @@ int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long n
 	map.bits = ept_attrs_to_bits(&ept->fmt, attrs);
 	map.largest = ept_pte_max_leaf(&ept->fmt, map.bits);
 	map.pages = pages;
-	return op_run(&map.op, &map_plan, &map_commit);
+	err = op_run(&map.op, &map_plan, &map_commit);
+	trace_ept_map_pages(ept->pointer, gpa, (u64)nr << PAGE_SHIFT, err);
+	return err;
 }
 EXPORT_SYMBOL_EPT(ept_map_pages);
 
@@ -674,6 +689,7 @@ static const struct ept_visitor unmap_commit = {
 int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
 {
 	struct ept_op op;
+	int err;
 
 	if (!range_valid(ept, gpa, size) || !gather_valid(ept, gather))
 		return -EINVAL;
@@ -681,7 +697,9 @@ int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
 		return -ERANGE;
 
 	op_init(&op, ept, gpa, size, gather);
-	return op_run_flush(&op, &unmap_plan, &unmap_commit);
+	err = op_run_flush(&op, &unmap_plan, &unmap_commit);
+	trace_ept_unmap(ept->pointer, gpa, size, err);
+	return err;
 }
 EXPORT_SYMBOL_EPT(ept_unmap);
 
@@ -868,6 +886,7 @@ int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct e
 {
 	const u32 all = EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC;
 	struct change_op change;
+	int err;
 
 	if (!range_valid(ept, gpa, size) || (clear | set) & ~all || !gather_valid(ept, gather))
 		return -EINVAL;
@@ -881,7 +900,9 @@ int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct e
 	change.prot_set = set;
 	change.judge = protect_may_be_illegal(&ept->fmt, clear, set);
 	change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
-	return op_run_flush(&change.op, &change_plan, &change_commit);
+	err = op_run_flush(&change.op, &change_plan, &change_commit);
+	trace_ept_protect(ept->pointer, gpa, size, err);
+	return err;
 }
 EXPORT_SYMBOL_EPT(ept_protect);
 
@@ -890,6 +911,7 @@ int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype
 {
 	const struct ept_attrs attrs = { .memtype = memtype };
 	struct change_op change;
+	int err;
 
 	if (!range_valid(ept, gpa, size) || !ept_attrs_valid(&attrs) || !gather_valid(ept, gather))
 		return -EINVAL;
@@ -899,7 +921,9 @@ int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype
 	change_init(&change, ept, gpa, size, gather);
 	change.clear = EPT_PTE_MEMTYPE;
 	change.set = ept_attrs_to_bits(&ept->fmt, &attrs);
-	return op_run_flush(&change.op, &change_plan, &change_commit);
+	err = op_run_flush(&change.op, &change_plan, &change_commit);
+	trace_ept_set_memtype(ept->pointer, gpa, size, err);
+	return err;
 }
 EXPORT_SYMBOL_EPT(ept_set_memtype);
 
@@ -907,6 +931,7 @@ int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *at
 		  struct ept_gather *gather)
 {
 	struct change_op change;
+	int err;
 
 	if (!range_valid(ept, gpa, size) || !attrs || !ept_attrs_valid(attrs) ||
 	    !gather_valid(ept, gather))
@@ -920,7 +945,9 @@ int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *at
 	change.clear = EPT_PTE_ATTRS;
 	change.set = ept_attrs_to_bits(&ept->fmt, attrs);
 	change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
-	return op_run_flush(&change.op, &change_plan, &change_commit);
+	err = op_run_flush(&change.op, &change_plan, &change_commit);
+	trace_ept_set_attrs(ept->pointer, gpa, size, err);
+	return err;
 }
 EXPORT_SYMBOL_EPT(ept_set_attrs);
 
@@ -1050,7 +1077,9 @@ int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct 
 
 	map_init(&map, ept, gpa, hpa, size, attrs, gather);
 	map.op.fresh = true;
-	return op_run_flush(&map.op, &remap_plan, &remap_commit);
+	err = op_run_flush(&map.op, &remap_plan, &remap_commit);
+	trace_ept_remap(ept->pointer, gpa, hpa, size, err);
+	return err;
 }
 EXPORT_SYMBOL_EPT(ept_remap);
 
@@ -1156,6 +1185,7 @@ static const struct ept_visitor split_commit = {
 int ept_split(struct ept *ept, u64 gpa, u64 size, enum ept_level level, struct ept_gather *gather)
 {
 	struct split_op split;
+	int err;
 
 	if (!range_valid(ept, gpa, size) || level > EPT_1G || !gather_valid(ept, gather))
 		return -EINVAL;
@@ -1164,7 +1194,9 @@ int ept_split(struct ept *ept, u64 gpa, u64 size, enum ept_level level, struct e
 
 	op_init(&split.op, ept, gpa, size, gather);
 	split.level = level;
-	return op_run_flush(&split.op, &split_plan, &split_commit);
+	err = op_run_flush(&split.op, &split_plan, &split_commit);
+	trace_ept_split(ept->pointer, gpa, size, err);
+	return err;
 }
 EXPORT_SYMBOL_EPT(ept_split);
 
@@ -1295,6 +1327,7 @@ int ept_merge(struct ept *ept, u64 gpa, u64 size, enum ept_level level)
 	ept_unlock(ept);
 	ept_gather_flush(&gather);
 	atomic64_add(merge.made, &ept->merges);
+	trace_ept_merge(ept->pointer, gpa, size, merge.made);
 	return merge.made;
 }
 EXPORT_SYMBOL_EPT(ept_merge);
@@ -1387,6 +1420,7 @@ static int harvest(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bo
 		   struct ept_gather *gather)
 {
 	struct harvest_op harvest;
+	int err;
 
 	if (!range_valid(ept, gpa, size) || !bitmap || !gather_valid(ept, gather))
 		return -EINVAL;
@@ -1399,7 +1433,9 @@ static int harvest(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bo
 	harvest.flag = flag;
 	harvest.bitmap = bitmap;
 	harvest.peek = peek;
-	return op_run_flush(&harvest.op, NULL, &harvest_visitor);
+	err = op_run_flush(&harvest.op, NULL, &harvest_visitor);
+	trace_ept_harvest(ept->pointer, gpa, size, err);
+	return err;
 }
 
 int ept_harvest_dirty(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek,

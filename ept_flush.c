@@ -6,6 +6,7 @@
 #include <linux/smp.h>
 
 #include "ept_priv.h"
+#include "ept_trace.h"
 
 /*
  * A CPU is behind while its generation isn't the table's. To run a guest it first says so, and then
@@ -48,9 +49,11 @@ static void interrupt_cpu(void *arg)
 
 static void invalidate(struct ept *ept)
 {
-	atomic64_inc(&ept->flushes);
 	/* A full barrier: entries were written before, who is running is read after. */
-	atomic64_inc_return(&ept->generation);
+	const u64 generation = atomic64_inc_return(&ept->generation);
+
+	atomic64_inc(&ept->flushes);
+	trace_ept_flush(ept->pointer, generation);
 	if (ept->ops && ept->ops->invalidate)
 		ept->ops->invalidate(ept, ept->cookie);
 	else
