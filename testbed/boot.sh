@@ -33,9 +33,11 @@ machine() {
 
 	shift
 	say "booting ${1##*/}, console: $LOG"
-	timeout -k 5 "$BOOT_SECONDS" "$@" </dev/null >"$output" 2>&1 ||
-		[ $? != 124 ] ||
-		echo "EPT-BED-TIMEOUT after $BOOT_SECONDS s" >>"$LOG"
+	{
+		timeout -k 5 "$BOOT_SECONDS" "$@" </dev/null >"$output" 2>&1 ||
+			[ $? != 124 ] ||
+			echo "ended after $BOOT_SECONDS s, the time limit" >>"$LOG"
+	} 2>/dev/null	# the shell's remark on a machine that panicked
 }
 
 # uml ARGUMENT...

@@ -11,7 +11,7 @@
 SERIES=6.12
 
 KERNEL_PACKAGES="gcc make libc6-dev bc bison flex libelf-dev libssl-dev perl
-	python3-minimal xz-utils"
+	xz-utils"
 
 # fragment_says NAME KEY DEFAULT: the value of a key, the base's where NAME has none.
 fragment_says() {

@@ -149,6 +149,12 @@ silent() {
 	fi
 }
 
+# judge WHAT...: the console's log, see results.py.
+judge() {
+	need_packages "to read logs" python3
+	"$TESTBED/results.py" "$LOG" "$@" >>"$RESULTS"
+}
+
 # count VERDICT
 count() {
 	grep -c "^$1" "$RESULTS" || true

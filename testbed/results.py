@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Judges a console log: prints a line per test, "PASS|FAIL|SKIP<tab>name[<tab>reason]".
 
@@ -28,6 +28,7 @@ NEWLINE = "\x1e"  # as in lib.sh
 TIMESTAMP = re.compile(r"^(<\d+>)?\[\s*\d+\.\d+\](\[\s*[CT]\d+\])? ?")
 KTAP_RESULT = re.compile(r"^( *)(not )?ok (\d+)(?: -)? ?([^#]*?) *(?:# *(.*))?$")
 KTAP_PLAN = re.compile(r"^( *)1\.\.(\d+)$")
+KTAP_SUMMARY = re.compile(r"# .*(pass:\d+ fail:|Totals:|marked slow|module: )")
 KTAP_NAME = re.compile(r"^( *)# Subtest: (.*)$")
 TINYVMM = re.compile(r"tinyvmm: (?:(PASS|FAIL|SKIP) (.*)|(done|refused): (.*))$")
 
@@ -58,61 +59,60 @@ class Level:
 def judge_ktap(lines):
     """Emits each leaf of the KTAP documents in the log; returns their number."""
     levels = []
-    notes = []
+    notes = []  # what was printed since the last result
     leaves = 0
 
-    def close(level, path):
-        if level.plan is not None and level.seen != level.plan:
-            emit("FAIL", path or "ktap",
-                 f"{level.plan} tests planned, {level.seen} reported")
-            return True
-        return level.failed
+    def path(*more):
+        return "/".join([level.name for level in levels if level.name] + list(more))
+
+    def close():
+        """Leaves the innermost level; says whether it holds a failure."""
+        level = levels[-1]
+        complete = level.plan in (None, level.seen)
+        if not complete:
+            emit("FAIL", path() or "kunit",
+                 f"{level.plan} tests planned, {level.seen} reported\n" +
+                 "\n".join(notes[:12]))
+            notes.clear()
+        levels.pop()
+        return level.failed or not complete
 
     for line in lines:
         text = line.lstrip()
         depth = (len(line) - len(text)) // 4
         if text.startswith("KTAP version"):
             while len(levels) > depth:
-                close(levels.pop(), "")
+                close()
             levels.append(Level())
-            continue
-        if not levels:
             continue
         plan = KTAP_PLAN.match(line)
         name = KTAP_NAME.match(line)
         result = KTAP_RESULT.match(line)
-        if plan and depth < len(levels):
+        if depth >= len(levels) or not (plan or name or result):
+            if text and not KTAP_SUMMARY.match(text):
+                notes.append(text)
+        elif plan:
             levels[depth].plan = int(plan[2])
-        elif name and depth < len(levels):
+        elif name:
             levels[depth].name = name[2]
-        elif result and depth < len(levels):
+        else:
             _, bad, _, title, directive = result.groups()
-            children = []
-            while len(levels) > depth + 1:
-                children.append(levels.pop())
-            path = "/".join([l.name for l in levels if l.name] + [title])
-            levels[depth].seen += 1
+            is_leaf = len(levels) == depth + 1
             explained = False
-            for child in children:
-                explained |= close(child, path)
-            if children and (not bad or explained):
-                verdict = None
-            elif bad:
-                verdict = "FAIL"
-            elif directive and directive.upper().startswith("SKIP"):
-                verdict = "SKIP"
-            else:
-                verdict = "PASS"
-            if verdict:
-                leaves += verdict != "SKIP"
-                emit(verdict, path,
-                     "\n".join(notes[-12:]) if bad else (directive or "")[5:])
+            while len(levels) > depth + 1:
+                explained |= close()
+            levels[depth].seen += 1
             levels[depth].failed |= bool(bad) or explained
+            if bad and not explained:
+                emit("FAIL", path(title), "\n".join(notes[-12:]))
+            elif is_leaf and (directive or "").upper().startswith("SKIP"):
+                emit("SKIP", path(title), directive[5:])
+            elif is_leaf:
+                emit("PASS", path(title))
+            leaves += is_leaf
             notes = []
-        elif text and not re.match(r"# .*(pass:\d+ fail:|Totals:)", text):
-            notes.append(text)
     while levels:
-        close(levels.pop(), "")
+        close()
     return leaves
 
 
