@@ -47,6 +47,16 @@ static void interrupt_cpu(void *arg)
 		catch_up(ept, cpu);
 }
 
+static bool any_cpu_runs(struct ept *ept)
+{
+	int cpu;
+
+	for_each_online_cpu(cpu)
+		if (READ_ONCE(per_cpu_ptr(ept->cpus, cpu)->running))
+			return true;
+	return false;
+}
+
 static void invalidate(struct ept *ept)
 {
 	/* A full barrier: entries were written before, who is running is read after. */
@@ -56,7 +66,7 @@ static void invalidate(struct ept *ept)
 	trace_ept_flush(ept->pointer, generation);
 	if (ept->ops && ept->ops->invalidate)
 		ept->ops->invalidate(ept, ept->cookie);
-	else
+	else if (any_cpu_runs(ept))
 		on_each_cpu_cond(cpu_runs, interrupt_cpu, ept, true);
 }
 

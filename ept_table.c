@@ -17,6 +17,9 @@
 /* How many pages to ask the system for at once */
 #define BULK	64
 
+/* A request for too much is the caller's to know of: neither the log's nor the OOM killer's. */
+#define GFP_TABLE	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
+
 /* Table pages of all tables: linked, spare, reserved, and waiting to be freed */
 static atomic_long_t table_pages = ATOMIC_LONG_INIT(0);
 
@@ -68,9 +71,9 @@ static unsigned long alloc_bulk(int nid, struct page **pages, unsigned long nr)
 
 	/* It fills holes of the array, and may stop early; one page at a time always works. */
 	memset(pages, 0, nr * sizeof(*pages));
-	got = alloc_pages_bulk_node(GFP_KERNEL_ACCOUNT, nid, nr, pages);
+	got = alloc_pages_bulk_node(GFP_TABLE, nid, nr, pages);
 	if (!got) {
-		pages[0] = alloc_pages_node(nid, GFP_KERNEL_ACCOUNT, 0);
+		pages[0] = alloc_pages_node(nid, GFP_TABLE, 0);
 		got = !!pages[0];
 	}
 	return got;
@@ -81,6 +84,8 @@ static int alloc_list(int nid, struct page **list, unsigned long nr)
 {
 	struct page *pages[BULK];
 
+	if (nr > totalram_pages())
+		return -ENOMEM;
 	while (nr) {
 		unsigned long got = alloc_bulk(nid, pages, min_t(unsigned long, nr, BULK));
 
