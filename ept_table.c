@@ -65,20 +65,6 @@ static void free_list(struct page *list)
 		free_page_accounted(pop_page(&list));
 }
 
-static unsigned long alloc_bulk(int nid, struct page **pages, unsigned long nr)
-{
-	unsigned long got;
-
-	/* It fills holes of the array, and may stop early; one page at a time always works. */
-	memset(pages, 0, nr * sizeof(*pages));
-	got = alloc_pages_bulk_node(GFP_TABLE, nid, nr, pages);
-	if (!got) {
-		pages[0] = alloc_pages_node(nid, GFP_TABLE, 0);
-		got = !!pages[0];
-	}
-	return got;
-}
-
 /* Pushes @nr pages onto @list; -ENOMEM: some of them. */
 static int alloc_list(int nid, struct page **list, unsigned long nr)
 {
@@ -87,8 +73,12 @@ static int alloc_list(int nid, struct page **list, unsigned long nr)
 	if (nr > totalram_pages())
 		return -ENOMEM;
 	while (nr) {
-		unsigned long got = alloc_bulk(nid, pages, min_t(unsigned long, nr, BULK));
+		const unsigned long want = min_t(unsigned long, nr, BULK);
+		unsigned long got;
 
+		/* It fills what is NULL, and may stop early, but not before the first. */
+		memset(pages, 0, want * sizeof(*pages));
+		got = alloc_pages_bulk_node(GFP_TABLE, nid, want, pages);
 		if (!got)
 			return -ENOMEM;
 		atomic_long_add(got, &table_pages);
