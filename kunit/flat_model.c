@@ -197,13 +197,13 @@ static u32 meaningful_prot(const struct flat *flat, u32 prot)
 	return has(&flat->config, EPT_FEATURE_MODE_EXEC) ? prot : prot & ~EPT_PROT_UEXEC;
 }
 
-static enum ept_level largest_leaf(const struct flat *flat, const struct ept_attrs *attrs)
+enum ept_level flat_largest(const struct ept_config *config, const struct ept_attrs *attrs)
 {
 	if (attrs->flags & EPT_ATTR_SUBPAGE)
 		return EPT_4K;
-	if ((flat->config.flags & EPT_CONFIG_NO_EXEC_LARGE) && (attrs->prot & ANY_EXEC))
+	if ((config->flags & EPT_CONFIG_NO_EXEC_LARGE) && (attrs->prot & ANY_EXEC))
 		return EPT_4K;
-	return flat->config.max_leaf;
+	return config->max_leaf;
 }
 
 /* The length of the run of leaves of one level, the largest possible, that begins the range. */
@@ -229,7 +229,7 @@ static void fill(struct flat *flat, u64 gpa, u64 hpa, u64 size, const struct ept
 
 	piece.attrs.prot = meaningful_prot(flat, attrs->prot);
 	while (size) {
-		u64 run = leaf_run(largest_leaf(flat, attrs), gpa, hpa, size, &piece.level);
+		u64 run = leaf_run(flat_largest(&flat->config, attrs), gpa, hpa, size, &piece.level);
 
 		store(flat, PAGE(gpa), PAGE(gpa + run - 1), &piece);
 		gpa += run;
@@ -378,7 +378,7 @@ static void protect_range(struct flat *flat, u64 first, u64 last,
 	new.attrs.prot = meaningful_prot(flat, protected_prot(piece, clear, set));
 	if (new.attrs.prot == piece->attrs.prot)
 		return;
-	new.level = min(piece->level, largest_leaf(flat, &new.attrs));
+	new.level = min(piece->level, flat_largest(&flat->config, &new.attrs));
 	flat->splits += splits_between(piece->level, new.level) *
 			((last - first + 1) / pages_of(piece->level));
 	if (piece->attrs.prot & ~new.attrs.prot ||

@@ -65,6 +65,8 @@ void flat_count(struct flat *flat, u64 leaves[FLAT_LEAF_LEVELS], u64 tables[FLAT
 
 /* 0, or what is wrong with attributes on a table of this configuration. */
 int flat_judge(const struct ept_config *config, const struct ept_attrs *attrs);
+/* The largest leaf that may have them. */
+enum ept_level flat_largest(const struct ept_config *config, const struct ept_attrs *attrs);
 
 u64 flat_span(enum ept_level level);
 u64 flat_width(const struct flat *flat);

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Random operations, with arguments that are legal and that aren't, against the flat model: after
+ * each step table and model are the same, whatever the step returned.
+ */
+#include <kunit/test.h>
+#include <linux/module.h>
+
+#include "fixture.h"
+#include "verify.h"
+
+CONFIG_PARAMS;
+
+static unsigned int seed = 1;
+module_param(seed, uint, 0444);
+MODULE_PARM_DESC(seed, "where the random suites begin");
+
+static unsigned int steps = 300;
+module_param(steps, uint, 0444);
+MODULE_PARM_DESC(steps, "how many steps a random case takes");
+
+#define WINDOW		SZ_8G
+#define MAX_LEAVES	2048	/* that one operation makes, so that a step stays short */
+
+struct random {
+	struct fixture		*fixture;
+	struct rnd_state	state;
+	struct ept_gather	gather;
+	bool			gathering;
+};
+
+static u32 below(struct random *random, u32 limit)
+{
+	return prandom_u32_state(&random->state) % limit;
+}
+
+static bool one_in(struct random *random, u32 n)
+{
+	return !below(random, n);
+}
+
+static u64 random_u64(struct random *random)
+{
+	return (u64)prandom_u32_state(&random->state) << 32 | prandom_u32_state(&random->state);
+}
+
+static u64 random_alignment(struct random *random)
+{
+	static const u64 alignments[] = { SZ_4K, SZ_2M, SZ_1G };
+
+	return alignments[below(random, ARRAY_SIZE(alignments))];
+}
+
+/* Windows at the bottom, across the edge of a table of 1G entries, and at the very top. */
+static u64 anywhere(struct random *random)
+{
+	u64 width = flat_width(random->fixture->flat);
+	const u64 windows[] = { 0, SZ_512G - WINDOW / 2, width - WINDOW, width / 2 - WINDOW / 2 };
+
+	return windows[below(random, ARRAY_SIZE(windows))] + random_u64(random) % WINDOW;
+}
+
+/* Mostly where something is mapped, or at its end. */
+static u64 random_gpa(struct random *random)
+{
+	u64 gpa = anywhere(random);
+	struct flat_range range;
+
+	if (!one_in(random, 3) && flat_next(random->fixture->flat, gpa >> 12, &range))
+		gpa = (range.first + random_u64(random) % (range.last - range.first + 2)) << 12;
+	return round_down(gpa, random_alignment(random));
+}
+
+/* Few or many of @unit. */
+static u64 random_size(struct random *random, u64 unit)
+{
+	return min(unit * (1 + below(random, 1U << below(random, 9))), WINDOW);
+}
+
+/* As aligned as @gpa for leaves of a random level. */
+static u64 random_hpa(struct random *random, u64 gpa)
+{
+	static const u64 units[] = { SZ_4K, SZ_2M, SZ_1G, SZ_1G, SZ_1G, SZ_1G };
+	u64 unit = units[below(random, ARRAY_SIZE(units))];
+	u64 memory = 1ULL << random->fixture->config.maxphyaddr;
+
+	return (round_down(random_u64(random), unit) | (gpa & (unit - 1))) % memory;
+}
+
+static void random_attrs(struct random *random, struct ept_attrs *attrs)
+{
+	static const enum ept_memtype types[] = {
+		EPT_MT_WB, EPT_MT_WB, EPT_MT_UC, EPT_MT_WC, EPT_MT_WT, EPT_MT_WP,
+	};
+
+	do {
+		*attrs = (struct ept_attrs){
+			.prot = below(random, 16),
+			.memtype = types[below(random, ARRAY_SIZE(types))],
+			.flags = one_in(random, 4) ? below(random, 64) : 0,
+			.tag = one_in(random, 4) ? below(random, 32) : 0,
+		};
+	} while (flat_judge(&random->fixture->config, attrs) && !one_in(random, 20));
+}
+
+/* Now and then, an argument that is wrong. */
+static void spoil(struct random *random, u64 *address, u64 *size)
+{
+	if (!one_in(random, 12))
+		return;
+	switch (below(random, 6)) {
+	case 0:
+		*address += below(random, SZ_4K);
+		break;
+	case 1:
+		*size += below(random, SZ_4K);
+		break;
+	case 2:
+		*size = 0;
+		break;
+	case 3:
+		*address = random_u64(random);
+		break;
+	case 4:
+		*size = random_u64(random) & ~0xfffULL;
+		break;
+	case 5:
+		*address |= 1ULL << (below(random, 12) + 46);
+		break;
+	}
+}
+
+/* The smallest leaves that a map makes are what limits its size. */
+static u64 limited(u64 gpa, u64 hpa, u64 size, enum ept_level largest)
+{
+	enum ept_level level = largest;
+
+	while (!IS_ALIGNED(gpa ^ hpa, flat_span(level)))
+		level--;
+	return min(size, MAX_LEAVES * flat_span(level));
+}
+
+static void random_map(struct random *random)
+{
+	struct fixture *fixture = random->fixture;
+	struct ept_attrs attrs;
+	u64 gpa, hpa, size, unit;
+
+	unit = random_alignment(random);
+	gpa = round_down(one_in(random, 3) ? random_gpa(random) : anywhere(random), unit);
+	hpa = random_hpa(random, gpa);
+	random_attrs(random, &attrs);
+	size = limited(gpa, hpa, random_size(random, unit), flat_largest(&fixture->config, &attrs));
+	spoil(random, one_in(random, 2) ? &gpa : &hpa, &size);
+	if (size > MAX_LEAVES * flat_span(EPT_1G) && size <= 1ULL << 52)
+		size = 0;
+	do_map(fixture, gpa, hpa, size, &attrs);
+}
+
+#define NR_PAGES	600
+
+static void random_map_pages(struct random *random)
+{
+	u64 gpa = random_gpa(random), hpa = SZ_16M + (gpa & (SZ_2M - 1)), size = 1;
+	unsigned long i, nr = 1 + below(random, NR_PAGES);
+	struct ept_attrs attrs;
+	u64 *hpas;
+
+	hpas = kunit_kmalloc_array(random->fixture->test, NR_PAGES, sizeof(*hpas), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(random->fixture->test, hpas);
+	for (i = 0; i < nr; i++, hpa += SZ_4K) {
+		if (one_in(random, 300))
+			hpa = SZ_16M + below(random, SZ_64M / SZ_4K) * SZ_4K;
+		hpas[i] = hpa;
+	}
+	random_attrs(random, &attrs);
+	spoil(random, &gpa, &size);
+	do_map_pages(random->fixture, gpa, hpas, nr, &attrs);
+	kunit_kfree(random->fixture->test, hpas);
+}
+
+static struct ept_gather *random_gather(struct random *random)
+{
+	return random->gathering && !one_in(random, 4) ? &random->gather : NULL;
+}
+
+static void random_unmap(struct random *random)
+{
+	u64 gpa = random_gpa(random), size = random_size(random, random_alignment(random));
+
+	if (one_in(random, 40)) {
+		gpa = 0;
+		size = flat_width(random->fixture->flat);
+	}
+	spoil(random, &gpa, &size);
+	do_unmap(random->fixture, gpa, size, random_gather(random));
+}
+
+static void random_protect(struct random *random)
+{
+	static const struct { u32 clear, set; } masks[] = {
+		{ EPT_PROT_WRITE, 0 },
+		{ 0, EPT_PROT_READ | EPT_PROT_WRITE },
+		{ EPT_PROT_EXEC | EPT_PROT_UEXEC, EPT_PROT_READ },
+		{ 0, EPT_PROT_READ | EPT_PROT_EXEC },
+		{ 15, 0 },
+		{ 15, EPT_PROT_READ },
+		{ 0, EPT_PROT_READ },
+	};
+	u64 gpa = random_gpa(random), size = random_size(random, random_alignment(random));
+	unsigned int i = below(random, ARRAY_SIZE(masks) + 3);
+	u32 clear = below(random, 16), set = below(random, 16);
+
+	if (i < ARRAY_SIZE(masks)) {
+		clear = masks[i].clear;
+		set = masks[i].set;
+	} else if (one_in(random, 10)) {
+		set |= 16;
+	}
+	if (random->fixture->config.flags & EPT_CONFIG_NO_EXEC_LARGE)
+		size = min_t(u64, size, SZ_32M);	/* may come down to 4K leaves */
+	spoil(random, &gpa, &size);
+	do_protect(random->fixture, gpa, size, clear, set, random_gather(random));
+}
+
+static void random_access(struct random *random)
+{
+	struct fixture *fixture = random->fixture;
+	u64 gpa = random_gpa(random) + below(random, SZ_4K);
+	const struct flat_piece *piece = flat_at(fixture->flat, gpa);
+
+	if (piece && (piece->attrs.prot & EPT_PROT_READ))
+		do_access(fixture, gpa, (piece->attrs.prot & EPT_PROT_WRITE) && one_in(random, 2));
+}
+
+static void random_gathering(struct random *random)
+{
+	if (random->gathering)
+		do_flush(random->fixture, &random->gather);
+	else
+		ept_gather_init(&random->gather, random->fixture->ept);
+	random->gathering = !random->gathering;
+}
+
+static const struct {
+	const char	*name;
+	void		(*act)(struct random *random);
+	unsigned int	weight;
+} actions[] = {
+	{ "map", random_map, 8 },
+	{ "map_pages", random_map_pages, 2 },
+	{ "unmap", random_unmap, 4 },
+	{ "protect", random_protect, 6 },
+	{ "access", random_access, 4 },
+	{ "gather", random_gathering, 2 },
+};
+
+static const char *act(struct random *random)
+{
+	unsigned int i, sum = 0, pick;
+
+	for (i = 0; i < ARRAY_SIZE(actions); i++)
+		sum += actions[i].weight;
+	pick = below(random, sum);
+	for (i = 0; pick >= actions[i].weight; i++)
+		pick -= actions[i].weight;
+	actions[i].act(random);
+	return actions[i].name;
+}
+
+static void table_and_model_stay_the_same(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct random *random = kunit_kzalloc(test, sizeof(*random), GFP_KERNEL);
+	unsigned int step;
+
+	KUNIT_ASSERT_NOT_NULL(test, random);
+	random->fixture = fixture;
+	prandom_seed_state(&random->state, seed);
+	for (step = 0; step < steps; step++) {
+		const char *name = act(random);
+
+		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "seed %u step %u: %s", seed, step,
+				      name);
+	}
+	if (random->gathering)
+		do_flush(fixture, &random->gather);
+	must_unmap(fixture, 0, flat_width(fixture->flat));
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	KUNIT_EXPECT_EQ(test, table_pages(), fixture->pages_before + 1);
+}
+
+static struct kunit_case random_cases[] = {
+	KUNIT_CASE_PARAM(table_and_model_stay_the_same, configs_gen_params),
+	{}
+};
+
+static struct kunit_suite random_suite = {
+	.name = "ept_random",
+	.init = fixture_init,
+	.exit = fixture_exit,
+	.test_cases = random_cases,
+};
+kunit_test_suite(random_suite);
