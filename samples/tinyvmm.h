@@ -5,11 +5,13 @@
 #ifndef _TINYVMM_H
 #define _TINYVMM_H
 
-#include <linux/mm_types.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/types.h>
 
 #include "ept_core.h"
+#include "tinyvmm_guest.h"
 #include "tinyvmm_vmx.h"
 
 #define TINYVMM_MAX_BLOCKS	32
@@ -30,31 +32,37 @@ struct tinyvmm {
 
 	struct tinyvmm_block	block[TINYVMM_MAX_BLOCKS];
 	unsigned int		nr_blocks;
+	struct page		*base;		/* what the guest has from the beginning */
+	struct page		*code;
+	struct page		*lazy;		/* what step h populates and step j merges */
 
 	char			step;		/* the one that runs: 'a', 'b', ... */
 	unsigned int		passed, failed, skipped;
 };
 
-/*
- * The guest's memory, by gpa. The guest's own page tables map the first GiB of linear addresses
- * to the same gpa, so that a pointer in the guest is a gpa.
- */
-#define GUEST_TABLES	0x001000	/* its page tables: PML4, PDPT, PD */
-#define GUEST_CODE	0x010000	/* its programs */
-#define GUEST_STEP_B	0x100000	/* a page for each step to play with */
-#define GUEST_STEP_C	0x200000
-#define GUEST_STEP_D	0x300000
-#define GUEST_STEP_F	0x500000	/* some pages */
-#define GUEST_STEP_G	0x600000
-#define GUEST_STEP_E	0x800000	/* two times 2M */
-#define GUEST_LINEAR	SZ_1G
+/* Values that nothing else leaves in memory. */
+#define OLD_VALUE	0x1122334455667788ull
+#define NEW_VALUE	0x99aabbccddeeff00ull
+
+/* Where in a page a step lets the guest read and write: not its start, so that a gpa says more. */
+#define OFFSET		0x18
+#define WORD		(OFFSET / sizeof(u64))
+
+#define LARGE_ORDER	(ilog2(SZ_2M) - PAGE_SHIFT)
+#define LARGE_PAGES	(SZ_2M / PAGE_SIZE)
+
+#define PROT_RX		(EPT_PROT_READ | EPT_PROT_EXEC)
+
+static inline u64 *words(struct page *page)
+{
+	return page_address(page);
+}
 
 /* tinyvmm_programs.S: position-independent, so a copy anywhere in the guest's memory runs. */
 extern const u8 tinyvmm_programs[], tinyvmm_programs_end[];
 extern const u8 tinyvmm_program_sum[], tinyvmm_program_read[], tinyvmm_program_write[];
-
-/* tinyvmm_steps.c */
-void tinyvmm_run_steps(struct tinyvmm *vmm);
+extern const u8 tinyvmm_program_fill[], tinyvmm_program_watch[], tinyvmm_program_switch[];
+extern const u8 tinyvmm_program_ve[];
 
 /* tinyvmm_machine.c: the guest's memory */
 struct page *tinyvmm_alloc(struct tinyvmm *vmm, unsigned int order);
@@ -62,13 +70,31 @@ void tinyvmm_free(struct tinyvmm *vmm, struct page *page);
 void tinyvmm_free_all(struct tinyvmm *vmm);
 void tinyvmm_copy_programs(struct page *page);
 int tinyvmm_build_guest(struct tinyvmm *vmm);
+int tinyvmm_map_guest(struct tinyvmm *vmm, struct ept *ept);
+struct page *tinyvmm_map_fresh(struct tinyvmm *vmm, u64 gpa, unsigned int order,
+			       const struct ept_attrs *attrs);
 
 /* tinyvmm_machine.c: running it */
+void tinyvmm_start(struct tinyvmm_vcpu *vcpu, u64 code, const u8 *program, u64 rdi, u64 rsi);
+void tinyvmm_run(struct tinyvmm_vcpu *vcpu);
 void tinyvmm_call(struct tinyvmm *vmm, u64 code, const u8 *program, u64 rdi, u64 rsi);
+void tinyvmm_read(struct tinyvmm *vmm, u64 gpa);
+void tinyvmm_write(struct tinyvmm *vmm, u64 gpa, u64 value);
 void tinyvmm_resume(struct tinyvmm *vmm);
 
+/* tinyvmm_steps.c, and the later steps */
+void tinyvmm_run_steps(struct tinyvmm *vmm);
+int tinyvmm_step_lazy(struct tinyvmm *vmm);
+int tinyvmm_step_dirty_rounds(struct tinyvmm *vmm);
+int tinyvmm_step_merge(struct tinyvmm *vmm);
+int tinyvmm_step_remap(struct tinyvmm *vmm);
+int tinyvmm_step_ve(struct tinyvmm *vmm);
+int tinyvmm_step_vmfunc(struct tinyvmm *vmm);
+
 /* tinyvmm_report.c */
-bool tinyvmm_expect(struct tinyvmm *vmm, const char *what, u64 expected, u64 got);
+bool tinyvmm_expect_count(struct tinyvmm *vmm, const char *what, u64 expected, u64 got);
+bool tinyvmm_expect_value(struct tinyvmm *vmm, const char *what, u64 expected, u64 got);
+bool tinyvmm_expect_yes(struct tinyvmm *vmm, const char *what, bool got);
 bool tinyvmm_expect_result(struct tinyvmm *vmm, const char *what, u64 expected);
 bool tinyvmm_expect_violation(struct tinyvmm *vmm, const char *what, u32 access, u64 gpa,
 			      u32 prot);

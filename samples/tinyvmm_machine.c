@@ -13,6 +13,7 @@
 #include <linux/string.h>
 
 #include <asm/pgtable_types.h>
+#include <asm/trapnr.h>
 
 #include "tinyvmm.h"
 
@@ -65,10 +66,22 @@ void tinyvmm_copy_programs(struct page *page)
 	memcpy(page_address(page), tinyvmm_programs, tinyvmm_programs_end - tinyvmm_programs);
 }
 
-/* Three pages: PML4, PDPT, and a PD of 2M pages that maps linear addresses to the same gpa. */
-static void fill_guest_tables(struct page *page)
+/* Maps fresh memory, zeroed, and returns its first page, or an ERR_PTR(). */
+struct page *tinyvmm_map_fresh(struct tinyvmm *vmm, u64 gpa, unsigned int order,
+			       const struct ept_attrs *attrs)
 {
-	u64 *pml4 = page_address(page);
+	struct page *page = tinyvmm_alloc(vmm, order);
+	int err;
+
+	if (!page)
+		return ERR_PTR(-ENOMEM);
+	err = ept_map(vmm->ept, gpa, page_to_phys(page), PAGE_SIZE << order, attrs);
+	return err ? ERR_PTR(err) : page;
+}
+
+/* Three pages: PML4, PDPT, and a PD of 2M pages that maps linear addresses to the same gpa. */
+static void fill_guest_tables(u64 *pml4)
+{
 	u64 *pdpt = pml4 + PTRS_PER_PGD;
 	u64 *pd = pdpt + PTRS_PER_PUD;
 	u64 gpa;
@@ -79,23 +92,42 @@ static void fill_guest_tables(struct page *page)
 		pd[gpa / SZ_2M] = gpa | _PAGE_PRESENT | _PAGE_RW | _PAGE_PSE;
 }
 
-/* What the guest has before the first step. Fresh mappings need no flush. */
-int tinyvmm_build_guest(struct tinyvmm *vmm)
+/* Flat segments, and a handler for one exception. The others make the guest exit. */
+static void fill_guest_descriptors(void *system)
 {
-	struct page *tables = tinyvmm_alloc(vmm, 2);
-	struct page *code = tinyvmm_alloc(vmm, 0);
+	const u64 handler = GUEST_CODE + (tinyvmm_program_ve - tinyvmm_programs);
+	u64 *gdt = system + GUEST_GDT - GUEST_SYSTEM;
+	u64 *gate = system + GUEST_IDT - GUEST_SYSTEM + X86_TRAP_VE * 16;
+
+	gdt[GUEST_CS / 8] = 0x00af9b000000ffffull;
+	gdt[GUEST_DS / 8] = 0x00cf93000000ffffull;
+	/* A present 64-bit trap gate. */
+	gate[0] = (handler & 0xffff) | GUEST_CS << 16 | 0x8f00ull << 32 | (handler >> 16) << 48;
+	gate[1] = handler >> 32;
+}
+
+/* What the guest has from the beginning, in a table that it is to run on. */
+int tinyvmm_map_guest(struct tinyvmm *vmm, struct ept *ept)
+{
 	int err;
 
-	if (!tables || !code)
-		return -ENOMEM;
-	fill_guest_tables(tables);
-	tinyvmm_copy_programs(code);
-
-	err = ept_map(vmm->ept, GUEST_TABLES, page_to_phys(tables), 3 * PAGE_SIZE,
+	err = ept_map(ept, GUEST_TABLES, page_to_phys(vmm->base), PAGE_SIZE << GUEST_BASE_ORDER,
 		      &EPT_ATTRS_RAM);
 	if (err)
 		return err;
-	return ept_map(vmm->ept, GUEST_CODE, page_to_phys(code), PAGE_SIZE, &EPT_ATTRS_RAM);
+	return ept_map(ept, GUEST_CODE, page_to_phys(vmm->code), PAGE_SIZE, &EPT_ATTRS_RAM);
+}
+
+int tinyvmm_build_guest(struct tinyvmm *vmm)
+{
+	vmm->base = tinyvmm_alloc(vmm, GUEST_BASE_ORDER);
+	vmm->code = tinyvmm_alloc(vmm, 0);
+	if (!vmm->base || !vmm->code)
+		return -ENOMEM;
+	fill_guest_tables(page_address(vmm->base));
+	fill_guest_descriptors(page_address(vmm->base) + GUEST_SYSTEM - GUEST_TABLES);
+	tinyvmm_copy_programs(vmm->code);
+	return tinyvmm_map_guest(vmm, vmm->ept);
 }
 
 /*
@@ -107,12 +139,16 @@ int tinyvmm_build_guest(struct tinyvmm *vmm)
  * guest exit; a flush that comes at any other time is caught up with by the next load. So the
  * guest never runs on what a finished flush took away.
  */
-static void run_slice(struct ept *ept, struct tinyvmm_vcpu *vcpu)
+static void run_slice(struct tinyvmm_vcpu *vcpu)
 {
 	preempt_disable();
-	ept_vcpu_load(ept);
+	ept_vcpu_load(vcpu->ept);
+	if (vcpu->other_ept)
+		ept_vcpu_load(vcpu->other_ept);
 	tinyvmm_vmx_run(vcpu);
-	ept_vcpu_put(ept);
+	if (vcpu->other_ept)
+		ept_vcpu_put(vcpu->other_ept);
+	ept_vcpu_put(vcpu->ept);
 	preempt_enable();
 }
 
@@ -131,35 +167,61 @@ static bool is_host_exit(const struct tinyvmm_exit *exit)
 }
 
 /*
- * Goes on where the guest is. Returns with the first exit that is the VMM's business.
- * Preemption is on between two stays, so whoever changes the table and may sleep does so there,
- * as the steps do.
+ * Until the first exit that is the VMM's business. Preemption is on between two stays, so whoever
+ * changes the table and may sleep does so there, as the steps do.
  */
-void tinyvmm_resume(struct tinyvmm *vmm)
+void tinyvmm_run(struct tinyvmm_vcpu *vcpu)
 {
-	struct tinyvmm_vcpu *vcpu = &vmm->vcpu;
 	unsigned long end = jiffies + GUEST_PATIENCE;
 
-	run_slice(vmm->ept, vcpu);
+	run_slice(vcpu);
 	while (is_host_exit(&vcpu->exit)) {
 		if (time_after(jiffies, end)) {
 			vcpu->exit.reason = TINYVMM_EXIT_ENDLESS;
 			return;
 		}
 		cond_resched();
-		run_slice(vmm->ept, vcpu);
+		run_slice(vcpu);
 	}
-	if (vcpu->exit.reason == EXIT_REASON_EPT_VIOLATION)
-		ept_violation_decode(vcpu->exit.qualification, &vmm->caps, &vmm->violation);
 }
 
-/* Starts @program in the copy of the programs at gpa @code. */
-void tinyvmm_call(struct tinyvmm *vmm, u64 code, const u8 *program, u64 rdi, u64 rsi)
+/* Lets @program begin with the next run, in the copy of the programs at gpa @code. */
+void tinyvmm_start(struct tinyvmm_vcpu *vcpu, u64 code, const u8 *program, u64 rdi, u64 rsi)
 {
-	struct tinyvmm_vcpu *vcpu = &vmm->vcpu;
-
 	vcpu->rip = code + (program - tinyvmm_programs);
 	vcpu->regs[TINYVMM_RDI] = rdi;
 	vcpu->regs[TINYVMM_RSI] = rsi;
-	tinyvmm_resume(vmm);
+}
+
+static void run_and_decode(struct tinyvmm *vmm)
+{
+	const struct tinyvmm_exit *exit = &vmm->vcpu.exit;
+
+	tinyvmm_run(&vmm->vcpu);
+	if (exit->reason == EXIT_REASON_EPT_VIOLATION)
+		ept_violation_decode(exit->qualification, &vmm->caps, &vmm->violation);
+}
+
+void tinyvmm_call(struct tinyvmm *vmm, u64 code, const u8 *program, u64 rdi, u64 rsi)
+{
+	tinyvmm_start(&vmm->vcpu, code, program, rdi, rsi);
+	run_and_decode(vmm);
+}
+
+void tinyvmm_read(struct tinyvmm *vmm, u64 gpa)
+{
+	tinyvmm_call(vmm, GUEST_CODE, tinyvmm_program_read, gpa, 0);
+}
+
+void tinyvmm_write(struct tinyvmm *vmm, u64 gpa, u64 value)
+{
+	tinyvmm_call(vmm, GUEST_CODE, tinyvmm_program_write, gpa, value);
+}
+
+/* Goes on where the guest is: behind a VMCALL, otherwise at the instruction that made it exit. */
+void tinyvmm_resume(struct tinyvmm *vmm)
+{
+	if (vmm->vcpu.exit.reason == EXIT_REASON_VMCALL)
+		vmm->vcpu.rip += vmm->vcpu.exit.length;
+	run_and_decode(vmm);
 }

@@ -34,9 +34,11 @@ static long run_guest(void *arg)
 	struct tinyvmm *vmm = arg;
 	int err;
 
-	err = tinyvmm_vmx_on(&vmm->vcpu, ept_pointer(vmm->ept), GUEST_TABLES);
+	vmm->vcpu.ept = vmm->ept;
+	err = tinyvmm_vmx_on(&vmm->vcpu, ept_pointer(vmm->ept));
 	if (err)
 		return err;
+	tinyvmm_show_map(vmm, "before the guest runs");
 	tinyvmm_run_steps(vmm);
 	tinyvmm_vmx_off(&vmm->vcpu);
 	return 0;
@@ -105,7 +107,6 @@ static int __init tinyvmm_init(void)
 	if (err)
 		goto out_destroy;
 
-	tinyvmm_show_map(vmm, "before the guest runs");
 	err = work_on_cpu_safe(raw_smp_processor_id(), run_guest, vmm);
 	if (err) {
 		err = refuse_vmx(err);

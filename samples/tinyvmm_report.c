@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * tinyvmm: one line for each thing that was expected, with what the CPU did; and the table's map.
+ * tinyvmm: a line for each thing that was expected, with what the CPU did; and the table's map.
  *
  * The lines "tinyvmm: PASS (", "tinyvmm: FAIL (" and "tinyvmm: SKIP (" are read by the test beds.
  */
@@ -27,7 +27,21 @@ static bool report(struct tinyvmm *vmm, const char *what, const char *expected, 
 	return passed;
 }
 
-bool tinyvmm_expect(struct tinyvmm *vmm, const char *what, u64 expected, u64 got)
+bool tinyvmm_expect_yes(struct tinyvmm *vmm, const char *what, bool got)
+{
+	return report(vmm, what, "yes", got ? "yes" : "no");
+}
+
+bool tinyvmm_expect_count(struct tinyvmm *vmm, const char *what, u64 expected, u64 got)
+{
+	char expected_text[TEXT_SIZE], got_text[TEXT_SIZE];
+
+	scnprintf(expected_text, TEXT_SIZE, "%llu", expected);
+	scnprintf(got_text, TEXT_SIZE, "%llu", got);
+	return report(vmm, what, expected_text, got_text);
+}
+
+bool tinyvmm_expect_value(struct tinyvmm *vmm, const char *what, u64 expected, u64 got)
 {
 	char expected_text[TEXT_SIZE], got_text[TEXT_SIZE];
 
@@ -61,7 +75,7 @@ static void print_result(char *text, u64 rax)
 
 static void print_violation(char *text, u32 access, u64 gpa, u32 prot, bool page_walk)
 {
-	scnprintf(text, TEXT_SIZE, "violation: %s of %#llx where %c%c%c is allowed%s",
+	scnprintf(text, TEXT_SIZE, "violation: %s at %#llx where %c%c%c is allowed%s",
 		  access & EPT_PROT_EXEC ? "fetch" : access & EPT_PROT_WRITE ? "write" : "read",
 		  gpa,
 		  prot & EPT_PROT_READ ? 'r' : '-',

@@ -19,44 +19,6 @@
 
 #include "tinyvmm.h"
 
-/* Values that nothing else leaves in memory. */
-#define OLD_VALUE	0x1122334455667788ull
-#define NEW_VALUE	0x99aabbccddeeff00ull
-
-/* Where in a page the guest reads and writes: not its start, so that a reported gpa says more. */
-#define OFFSET		0x18
-#define WORD		(OFFSET / sizeof(u64))
-
-#define PROT_RX		(EPT_PROT_READ | EPT_PROT_EXEC)
-
-static u64 *words(struct page *page)
-{
-	return page_address(page);
-}
-
-static void guest_read(struct tinyvmm *vmm, u64 gpa)
-{
-	tinyvmm_call(vmm, GUEST_CODE, tinyvmm_program_read, gpa, 0);
-}
-
-static void guest_write(struct tinyvmm *vmm, u64 gpa, u64 value)
-{
-	tinyvmm_call(vmm, GUEST_CODE, tinyvmm_program_write, gpa, value);
-}
-
-/* Maps fresh memory, zeroed, and returns its first page, or an ERR_PTR(). */
-static struct page *map_fresh(struct tinyvmm *vmm, u64 gpa, unsigned int order,
-			      const struct ept_attrs *attrs)
-{
-	struct page *page = tinyvmm_alloc(vmm, order);
-	int err;
-
-	if (!page)
-		return ERR_PTR(-ENOMEM);
-	err = ept_map(vmm->ept, gpa, page_to_phys(page), PAGE_SIZE << order, attrs);
-	return err ? ERR_PTR(err) : page;
-}
-
 /*
  * Takes rights. The guest has lost them when the flush is done, not before. A gather may
  * collect more changes before its one flush, and is flushed also after an error.
@@ -97,27 +59,27 @@ static int step_demand(struct tinyvmm *vmm)
 	const u64 first = GUEST_STEP_B + OFFSET, second = first + PAGE_SIZE;
 	struct page *page;
 
-	guest_read(vmm, first);
+	tinyvmm_read(vmm, first);
 	if (!tinyvmm_expect_violation(vmm, "a read of a hole", EPT_PROT_READ, first,
 				      EPT_PROT_NONE))
 		return 0;
-	page = map_fresh(vmm, vmm->vcpu.exit.gpa & PAGE_MASK, 0, &EPT_ATTRS_RAM);
+	page = tinyvmm_map_fresh(vmm, vmm->vcpu.exit.gpa & PAGE_MASK, 0, &EPT_ATTRS_RAM);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
 	words(page)[WORD] = OLD_VALUE;
 	tinyvmm_resume(vmm);
 	tinyvmm_expect_result(vmm, "the read, resumed with the page mapped", OLD_VALUE);
 
-	guest_write(vmm, second, NEW_VALUE);
+	tinyvmm_write(vmm, second, NEW_VALUE);
 	if (!tinyvmm_expect_violation(vmm, "a write to the next hole", EPT_PROT_WRITE, second,
 				      EPT_PROT_NONE))
 		return 0;
-	page = map_fresh(vmm, vmm->vcpu.exit.gpa & PAGE_MASK, 0, &EPT_ATTRS_RAM);
+	page = tinyvmm_map_fresh(vmm, vmm->vcpu.exit.gpa & PAGE_MASK, 0, &EPT_ATTRS_RAM);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
 	tinyvmm_resume(vmm);
 	tinyvmm_expect_result(vmm, "the write, resumed with the page mapped", NEW_VALUE);
-	tinyvmm_expect(vmm, "what it left in memory", NEW_VALUE, words(page)[WORD]);
+	tinyvmm_expect_value(vmm, "what it left in memory", NEW_VALUE, words(page)[WORD]);
 	return 0;
 }
 
@@ -130,27 +92,27 @@ static int step_protect(struct tinyvmm *vmm)
 	struct page *page;
 	int err;
 
-	page = map_fresh(vmm, GUEST_STEP_C, 0, &EPT_ATTRS_RAM);
+	page = tinyvmm_map_fresh(vmm, GUEST_STEP_C, 0, &EPT_ATTRS_RAM);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
-	guest_write(vmm, gpa, OLD_VALUE);
+	tinyvmm_write(vmm, gpa, OLD_VALUE);
 	tinyvmm_expect_result(vmm, "a write to a writable page", OLD_VALUE);
 
 	err = take_rights(vmm, GUEST_STEP_C, PAGE_SIZE, EPT_PROT_WRITE);
 	if (err)
 		return err;
-	guest_write(vmm, gpa, NEW_VALUE);
+	tinyvmm_write(vmm, gpa, NEW_VALUE);
 	if (!tinyvmm_expect_violation(vmm, "a write once it is protected", EPT_PROT_WRITE, gpa,
 				      PROT_RX))
 		return 0;
-	tinyvmm_expect(vmm, "what memory holds meanwhile", OLD_VALUE, words(page)[WORD]);
+	tinyvmm_expect_value(vmm, "what memory holds meanwhile", OLD_VALUE, words(page)[WORD]);
 
 	err = give_rights(vmm, GUEST_STEP_C, PAGE_SIZE, EPT_PROT_WRITE);
 	if (err)
 		return err;
 	tinyvmm_resume(vmm);
 	tinyvmm_expect_result(vmm, "the write, resumed with the right granted", NEW_VALUE);
-	tinyvmm_expect(vmm, "what it left in memory", NEW_VALUE, words(page)[WORD]);
+	tinyvmm_expect_value(vmm, "what it left in memory", NEW_VALUE, words(page)[WORD]);
 	return 0;
 }
 
@@ -166,14 +128,14 @@ static int step_exec_only(struct tinyvmm *vmm)
 		tinyvmm_skip(vmm, "this CPU has no execute-only pages");
 		return 0;
 	}
-	page = map_fresh(vmm, GUEST_STEP_D, 0, &exec_only);
+	page = tinyvmm_map_fresh(vmm, GUEST_STEP_D, 0, &exec_only);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
 	tinyvmm_copy_programs(page);
 
 	tinyvmm_call(vmm, GUEST_STEP_D, tinyvmm_program_sum, 10, 0);
 	tinyvmm_expect_result(vmm, "the sum of 1 to 10, by execute-only code", 55);
-	guest_read(vmm, GUEST_STEP_D + OFFSET);
+	tinyvmm_read(vmm, GUEST_STEP_D + OFFSET);
 	tinyvmm_expect_violation(vmm, "a read of that code", EPT_PROT_READ, GUEST_STEP_D + OFFSET,
 				 EPT_PROT_EXEC);
 	return 0;
@@ -183,10 +145,20 @@ static int step_exec_only(struct tinyvmm *vmm)
  * (e) Large leaves. ept takes the largest that alignment, size and CPU allow, and splits one
  * where a part of it is to differ; the client asks for neither.
  */
-#define LARGE_ORDER	(ilog2(SZ_2M) - PAGE_SHIFT)
 #define LARGE_NEXT	(GUEST_STEP_E + SZ_2M)
 #define LARGE_PAGE	5	/* of the second one, to be protected */
-#define PER_TABLE	512
+
+/* Two leaves. Returns the second one's memory. */
+static struct page *map_large(struct tinyvmm *vmm)
+{
+	struct page *code;
+
+	code = tinyvmm_map_fresh(vmm, GUEST_STEP_E, LARGE_ORDER, &EPT_ATTRS_RAM);
+	if (IS_ERR(code))
+		return code;
+	tinyvmm_copy_programs(code);
+	return tinyvmm_map_fresh(vmm, LARGE_NEXT, LARGE_ORDER, &EPT_ATTRS_RAM);
+}
 
 static int split_large(struct tinyvmm *vmm)
 {
@@ -198,52 +170,54 @@ static int split_large(struct tinyvmm *vmm)
 	if (err)
 		return err;
 	ept_get_stats(vmm->ept, &after);
-	tinyvmm_expect(vmm, "2M leaves before one page is protected", 2, before.leaves[EPT_2M]);
-	tinyvmm_expect(vmm, "2M leaves after it", 1, after.leaves[EPT_2M]);
-	tinyvmm_expect(vmm, "4K leaves after it", before.leaves[EPT_4K] + PER_TABLE,
-		       after.leaves[EPT_4K]);
-	tinyvmm_expect(vmm, "splits", before.splits + 1, after.splits);
+	tinyvmm_expect_count(vmm, "2M leaves before a page is protected", 2,
+			     before.leaves[EPT_2M]);
+	tinyvmm_expect_count(vmm, "2M leaves after it", 1, after.leaves[EPT_2M]);
+	tinyvmm_expect_count(vmm, "4K leaves after it", before.leaves[EPT_4K] + LARGE_PAGES,
+			     after.leaves[EPT_4K]);
+	tinyvmm_expect_count(vmm, "splits", before.splits + 1, after.splits);
 	return 0;
 }
 
-static int step_large(struct tinyvmm *vmm)
+static int use_large(struct tinyvmm *vmm, struct page *page)
 {
 	const u64 gpa = LARGE_NEXT + LARGE_PAGE * PAGE_SIZE + OFFSET, neighbour = gpa + PAGE_SIZE;
-	struct page *first, *second;
 	int err;
 
-	if (vmm->config.max_leaf < EPT_2M) {
-		tinyvmm_skip(vmm, "this CPU has no 2M leaves");
-		return 0;
-	}
-	first = map_fresh(vmm, GUEST_STEP_E, LARGE_ORDER, &EPT_ATTRS_RAM);
-	second = map_fresh(vmm, LARGE_NEXT, LARGE_ORDER, &EPT_ATTRS_RAM);
-	if (first == ERR_PTR(-ENOMEM) || second == ERR_PTR(-ENOMEM)) {
-		tinyvmm_skip(vmm, "there aren't 2M of contiguous memory to be had");
-		return 0;
-	}
-	if (IS_ERR(first) || IS_ERR(second))
-		return IS_ERR(first) ? PTR_ERR(first) : PTR_ERR(second);
-
-	tinyvmm_copy_programs(first);
 	tinyvmm_call(vmm, GUEST_STEP_E, tinyvmm_program_sum, 1000, 0);
 	tinyvmm_expect_result(vmm, "the sum of 1 to 1000, by code in a 2M leaf", 500500);
-	guest_write(vmm, gpa, OLD_VALUE);
+	tinyvmm_write(vmm, gpa, OLD_VALUE);
 	tinyvmm_expect_result(vmm, "a write to the other 2M leaf", OLD_VALUE);
 
 	err = split_large(vmm);
 	if (err)
 		return err;
-	guest_write(vmm, gpa, NEW_VALUE);
+	tinyvmm_write(vmm, gpa, NEW_VALUE);
 	tinyvmm_expect_violation(vmm, "a write to the protected page", EPT_PROT_WRITE, gpa,
 				 PROT_RX);
-	guest_read(vmm, gpa);
-	tinyvmm_expect_result(vmm, "a read of it", OLD_VALUE);
-	guest_write(vmm, neighbour, NEW_VALUE);
+	tinyvmm_write(vmm, neighbour, NEW_VALUE);
 	tinyvmm_expect_result(vmm, "a write to its neighbour", NEW_VALUE);
-	tinyvmm_expect(vmm, "what it left in memory", NEW_VALUE,
-		       words(second + LARGE_PAGE + 1)[WORD]);
+	tinyvmm_expect_value(vmm, "the protected page", OLD_VALUE, words(page + LARGE_PAGE)[WORD]);
+	tinyvmm_expect_value(vmm, "its neighbour", NEW_VALUE, words(page + LARGE_PAGE + 1)[WORD]);
 	return 0;
+}
+
+static int step_large(struct tinyvmm *vmm)
+{
+	struct page *page;
+
+	if (vmm->config.max_leaf < EPT_2M) {
+		tinyvmm_skip(vmm, "this CPU has no 2M leaves");
+		return 0;
+	}
+	page = map_large(vmm);
+	if (page == ERR_PTR(-ENOMEM)) {
+		tinyvmm_skip(vmm, "there aren't 2M of contiguous memory to be had");
+		return 0;
+	}
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	return use_large(vmm, page);
 }
 
 /*
@@ -281,8 +255,8 @@ static int expect_flags(struct tinyvmm *vmm, u64 accessed, u64 dirty)
 				   &all);
 	if (err)
 		return err;
-	tinyvmm_expect(vmm, "pages accessed, as a bitmap", accessed, all.accessed);
-	tinyvmm_expect(vmm, "pages dirty, as a bitmap", dirty, all.dirty);
+	tinyvmm_expect_value(vmm, "pages accessed, as a bitmap", accessed, all.accessed);
+	tinyvmm_expect_value(vmm, "pages dirty, as a bitmap", dirty, all.dirty);
 
 	for (gpa = GUEST_STEP_F; gpa < GUEST_STEP_F + FLAGS_PAGES * PAGE_SIZE; gpa += PAGE_SIZE) {
 		err = ept_lookup(vmm->ept, gpa, &mapping);
@@ -290,8 +264,8 @@ static int expect_flags(struct tinyvmm *vmm, u64 accessed, u64 dirty)
 			return err;
 		note_flags(&mapping, &each);
 	}
-	tinyvmm_expect(vmm, "accessed, looked up page by page", accessed, each.accessed);
-	tinyvmm_expect(vmm, "dirty, looked up page by page", dirty, each.dirty);
+	tinyvmm_expect_value(vmm, "accessed, looked up page by page", accessed, each.accessed);
+	tinyvmm_expect_value(vmm, "dirty, looked up page by page", dirty, each.dirty);
 	return 0;
 }
 
@@ -307,7 +281,7 @@ static int step_accessed_dirty(struct tinyvmm *vmm)
 		tinyvmm_skip(vmm, "this CPU has no accessed and dirty flags");
 		return 0;
 	}
-	page = map_fresh(vmm, GUEST_STEP_F, FLAGS_ORDER, &EPT_ATTRS_RAM);
+	page = tinyvmm_map_fresh(vmm, GUEST_STEP_F, FLAGS_ORDER, &EPT_ATTRS_RAM);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
 	err = expect_flags(vmm, 0, 0);
@@ -315,11 +289,11 @@ static int step_accessed_dirty(struct tinyvmm *vmm)
 		return err;
 
 	for (i = 0; i < ARRAY_SIZE(read); i++) {
-		guest_read(vmm, GUEST_STEP_F + read[i] * PAGE_SIZE);
+		tinyvmm_read(vmm, GUEST_STEP_F + read[i] * PAGE_SIZE);
 		accessed |= BIT_ULL(read[i]);
 	}
 	for (i = 0; i < ARRAY_SIZE(written); i++) {
-		guest_write(vmm, GUEST_STEP_F + written[i] * PAGE_SIZE, NEW_VALUE);
+		tinyvmm_write(vmm, GUEST_STEP_F + written[i] * PAGE_SIZE, NEW_VALUE);
 		accessed |= BIT_ULL(written[i]);
 		dirty |= BIT_ULL(written[i]);
 	}
@@ -336,11 +310,11 @@ static int step_unmap(struct tinyvmm *vmm)
 	struct page *page;
 	int err;
 
-	page = map_fresh(vmm, GUEST_STEP_G, 0, &EPT_ATTRS_RAM);
+	page = tinyvmm_map_fresh(vmm, GUEST_STEP_G, 0, &EPT_ATTRS_RAM);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
 	words(page)[WORD] = OLD_VALUE;
-	guest_read(vmm, gpa);
+	tinyvmm_read(vmm, gpa);
 	tinyvmm_expect_result(vmm, "a read of a mapped page", OLD_VALUE);
 
 	ept_gather_init(&gather, vmm->ept);
@@ -350,7 +324,7 @@ static int step_unmap(struct tinyvmm *vmm)
 		return err;
 	tinyvmm_free(vmm, page);
 
-	guest_read(vmm, gpa);
+	tinyvmm_read(vmm, gpa);
 	tinyvmm_expect_violation(vmm, "the same once it is unmapped", EPT_PROT_READ, gpa,
 				 EPT_PROT_NONE);
 	return 0;
@@ -370,6 +344,12 @@ static const struct {
 	{ "2M leaves, and splitting one",	step_large },
 	{ "accessed and dirty flags",		step_accessed_dirty },
 	{ "unmapping",				step_unmap },
+	{ "memory that is populated when used",	tinyvmm_step_lazy },
+	{ "dirty pages, round by round",	tinyvmm_step_dirty_rounds },
+	{ "merging into a 2M leaf",		tinyvmm_step_merge },
+	{ "remapping beside a running CPU",	tinyvmm_step_remap },
+	{ "#VE, delivered and suppressed",	tinyvmm_step_ve },
+	{ "switching tables with VMFUNC",	tinyvmm_step_vmfunc },
 };
 
 void tinyvmm_run_steps(struct tinyvmm *vmm)

@@ -23,10 +23,14 @@
 #include <asm/trapnr.h>
 #include <asm/vmx.h>
 
+#include "tinyvmm_guest.h"
 #include "tinyvmm_vmx.h"
 
 #define BASIC_TRUE_CONTROLS	BIT_ULL(55)	/* IA32_VMX_BASIC */
-#define CR4_FRED		BIT_ULL(32)	/* older kernels don't name it */
+/* Older kernels don't name these. */
+#define SECONDARY_VE		BIT(18)
+#define VE_INFO_ADDRESS		0x202a
+#define CR4_FRED		BIT_ULL(32)
 
 /* Access rights of guest segments, as VMCS fields have them. */
 #define SEGMENT_CODE64		0xa09b
@@ -187,6 +191,50 @@ static void write_control_fields(struct tinyvmm_vcpu *vcpu, u64 eptp)
 }
 
 /*
+ * The VMCS: what a step turns on for a while
+ */
+
+static void set_secondary(u32 control)
+{
+	vmcs_write(SECONDARY_VM_EXEC_CONTROL, vmcs_read(SECONDARY_VM_EXEC_CONTROL) | control);
+}
+
+static void clear_secondary(u32 control)
+{
+	vmcs_write(SECONDARY_VM_EXEC_CONTROL, vmcs_read(SECONDARY_VM_EXEC_CONTROL) & ~control);
+}
+
+void tinyvmm_vmx_set_eptp(u64 eptp)
+{
+	vmcs_write(EPT_POINTER, eptp);
+}
+
+void tinyvmm_vmx_enable_ve(phys_addr_t info)
+{
+	vmcs_write(VE_INFO_ADDRESS, info);
+	vmcs_write(EXCEPTION_BITMAP, ~BIT(X86_TRAP_VE));
+	set_secondary(SECONDARY_VE);
+}
+
+void tinyvmm_vmx_disable_ve(void)
+{
+	clear_secondary(SECONDARY_VE);
+	vmcs_write(EXCEPTION_BITMAP, ~0u);
+}
+
+void tinyvmm_vmx_enable_vmfunc(phys_addr_t eptp_list)
+{
+	vmcs_write(EPTP_LIST_ADDRESS, eptp_list);
+	vmcs_write(VM_FUNCTION_CONTROL, VMX_VMFUNC_EPTP_SWITCHING);
+	set_secondary(SECONDARY_EXEC_ENABLE_VMFUNC);
+}
+
+void tinyvmm_vmx_disable_vmfunc(void)
+{
+	clear_secondary(SECONDARY_EXEC_ENABLE_VMFUNC);
+}
+
+/*
  * The VMCS: the guest's state
  *
  * 64-bit mode with paging on, as a CPU without unrestricted guest can run nothing less.
@@ -205,18 +253,18 @@ static void write_segment(unsigned long field, u16 selector, u32 limit, u32 righ
 
 static void write_guest_segments(void)
 {
-	write_segment(GUEST_CS_SELECTOR, 0x08, ~0u, SEGMENT_CODE64);
-	write_segment(GUEST_SS_SELECTOR, 0x10, ~0u, SEGMENT_DATA);
-	write_segment(GUEST_DS_SELECTOR, 0x10, ~0u, SEGMENT_DATA);
-	write_segment(GUEST_ES_SELECTOR, 0x10, ~0u, SEGMENT_DATA);
-	write_segment(GUEST_FS_SELECTOR, 0x10, ~0u, SEGMENT_DATA);
-	write_segment(GUEST_GS_SELECTOR, 0x10, ~0u, SEGMENT_DATA);
+	write_segment(GUEST_CS_SELECTOR, GUEST_CS, ~0u, SEGMENT_CODE64);
+	write_segment(GUEST_SS_SELECTOR, GUEST_DS, ~0u, SEGMENT_DATA);
+	write_segment(GUEST_DS_SELECTOR, GUEST_DS, ~0u, SEGMENT_DATA);
+	write_segment(GUEST_ES_SELECTOR, GUEST_DS, ~0u, SEGMENT_DATA);
+	write_segment(GUEST_FS_SELECTOR, GUEST_DS, ~0u, SEGMENT_DATA);
+	write_segment(GUEST_GS_SELECTOR, GUEST_DS, ~0u, SEGMENT_DATA);
 	write_segment(GUEST_LDTR_SELECTOR, 0, 0, SEGMENT_UNUSABLE);
-	write_segment(GUEST_TR_SELECTOR, 0x18, 0x67, SEGMENT_TSS64);
-	vmcs_write(GUEST_GDTR_BASE, 0);
-	vmcs_write(GUEST_GDTR_LIMIT, 0);
-	vmcs_write(GUEST_IDTR_BASE, 0);
-	vmcs_write(GUEST_IDTR_LIMIT, 0);
+	write_segment(GUEST_TR_SELECTOR, 0, 0x67, SEGMENT_TSS64);
+	vmcs_write(GUEST_GDTR_BASE, GUEST_GDT);
+	vmcs_write(GUEST_GDTR_LIMIT, GUEST_IDT - GUEST_GDT - 1);
+	vmcs_write(GUEST_IDTR_BASE, GUEST_IDT);
+	vmcs_write(GUEST_IDTR_LIMIT, (X86_TRAP_VE + 1) * 16 - 1);
 }
 
 /* VMX fixes bits in control registers: set in FIXED0 must be 1, clear in FIXED1 must be 0. */
@@ -225,18 +273,19 @@ static u64 fixed(u64 value, u32 fixed0_msr, u32 fixed1_msr)
 	return (value | read_msr(fixed0_msr)) & read_msr(fixed1_msr);
 }
 
-static void write_guest_state(u64 cr3)
+static void write_guest_state(void)
 {
 	write_guest_segments();
 	vmcs_write(GUEST_CR0, fixed(X86_CR0_PE | X86_CR0_PG | X86_CR0_WP,
 				    MSR_IA32_VMX_CR0_FIXED0, MSR_IA32_VMX_CR0_FIXED1));
-	vmcs_write(GUEST_CR3, cr3);
+	vmcs_write(GUEST_CR3, GUEST_TABLES);
 	vmcs_write(GUEST_CR4, fixed(X86_CR4_PAE,
 				    MSR_IA32_VMX_CR4_FIXED0, MSR_IA32_VMX_CR4_FIXED1));
 	vmcs_write(GUEST_DR7, 0x400);
 	vmcs_write(GUEST_IA32_DEBUGCTL, 0);
-	vmcs_write(GUEST_RSP, 0);
-	vmcs_write(GUEST_RFLAGS, X86_EFLAGS_FIXED);
+	vmcs_write(GUEST_RSP, GUEST_STACK);
+	/* Interrupts exit whatever IF says. Not so in Bochs 2.7, where IF off delays them. */
+	vmcs_write(GUEST_RFLAGS, X86_EFLAGS_FIXED | X86_EFLAGS_IF);
 	vmcs_write(GUEST_ACTIVITY_STATE, 0);
 	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, 0);
 	vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, 0);
@@ -340,6 +389,7 @@ static void read_exit(struct tinyvmm_vcpu *vcpu, bool entered)
 	exit->qualification = vmcs_read(EXIT_QUALIFICATION);
 	exit->gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
 	exit->event = vmcs_read(VM_EXIT_INTR_INFO);
+	exit->length = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
 	exit->rip = vmcs_read(GUEST_RIP);
 	vcpu->rip = exit->rip;
 	if (!(exit->reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
@@ -403,7 +453,7 @@ static void leave_vmx_operation(void)
 	local_irq_restore(flags);
 }
 
-static int make_vmcs(struct tinyvmm_vcpu *vcpu, u64 eptp, u64 cr3)
+static int make_vmcs(struct tinyvmm_vcpu *vcpu, u64 eptp)
 {
 	int err;
 
@@ -416,7 +466,7 @@ static int make_vmcs(struct tinyvmm_vcpu *vcpu, u64 eptp, u64 cr3)
 		return err;
 	vcpu->launched = false;
 	write_control_fields(vcpu, eptp);
-	write_guest_state(cr3);
+	write_guest_state();
 	return 0;
 }
 
@@ -440,7 +490,7 @@ static void free_regions(struct tinyvmm_vcpu *vcpu)
 	free_page((unsigned long)vcpu->vmcs);
 }
 
-int tinyvmm_vmx_on(struct tinyvmm_vcpu *vcpu, u64 eptp, u64 cr3)
+int tinyvmm_vmx_on(struct tinyvmm_vcpu *vcpu, u64 eptp)
 {
 	int err;
 
@@ -453,7 +503,7 @@ int tinyvmm_vmx_on(struct tinyvmm_vcpu *vcpu, u64 eptp, u64 cr3)
 	err = enter_vmx_operation(vcpu);
 	if (err)
 		goto out_free;
-	err = make_vmcs(vcpu, eptp, cr3);
+	err = make_vmcs(vcpu, eptp);
 	if (err)
 		goto out_leave;
 	return 0;
