@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the benchmark share: engines, which are the contenders; steps, which are what
+ * they are asked to do; workloads, which are the rows of the table that comes out.
+ */
+#ifndef _EPT_BENCH_H
+#define _EPT_BENCH_H
+
+#include <linux/sizes.h>
+#include <linux/types.h>
+
+enum bench_op {
+	BENCH_MAP,
+	BENCH_UNMAP,
+	BENCH_PROTECT,		/* take write */
+	BENCH_MERGE,		/* up to 2M leaves */
+	BENCH_HARVEST,		/* dirty flags to bench_bitmap */
+	BENCH_PAIR,		/* unmap and map again */
+	BENCH_CALLS,		/* those before are functions of struct bench_engine.call */
+	BENCH_LOOKUP = BENCH_CALLS,
+	BENCH_LOOKUP_CHAIN,	/* each address depends on what the last lookup found */
+	BENCH_DIRTY,		/* what a CPU does that writes to a page */
+	BENCH_CREATE,
+	BENCH_DESTROY,
+};
+
+/* @hpa is for those that map; all return 0 or an error. */
+typedef int (*bench_call)(void *table, u64 gpa, u64 hpa, u64 size);
+
+/**
+ * struct bench_engine - something that builds tables
+ * @name: in the report
+ * @create: an empty table, where CPUs set accessed and dirty if @live; NULL: no memory
+ * @destroy: free it
+ * @lookup: where gpa is mapped to
+ * @root: the root's entries, for those in which a CPU's flags are where EPT has them, or NULL
+ * @settle: wait for what goes on behind the caller's back, or NULL
+ * @call: by operation; NULL where it cannot
+ */
+struct bench_engine {
+	const char	*name;
+	void		*(*create)(bool live);
+	void		(*destroy)(void *table);
+	u64		(*lookup)(void *table, u64 gpa);
+	u64		*(*root)(void *table);
+	void		(*settle)(void *table);
+	bench_call	call[BENCH_CALLS];
+};
+
+/**
+ * struct bench_step - a number of like calls
+ * @op: what to call
+ * @calls: how often; 0 ends a list of steps
+ * @gpa: of the first call
+ * @size: of each call
+ * @stride: from a call's gpa to the next one's, or
+ * @span: they are random pages below this power of two, none of them twice, and none the last in
+ *	its 2M
+ * @offset: hpa - gpa
+ */
+struct bench_step {
+	enum bench_op	op;
+	unsigned int	calls;
+	u64		gpa;
+	u64		size;
+	u64		stride;
+	u64		span;
+	u64		offset;
+};
+
+/**
+ * struct bench_contender - an engine, and the loops that drive it
+ * @engine: the engine
+ * @run: does a step; 0, an error, or -EOPNOTSUPP
+ */
+struct bench_contender {
+	const struct bench_engine	*engine;
+	int				(*run)(void *table, const struct bench_step *step);
+};
+
+/**
+ * struct bench_workload - a row
+ * @name: in the report
+ * @unit: of what it handles
+ * @units: how many of them a round handles
+ * @live: CPUs set accessed and dirty in the table
+ * @prepare: steps before the clock starts
+ * @timed: the step that is timed; BENCH_CREATE: creation and the first step of @prepare
+ */
+struct bench_workload {
+	const char		*name;
+	const char		*unit;
+	unsigned int		units;
+	bool			live;
+	struct bench_step	prepare[3];
+	struct bench_step	timed;
+};
+
+extern const struct bench_workload bench_workloads[];
+extern const unsigned int bench_nr_workloads;
+
+extern const struct bench_contender bench_ours;
+extern const struct bench_contender bench_limit;
+
+/* One bit a page of the first GiB */
+#define BENCH_BITMAP_PAGES	(SZ_1G / SZ_4K)
+extern unsigned long *bench_bitmap;
+
+/* clock.c: nanoseconds, or instructions where the machine counts these */
+u64 bench_clock(void);
+u64 bench_clock_cost(void);
+void bench_clock_settle(void);
+
+/* hardware.c */
+int bench_dirty(u64 *root, const struct bench_step *step);
+
+#endif /* _EPT_BENCH_H */

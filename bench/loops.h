@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The loops that are timed. Each engine compiles them for itself, so that what it calls is known to
+ * the compiler, and nothing stands between the clock and the call.
+ */
+#ifndef _EPT_BENCH_LOOPS_H
+#define _EPT_BENCH_LOOPS_H
+
+#include <linux/errno.h>
+#include <linux/log2.h>
+
+#include "bench.h"
+
+/* Of full period in each power of two */
+static __always_inline u64 bench_random(u64 last)
+{
+	return last * 6364136223846793005ULL + 1442695040888963407ULL;
+}
+
+static __always_inline int bench_loop(bench_call call, void *table, const struct bench_step *step)
+{
+	const u64 offset = step->offset, size = step->size, stride = step->stride;
+	u64 gpa = step->gpa;
+	int err = 0;
+
+	for (unsigned int i = step->calls; i && !err; i--, gpa += stride)
+		err = call(table, gpa, gpa + offset, size);
+	return err;
+}
+
+static __always_inline int bench_loop_random(bench_call call, void *table,
+					     const struct bench_step *step)
+{
+	const u64 offset = step->offset, mask = step->span - SZ_4K;
+	unsigned int i = step->calls;
+	u64 page = 1;
+	int err = 0;
+
+	while (i && !err) {
+		const u64 gpa = (page * SZ_4K) & mask;
+
+		page = bench_random(page);
+		if (unlikely(!(~gpa & (SZ_2M - SZ_4K))))
+			continue;
+		err = call(table, gpa, gpa + offset, SZ_4K);
+		i--;
+	}
+	return err;
+}
+
+static __always_inline int bench_calls(bench_call call, void *table, const struct bench_step *step)
+{
+	if (!call)
+		return -EOPNOTSUPP;
+	return step->span ? bench_loop_random(call, table, step) : bench_loop(call, table, step);
+}
+
+static __always_inline int bench_lookups(const struct bench_engine *engine, void *table,
+					 const struct bench_step *step, bool chain)
+{
+	const unsigned int shift = 64 - ilog2(step->span);
+	u64 random = 1, gpa, hpa, wrong = 0;
+
+	for (unsigned int i = step->calls; i; i--) {
+		gpa = random >> shift;
+		hpa = engine->lookup(table, gpa);
+		wrong |= hpa - gpa - step->offset;
+		random = bench_random(chain ? random + hpa : random);
+	}
+	return wrong ? -EIO : 0;
+}
+
+static __always_inline int bench_run(const struct bench_engine *engine, void *table,
+				     const struct bench_step *step)
+{
+	switch (step->op) {
+	case BENCH_MAP:
+		return bench_calls(engine->call[BENCH_MAP], table, step);
+	case BENCH_UNMAP:
+		return bench_calls(engine->call[BENCH_UNMAP], table, step);
+	case BENCH_PROTECT:
+		return bench_calls(engine->call[BENCH_PROTECT], table, step);
+	case BENCH_MERGE:
+		return bench_calls(engine->call[BENCH_MERGE], table, step);
+	case BENCH_HARVEST:
+		return bench_calls(engine->call[BENCH_HARVEST], table, step);
+	case BENCH_PAIR:
+		return bench_calls(engine->call[BENCH_PAIR], table, step);
+	case BENCH_LOOKUP:
+		return bench_lookups(engine, table, step, false);
+	case BENCH_LOOKUP_CHAIN:
+		return bench_lookups(engine, table, step, true);
+	case BENCH_DIRTY:
+		return engine->root ? bench_dirty(engine->root(table), step) : -EOPNOTSUPP;
+	case BENCH_CREATE:
+		return 0;
+	case BENCH_DESTROY:
+		engine->destroy(table);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+#endif /* _EPT_BENCH_LOOPS_H */
