@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Queries: lookup, translate, for_each, stats and dump; and translate on entries that nobody made. */
+#include <kunit/test.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "fixture.h"
+#include "verify.h"
+
+CONFIG_PARAMS;
+
+static void lookup_takes_any_alignment(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	u64 base = fixture_base(fixture), unit = fixture->unit;
+	const u64 offsets[] = { 0, 1, SZ_4K - 1, SZ_4K, SZ_2M - 1, unit / 2 + 5, unit - 1 };
+	struct ept_mapping mapping;
+	unsigned int i;
+
+	must_map(fixture, base, unit, unit, &EPT_ATTRS_RAM);
+	for (i = 0; i < ARRAY_SIZE(offsets); i++) {
+		KUNIT_EXPECT_EQ(test, ept_lookup(fixture->ept, base + offsets[i], &mapping), 0);
+		KUNIT_EXPECT_TRUE(test, mapping.gpa <= base + offsets[i]);
+		KUNIT_EXPECT_TRUE(test, mapping.gpa + mapping.size > base + offsets[i]);
+		KUNIT_EXPECT_TRUE(test, verify_address(fixture, base + offsets[i]));
+	}
+	KUNIT_EXPECT_TRUE(test, verify_address(fixture, base - 1));
+	KUNIT_EXPECT_TRUE(test, verify_address(fixture, base + unit));
+}
+
+static void bad_queries_are_refused_in_order(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+	u64 end = flat_width(fixture->flat);
+	struct ept_mapping mapping;
+	phys_addr_t hpa;
+
+	must_map(fixture, SZ_2M, 0, SZ_4K, &EPT_ATTRS_RAM);
+	KUNIT_EXPECT_EQ(test, ept_lookup(NULL, 0, &mapping), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_lookup(ept, SZ_2M, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_lookup(ept, end, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_lookup(ept, end, &mapping), -ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_lookup(ept, ~0ULL, &mapping), -ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_lookup(ept, end - 1, &mapping), -ENOENT);
+	KUNIT_EXPECT_EQ(test, ept_lookup(ept, SZ_2M + SZ_4K, &mapping), -ENOENT);
+	KUNIT_EXPECT_EQ(test, ept_translate(NULL, 0, EPT_PROT_READ, &hpa), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_translate(ept, SZ_2M, 16, &hpa), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_translate(ept, end, 16, &hpa), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_translate(ept, end, EPT_PROT_READ, &hpa), -ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_translate(ept, end - 1, EPT_PROT_READ, &hpa), -EFAULT);
+	KUNIT_EXPECT_EQ(test, ept_translate(ept, SZ_2M, EPT_PROT_READ, NULL), 0);
+}
+
+/* Host memory that the walk of a table's way leads to, for a case to write to. */
+static u64 *entry_at(struct fixture *fixture, u64 gpa, unsigned int level)
+{
+	unsigned int l = fixture->config.levels - 1;
+	u64 entry = fixture->eptp;
+
+	for (;; l--) {
+		u64 *where = &mmu_table(entry)[(gpa >> mmu_level_shift(l)) & (MMU_ENTRIES - 1)];
+
+		if (l == level)
+			return where;
+		entry = READ_ONCE(*where);
+		if (mmu_kind(&fixture->mmu, entry, l) != MMU_TABLE)
+			return NULL;
+	}
+}
+
+static int expected_translation(struct fixture *fixture, u64 gpa, const struct mmu_access *access,
+				u64 *hpa)
+{
+	struct mmu_result result;
+
+	mmu_look(&fixture->mmu, fixture->eptp, gpa, access, &result);
+	*hpa = result.hpa;
+	switch (result.verdict) {
+	case MMU_OK:
+		return 0;
+	case MMU_MISCONFIGURED:
+		return -EIO;
+	default:
+		return -EFAULT;
+	}
+}
+
+static void expect_the_cpus_translation(struct kunit *test, u64 gpa, u64 entry)
+{
+	static const struct { u32 prot; struct mmu_access access; } accesses[] = {
+		{ EPT_PROT_READ, { .read = true } },
+		{ EPT_PROT_WRITE, { .write = true } },
+		{ EPT_PROT_EXEC, { .fetch = true } },
+		{ EPT_PROT_UEXEC, { .fetch = true, .user = true } },
+		{ EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC,
+		  { .read = true, .write = true, .fetch = true } },
+	};
+	struct fixture *fixture = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(accesses); i++) {
+		phys_addr_t hpa = 0;
+		u64 expected_hpa;
+		int expected = expected_translation(fixture, gpa, &accesses[i].access,
+						    &expected_hpa);
+		int ret = ept_translate(fixture->ept, gpa, accesses[i].prot, &hpa);
+
+		KUNIT_EXPECT_EQ_MSG(test, ret, expected, "entry %#llx at %#llx for %x", entry, gpa,
+				    accesses[i].prot);
+		if (!ret && !expected)
+			KUNIT_EXPECT_EQ(test, hpa, expected_hpa);
+	}
+}
+
+/*
+ * Whatever is in an entry, by a bug or by a stray write, translate says what a CPU would do. Entries
+ * that point to tables somewhere in memory are left out: nobody can follow those.
+ */
+static void translate_is_the_cpus_on_any_entry(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned int level, i, levels = fixture->config.levels;
+	u64 gpa = SZ_1G + 5 * SZ_2M + 7 * SZ_4K;
+	struct rnd_state rnd;
+
+	prandom_seed_state(&rnd, 3);
+	must_map(fixture, gpa, SZ_4K, SZ_4K, &EPT_ATTRS_RAM);
+	for (level = 0; level < levels; level++) {
+		u64 *where = entry_at(fixture, gpa, level), saved;
+
+		KUNIT_ASSERT_NOT_NULL(test, where);
+		saved = *where;
+		for (i = 0; i < 3000; i++) {
+			u64 entry = (u64)prandom_u32_state(&rnd) << 32 | prandom_u32_state(&rnd);
+
+			if (i % 3)	/* near to what is legal */
+				entry &= GENMASK_ULL(fixture->config.maxphyaddr - 1, 30) | 0x7c7;
+			if (i % 3 == 1 && level && level < 3)
+				entry |= BIT_ULL(7);
+			if (mmu_kind(&fixture->mmu, entry, level) == MMU_TABLE &&
+			    !mmu_entry_fault(&fixture->mmu, entry, level))
+				continue;
+			WRITE_ONCE(*where, entry);
+			expect_the_cpus_translation(test, gpa + 0x10, entry);
+		}
+		WRITE_ONCE(*where, saved);
+	}
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* Rights taken in a table's entry count, though the module never takes them there. */
+static void translate_heeds_rights_of_tables(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned int level, bits;
+
+	must_map(fixture, SZ_2M, SZ_4K, SZ_4K, &EPT_ATTRS_RAM);
+	for (level = 1; level < fixture->config.levels; level++) {
+		u64 *where = entry_at(fixture, SZ_2M, level), saved = *where;
+
+		for (bits = 0; bits < 8; bits++) {
+			WRITE_ONCE(*where, (saved & ~7ULL) | bits);
+			expect_the_cpus_translation(test, SZ_2M, *where);
+		}
+		WRITE_ONCE(*where, saved);
+	}
+}
+
+struct visits {
+	struct ept_mapping	mapping[8];
+	unsigned int		nr;
+	unsigned int		stop_at;
+};
+
+static int note_mapping(const struct ept_mapping *mapping, void *arg)
+{
+	struct visits *visits = arg;
+
+	if (visits->nr < ARRAY_SIZE(visits->mapping))
+		visits->mapping[visits->nr] = *mapping;
+	return ++visits->nr == visits->stop_at ? 77 : 0;
+}
+
+static void visits_are_clipped_to_the_range(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	u64 base = fixture_base(fixture), unit = fixture->unit;
+	struct visits visits = { };
+	struct ept_mapping *m = &visits.mapping[0];
+
+	must_map(fixture, base, unit, unit, &EPT_ATTRS_RAM);
+	KUNIT_EXPECT_EQ(test, ept_for_each_mapping(fixture->ept, base + SZ_64K, SZ_8K, note_mapping,
+						   &visits), 0);
+	KUNIT_EXPECT_EQ(test, visits.nr, 1);
+	KUNIT_EXPECT_EQ(test, m->gpa, base + SZ_64K);
+	KUNIT_EXPECT_EQ(test, m->hpa, unit + SZ_64K);
+	KUNIT_EXPECT_EQ(test, m->size, SZ_8K);
+	KUNIT_EXPECT_EQ(test, m->level, flat_at(fixture->flat, base)->level);
+
+	visits.nr = 0;
+	KUNIT_EXPECT_EQ(test, ept_for_each_mapping(fixture->ept, base + unit - SZ_4K, unit,
+						   note_mapping, &visits), 0);
+	KUNIT_EXPECT_EQ(test, visits.nr, 1);
+	KUNIT_EXPECT_EQ(test, m->gpa, base + unit - SZ_4K);
+	KUNIT_EXPECT_EQ(test, m->size, SZ_4K);
+
+	visits.nr = 0;
+	KUNIT_EXPECT_EQ(test, ept_for_each_mapping(fixture->ept, base + unit, unit, note_mapping,
+						   &visits), 0);
+	KUNIT_EXPECT_EQ(test, visits.nr, 0);
+}
+
+/* One run, where everything is alike; a new one where any of it changes. */
+static void alike_neighbours_are_one_visit(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const struct ept_attrs base = { .prot = EPT_PROT_READ, .memtype = EPT_MT_WB };
+	const struct ept_attrs differ[] = {
+		{ .prot = EPT_PROT_READ | EPT_PROT_WRITE, .memtype = EPT_MT_WB },
+		{ .prot = EPT_PROT_READ, .memtype = EPT_MT_UC },
+		{ .prot = EPT_PROT_READ, .memtype = EPT_MT_WB, .flags = EPT_ATTR_IGNORE_PAT },
+		{ .prot = EPT_PROT_READ, .memtype = EPT_MT_WB, .tag = 1 },
+		{ .prot = EPT_PROT_NONE, .memtype = EPT_MT_WB },
+	};
+	struct visits visits;
+	unsigned int i;
+
+	for (i = 0; i <= ARRAY_SIZE(differ); i++) {
+		const struct ept_attrs *second = i ? &differ[i - 1] : &base;
+
+		must_map(fixture, SZ_2M - SZ_8K, SZ_4K, SZ_8K, &base);
+		must_map(fixture, SZ_2M, SZ_4K + SZ_8K, SZ_4K, second);
+		must_map(fixture, SZ_2M + SZ_4K, SZ_16K, SZ_4K, &base);
+		must_map(fixture, SZ_2M + SZ_8K, SZ_64K, SZ_4K, &base);	/* not contiguous */
+		visits = (struct visits){ };
+		KUNIT_EXPECT_EQ(test, ept_for_each_mapping(fixture->ept, 0, SZ_1G, note_mapping,
+							   &visits), 0);
+		KUNIT_EXPECT_EQ_MSG(test, visits.nr, i ? 4 : 2, "difference %u", i);
+		must_unmap(fixture, 0, SZ_1G);
+	}
+}
+
+static void accessed_and_dirty_part_a_run(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	bool marks = fixture->config.features & EPT_FEATURE_AD;
+	struct visits visits = { };
+
+	must_map(fixture, SZ_2M, SZ_4K, 4 * SZ_4K, &EPT_ATTRS_RAM);
+	do_access(fixture, SZ_2M + SZ_4K, false);
+	do_access(fixture, SZ_2M + SZ_8K, true);
+	KUNIT_EXPECT_EQ(test, ept_for_each_mapping(fixture->ept, 0, SZ_1G, note_mapping, &visits),
+			0);
+	KUNIT_EXPECT_EQ(test, visits.nr, marks ? 4 : 1);
+	KUNIT_EXPECT_EQ(test, visits.mapping[1].accessed, marks);
+	KUNIT_EXPECT_FALSE(test, visits.mapping[1].dirty);
+	KUNIT_EXPECT_EQ(test, visits.mapping[2].dirty, marks);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static void a_visit_may_stop(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct visits visits = { .stop_at = 2 };
+	unsigned int i;
+
+	for (i = 0; i < 5; i++)
+		must_map(fixture, i * SZ_4M, 0, SZ_4K, &EPT_ATTRS_RAM);
+	KUNIT_EXPECT_EQ(test, ept_for_each_mapping(fixture->ept, 0, SZ_1G, note_mapping, &visits),
+			77);
+	KUNIT_EXPECT_EQ(test, visits.nr, 2);
+	/* The last one, too: it is told when the walk is over. */
+	visits = (struct visits){ .stop_at = 5 };
+	KUNIT_EXPECT_EQ(test, ept_for_each_mapping(fixture->ept, 0, SZ_1G, note_mapping, &visits),
+			77);
+}
+
+static void bad_ranges_are_refused_in_order(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	u64 end = flat_width(fixture->flat);
+	struct ept *ept = fixture->ept;
+	struct visits visits = { };
+
+	must_map(fixture, 0, 0, SZ_4K, &EPT_ATTRS_RAM);
+	KUNIT_EXPECT_EQ(test, ept_for_each_mapping(NULL, 0, SZ_4K, note_mapping, &visits), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_for_each_mapping(ept, 0, SZ_4K, NULL, &visits), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_for_each_mapping(ept, 1, SZ_4K, note_mapping, &visits), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_for_each_mapping(ept, 0, 1, note_mapping, &visits), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_for_each_mapping(ept, 0, 0, note_mapping, &visits), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_for_each_mapping(ept, end, 0, note_mapping, &visits), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_for_each_mapping(ept, end, SZ_4K, note_mapping, &visits),
+			-ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_for_each_mapping(ept, 0, end + SZ_4K, note_mapping, &visits),
+			-ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_for_each_mapping(ept, SZ_4K, -SZ_4K, note_mapping, &visits),
+			-ERANGE);
+	KUNIT_EXPECT_EQ(test, visits.nr, 0);
+}
+
+static void stats_of_nothing_are_zero(struct kunit *test)
+{
+	struct ept_stats stats, zero = { };
+
+	memset(&stats, 0xff, sizeof(stats));
+	ept_get_stats(NULL, &stats);
+	KUNIT_EXPECT_MEMEQ(test, &stats, &zero, sizeof(stats));
+}
+
+static void splits_are_counted(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_stats stats;
+
+	must_map(fixture, SZ_1G, SZ_1G, SZ_1G, &EPT_ATTRS_RAM);
+	must_unmap(fixture, SZ_1G + SZ_64K, SZ_4K);	/* the 1G leaf, and one of 2M */
+	ept_get_stats(fixture->ept, &stats);
+	KUNIT_EXPECT_EQ(test, stats.splits, 2);
+	KUNIT_EXPECT_EQ(test, stats.leaves[EPT_2M], 511);
+	KUNIT_EXPECT_EQ(test, stats.leaves[EPT_4K], 511);
+	KUNIT_EXPECT_EQ(test, stats.merges, 0);
+	KUNIT_EXPECT_EQ(test, stats.reserved, 0);
+}
+
+#define DUMP_SIZE	SZ_4K
+
+static unsigned int count_lines(const struct seq_file *m, const char *containing)
+{
+	const char *line = m->buf, *end = m->buf + m->count, *next;
+	unsigned int nr = 0;
+
+	for (; line < end; line = next) {
+		next = memchr(line, '\n', end - line) ?: end - 1;
+		next++;
+		if (strnstr(line, containing, next - line))
+			nr++;
+	}
+	return nr;
+}
+
+/* A line a mapping, that names its addresses. What else it says is for people. */
+static void a_dump_has_a_line_for_each_mapping(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct seq_file m = { .size = DUMP_SIZE };
+
+	m.buf = kunit_kzalloc(test, DUMP_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	KUNIT_EXPECT_EQ(test, ept_dump(NULL, fixture->ept), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_dump(&m, NULL), -EINVAL);
+	must_map(fixture, 0x12345000, 0x6789a000, SZ_8K, &EPT_ATTRS_RAM);
+	must_map(fixture, 0x23456000, 0x789ab000, SZ_4K, &EPT_ATTRS_DEVICE);
+	KUNIT_EXPECT_EQ(test, ept_dump(&m, fixture->ept), 0);
+	KUNIT_EXPECT_EQ(test, count_lines(&m, "12345000"), 1);
+	KUNIT_EXPECT_EQ(test, count_lines(&m, "6789a000"), 1);
+	KUNIT_EXPECT_EQ(test, count_lines(&m, "23456000"), 1);
+	KUNIT_EXPECT_EQ(test, count_lines(&m, "789ab000"), 1);
+}
+
+static struct kunit_case query_cases[] = {
+	KUNIT_CASE_PARAM(lookup_takes_any_alignment, configs_gen_params),
+	KUNIT_CASE_PARAM(bad_queries_are_refused_in_order, configs_gen_params),
+	KUNIT_CASE_PARAM(translate_is_the_cpus_on_any_entry, configs_gen_params),
+	KUNIT_CASE_PARAM(translate_heeds_rights_of_tables, configs_gen_params),
+	KUNIT_CASE_PARAM(visits_are_clipped_to_the_range, configs_gen_params),
+	KUNIT_CASE_PARAM(alike_neighbours_are_one_visit, configs_gen_params),
+	KUNIT_CASE_PARAM(accessed_and_dirty_part_a_run, configs_gen_params),
+	KUNIT_CASE(a_visit_may_stop),
+	KUNIT_CASE_PARAM(bad_ranges_are_refused_in_order, configs_gen_params),
+	KUNIT_CASE(stats_of_nothing_are_zero),
+	KUNIT_CASE(splits_are_counted),
+	KUNIT_CASE(a_dump_has_a_line_for_each_mapping),
+	{}
+};
+
+static struct kunit_suite query_suite = {
+	.name = "ept_query",
+	.init = fixture_init,
+	.exit = fixture_exit,
+	.test_cases = query_cases,
+};
+kunit_test_suite(query_suite);
