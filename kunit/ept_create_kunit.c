@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The life of a table: names, the EPTP, tables set aside, and that nothing of it is left. */
+#include <kunit/test.h>
+#include <linux/err.h>
+#include <linux/string.h>
+
+#include "fixture.h"
+#include "verify.h"
+
+CONFIG_PARAMS;
+
+static void a_new_table_is_one_page(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	KUNIT_EXPECT_EQ(test, table_pages(), fixture->pages_before + 1);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* Everything at once: many tables of every level, leaves of every size. */
+static void destroying_frees_every_page(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	u64 gpa;
+
+	for (gpa = 0; gpa < SZ_4G; gpa += 37ULL * SZ_2M)
+		must_map(fixture, gpa, SZ_1G, SZ_4K, &EPT_ATTRS_RAM);
+	for (gpa = SZ_8G; gpa < SZ_512G * 4; gpa += 11ULL * SZ_8G)
+		must_map(fixture, gpa, SZ_2G, SZ_2M, &EPT_ATTRS_DEVICE);
+	must_map(fixture, SZ_4G, SZ_4G, fixture->unit, &EPT_ATTRS_RAM);
+	must_protect(fixture, SZ_4G + SZ_64K, SZ_4K, EPT_PROT_WRITE, 0);
+	KUNIT_EXPECT_GT(test, table_pages(), fixture->pages_before + 50);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	fixture_recreate(fixture, &fixture->config);
+	KUNIT_EXPECT_EQ(test, table_pages(), fixture->pages_before + 1);
+}
+
+static void destroying_nothing_is_fine(struct kunit *test)
+{
+	ept_destroy(NULL);
+	ept_destroy(ERR_PTR(-ENOMEM));
+	KUNIT_EXPECT_EQ(test, ept_pointer(NULL), 0);
+}
+
+static void the_pointer_never_changes(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	must_map(fixture, 0, 0, SZ_1M, &EPT_ATTRS_RAM);
+	KUNIT_EXPECT_EQ(test, ept_pointer(fixture->ept), fixture->eptp);
+	must_unmap(fixture, 0, flat_width(fixture->flat));
+	KUNIT_EXPECT_EQ(test, ept_pointer(fixture->ept), fixture->eptp);
+	KUNIT_EXPECT_TRUE(test, mmu_pointer_valid(&fixture->mmu, fixture->eptp));
+}
+
+static void names_are_copied_and_unique(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_config config = fixture->config;
+	char name[] = "kunit-guest";
+	struct ept *first, *second, *third;
+
+	config.name = name;
+	first = ept_create(&config);
+	second = ept_create(&config);
+	config.name = NULL;
+	third = ept_create(&config);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, first);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, second);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, third);
+	memset(name, 'x', sizeof(name) - 1);
+	KUNIT_EXPECT_STREQ(test, ept_name(first), "kunit-guest");
+	KUNIT_EXPECT_STRNEQ(test, ept_name(second), ept_name(first));
+	KUNIT_EXPECT_EQ(test, strncmp(ept_name(second), "kunit-guest", 11), 0);
+	KUNIT_EXPECT_STRNEQ(test, ept_name(third), ept_name(fixture->ept));
+	KUNIT_EXPECT_NOT_NULL(test, ept_name(third));
+	ept_destroy(first);
+	ept_destroy(second);
+	ept_destroy(third);
+}
+
+/* Tables have nothing in common: a mapping in one is a hole in another. */
+static void tables_are_apart(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *other = ept_create(&fixture->config);
+	struct ept_mapping mapping;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	KUNIT_EXPECT_NE(test, ept_pointer(other), fixture->eptp);
+	KUNIT_EXPECT_EQ(test, ept_map(other, SZ_1M, 0, SZ_4M, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, ept_lookup(fixture->ept, SZ_1M, &mapping), -ENOENT);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	ept_destroy(other);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static u64 reserved(struct fixture *fixture)
+{
+	struct ept_stats stats;
+
+	ept_get_stats(fixture->ept, &stats);
+	return stats.reserved;
+}
+
+static void a_reserve_is_topped_up(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	KUNIT_EXPECT_EQ(test, ept_reserve(NULL, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_reserve(fixture->ept, 7), 0);
+	KUNIT_EXPECT_EQ(test, reserved(fixture), 7);
+	KUNIT_EXPECT_EQ(test, ept_reserve(fixture->ept, 3), 0);
+	KUNIT_EXPECT_EQ(test, reserved(fixture), 7);
+	KUNIT_EXPECT_EQ(test, ept_reserve(fixture->ept, 8), 0);
+	KUNIT_EXPECT_EQ(test, reserved(fixture), 8);
+	KUNIT_EXPECT_EQ(test, table_pages(), fixture->pages_before + 9);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	/* Maps draw on it before they ask the system; unmaps don't give back to it. */
+	must_map(fixture, SZ_2M, SZ_4K, SZ_4K, &EPT_ATTRS_RAM);
+	KUNIT_EXPECT_EQ(test, reserved(fixture), 8 - (fixture->config.levels - 1));
+	must_unmap(fixture, SZ_2M, SZ_4K);
+	KUNIT_EXPECT_EQ(test, reserved(fixture), 8 - (fixture->config.levels - 1));
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static struct kunit_case create_cases[] = {
+	KUNIT_CASE_PARAM(a_new_table_is_one_page, configs_gen_params),
+	KUNIT_CASE_PARAM(destroying_frees_every_page, configs_gen_params),
+	KUNIT_CASE(destroying_nothing_is_fine),
+	KUNIT_CASE_PARAM(the_pointer_never_changes, configs_gen_params),
+	KUNIT_CASE(names_are_copied_and_unique),
+	KUNIT_CASE(tables_are_apart),
+	KUNIT_CASE_PARAM(a_reserve_is_topped_up, configs_gen_params),
+	{}
+};
+
+static struct kunit_suite create_suite = {
+	.name = "ept_create",
+	.init = fixture_init,
+	.exit = fixture_exit,
+	.test_cases = create_cases,
+};
+kunit_test_suite(create_suite);

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Out of memory, at every allocation that an operation makes: -ENOMEM, nothing changed, no page lost.
+ *
+ * Needs CONFIG_FAULT_INJECTION with CONFIG_FAIL_PAGE_ALLOC, and /sys/kernel/debug/fail_page_alloc set
+ * up to fail GFP_KERNEL allocations of one page (ignore-gfp-wait N, min-order 0); skipped elsewhere.
+ */
+#include <kunit/test.h>
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "fixture.h"
+#include "verify.h"
+
+CONFIG_PARAMS;
+
+#ifdef CONFIG_FAULT_INJECTION
+
+/* The @nth allocation from here on fails; 0: none does any more. */
+static void fail_allocation(unsigned int nth)
+{
+	WRITE_ONCE(current->fail_nth, nth);
+}
+
+/* False: there were fewer allocations, and none failed. */
+static bool an_allocation_failed(void)
+{
+	bool failed = !READ_ONCE(current->fail_nth);
+
+	fail_allocation(0);
+	return failed;
+}
+
+#else
+
+static void fail_allocation(unsigned int nth)
+{
+}
+
+static bool an_allocation_failed(void)
+{
+	return false;
+}
+
+#endif
+
+static bool can_fail_allocations(void)
+{
+	struct page *page;
+
+	fail_allocation(1);
+	page = alloc_page(GFP_KERNEL);
+	if (page)
+		__free_page(page);
+	return an_allocation_failed() && !page;
+}
+
+static int memory_init(struct kunit *test)
+{
+	int ret = fixture_init(test);
+
+	if (!ret && !can_fail_allocations())
+		kunit_skip(test, "this kernel doesn't let page allocations fail");
+	return ret;
+}
+
+static int map_page(struct fixture *fixture)
+{
+	return ept_map(fixture->ept, SZ_4G + SZ_4K, 0, SZ_4K, &EPT_ATTRS_RAM);
+}
+
+static int map_many_tables(struct fixture *fixture)
+{
+	return ept_map(fixture->ept, 3 * SZ_4G - SZ_8M, SZ_4K, SZ_16M, &EPT_ATTRS_RAM);
+}
+
+static int map_across_roots_entries(struct fixture *fixture)
+{
+	return ept_map(fixture->ept, SZ_512G - SZ_8K, SZ_4K, SZ_16K, &EPT_ATTRS_RAM);
+}
+
+static int map_pages(struct fixture *fixture)
+{
+	struct page *page = pfn_to_page(PHYS_PFN(SZ_16M));
+	struct page *pages[] = { page, page, page, page };
+
+	return ept_map_pages(fixture->ept, SZ_4G - SZ_8K, pages, ARRAY_SIZE(pages), &EPT_ATTRS_RAM);
+}
+
+/* Both edges cut a leaf of the largest size. */
+static int unmap_parts(struct fixture *fixture)
+{
+	return ept_unmap(fixture->ept, fixture_base(fixture) + SZ_64K, fixture->unit, NULL);
+}
+
+static int protect_parts(struct fixture *fixture)
+{
+	return ept_protect(fixture->ept, fixture_base(fixture) + SZ_64K, fixture->unit,
+			   EPT_PROT_WRITE, 0, NULL);
+}
+
+static int reserve(struct fixture *fixture)
+{
+	return ept_reserve(fixture->ept, 6);
+}
+
+static const struct operation {
+	const char	*name;
+	int		(*operate)(struct fixture *fixture);
+	bool		large;		/* allocates only where there are large leaves to split */
+} operations[] = {
+	{ "map one page", map_page },
+	{ "map many tables", map_many_tables },
+	{ "map across the root's entries", map_across_roots_entries },
+	{ "map pages", map_pages },
+	{ "unmap parts of leaves", unmap_parts, .large = true },
+	{ "protect parts of leaves", protect_parts, .large = true },
+	{ "reserve", reserve },
+};
+
+/* A table with something in it, as it is before each try. */
+static void fill_table(struct fixture *fixture)
+{
+	fixture_recreate(fixture, &fixture->config);
+	must_map(fixture, fixture_base(fixture), 2 * fixture->unit, 2 * fixture->unit,
+		 &EPT_ATTRS_DEVICE);
+}
+
+/* Returns whether the try came to the @nth allocation. */
+static bool try_operation(struct kunit *test, const struct operation *op, unsigned int nth,
+			  unsigned int *refusals)
+{
+	struct fixture *fixture = test->priv;
+	unsigned long pages;
+	bool failed;
+	int ret;
+
+	fill_table(fixture);
+	pages = table_pages();
+	fail_allocation(nth);
+	ret = op->operate(fixture);
+	failed = an_allocation_failed();
+	if (!ret)	/* also where a debugging allocation failed, which nobody misses */
+		return failed;
+	++*refusals;
+	KUNIT_EXPECT_TRUE_MSG(test, failed, "%s", op->name);
+	KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM, "%s, allocation %u", op->name, nth);
+	KUNIT_EXPECT_EQ_MSG(test, table_pages(), pages, "%s, allocation %u", op->name, nth);
+	KUNIT_EXPECT_EQ_MSG(test, fixture->invalidations, 0, "%s, allocation %u", op->name, nth);
+	KUNIT_EXPECT_TRUE_MSG(test, verify(fixture), "%s, allocation %u", op->name, nth);
+	return true;
+}
+
+static void an_operation_that_fails_changes_nothing(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned int i, nth;
+
+	for (i = 0; i < ARRAY_SIZE(operations); i++) {
+		unsigned int refusals = 0;
+
+		for (nth = 1; try_operation(test, &operations[i], nth, &refusals); nth++)
+			KUNIT_ASSERT_LT(test, nth, 1000);
+		if (operations[i].large && fixture->config.max_leaf == EPT_4K)
+			continue;
+		KUNIT_EXPECT_GT_MSG(test, refusals, 0, "%s", operations[i].name);
+	}
+}
+
+static void a_creation_that_fails_leaves_nothing(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned long pages = table_pages();
+	unsigned int nth, refusals = 0;
+	struct ept *ept;
+	bool failed;
+
+	for (nth = 1; nth < 1000; nth++) {
+		fail_allocation(nth);
+		ept = ept_create(&fixture->config);
+		failed = an_allocation_failed();
+		if (IS_ERR(ept)) {
+			refusals++;
+			KUNIT_EXPECT_EQ(test, PTR_ERR(ept), -ENOMEM);
+			KUNIT_EXPECT_TRUE(test, failed);
+		} else {
+			ept_destroy(ept);
+		}
+		KUNIT_EXPECT_EQ(test, table_pages(), pages);
+		if (!failed)
+			break;
+	}
+	KUNIT_EXPECT_GT(test, refusals, 0);
+}
+
+/* A gather that was open when memory ran out still owes what it owed, and no more. */
+static void a_gather_survives_a_failure(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	u64 base = fixture_base(fixture);
+	struct ept_gather gather;
+	int ret;
+
+	if (fixture->config.max_leaf == EPT_4K)
+		kunit_skip(test, "nothing to split");
+	fill_table(fixture);
+	ept_gather_init(&gather, fixture->ept);
+	KUNIT_EXPECT_EQ(test, do_unmap(fixture, base, fixture->unit, &gather), 0);
+	fail_allocation(1);
+	ret = ept_unmap(fixture->ept, base + fixture->unit + SZ_64K, SZ_4K, &gather);
+	KUNIT_EXPECT_TRUE(test, an_allocation_failed());
+	KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	do_flush(fixture, &gather);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+}
+
+/* With enough set aside, nothing is allocated, and so nothing can fail. */
+static void a_reserve_outlasts_the_system(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	int ret;
+
+	KUNIT_ASSERT_EQ(test, ept_reserve(fixture->ept, 32), 0);
+	fail_allocation(1);
+	ret = map_many_tables(fixture);
+	KUNIT_EXPECT_FALSE(test, an_allocation_failed());
+	KUNIT_EXPECT_EQ(test, ret, 0);
+}
+
+static struct kunit_case memory_cases[] = {
+	KUNIT_CASE_PARAM(an_operation_that_fails_changes_nothing, configs_gen_params),
+	KUNIT_CASE_PARAM(a_creation_that_fails_leaves_nothing, configs_gen_params),
+	KUNIT_CASE_PARAM(a_gather_survives_a_failure, configs_gen_params),
+	KUNIT_CASE(a_reserve_outlasts_the_system),
+	{}
+};
+
+static struct kunit_suite memory_suite = {
+	.name = "ept_memory",
+	.init = memory_init,
+	.exit = fixture_exit,
+	.test_cases = memory_cases,
+};
+kunit_test_suite(memory_suite);
