@@ -34,7 +34,7 @@ machine() {
 	shift
 	say "booting ${1##*/}, console: $LOG"
 	{
-		timeout -k 5 "$BOOT_SECONDS" "$@" </dev/null >"$output" 2>&1 ||
+		timeout --foreground -k 5 "$BOOT_SECONDS" "$@" </dev/null >"$output" 2>&1 ||
 			[ $? != 124 ] ||
 			echo "ended after $BOOT_SECONDS s, the time limit" >>"$LOG"
 	} 2>/dev/null	# the shell's remark on a machine that panicked
