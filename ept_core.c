@@ -115,20 +115,21 @@ static struct ept_op *to_op(struct ept_walk *walk)
 	return container_of(walk, struct ept_op, walk);
 }
 
+/* Field by field: what a walk or a run of the operation sets first isn't zeroed before. */
 static void op_init(struct ept_op *op, struct ept *ept, u64 gpa, u64 size,
 		    struct ept_gather *gather)
 {
-	*op = (struct ept_op){
-		.walk = {
-			.fmt = &ept->fmt,
-			.root = ept->root,
-			.gpa = gpa,
-			.end = gpa + size,
-			.may_sleep = !ept->store.atomic,
-		},
-		.ept = ept,
-		.gather = gather,
-	};
+	op->walk.fmt = &ept->fmt;
+	op->walk.root = ept->root;
+	op->walk.gpa = gpa;
+	op->walk.end = gpa + size;
+	op->walk.may_sleep = !ept->store.atomic;
+	op->ept = ept;
+	op->pool.first = NULL;
+	op->pool.nr = 0;
+	op->pool.reserved = 0;
+	op->gather = gather;
+	op->fresh = false;
 }
 
 /*
@@ -181,13 +182,6 @@ static int op_run_flush(struct ept_op *op, const struct ept_visitor *plan,
 	return err;
 }
 
-/* Stores @nr entries. */
-static void fill(u64 *entry, unsigned int nr, u64 value, u64 step)
-{
-	for (; nr; nr--, value += step)
-		WRITE_ONCE(*entry++, value);
-}
-
 static void link_table(const struct ept_op *op, const struct ept_run *run, const u64 *table)
 {
 	/* What was written to the table is seen by whoever sees the entry that links it. */
@@ -221,7 +215,7 @@ static void open_split(struct ept_op *op, const struct ept_run *run, unsigned in
 	const enum ept_level level = run->level - 1;
 	u64 *table = ept_pool_take(&op->pool, level, run->gpa + i * ept_level_size(run->level));
 
-	fill(table, EPT_ENTRIES, ept_pte_split(leaf, run->level), ept_pte_step(leaf, level));
+	ept_entries_fill(table, EPT_ENTRIES, ept_pte_split(leaf, run->level), ept_pte_step(leaf, level));
 	ept_table_add_live(table, EPT_ENTRIES);
 	if (!run->private)
 		op->split = leaf;
@@ -339,14 +333,12 @@ static u64 map_tables(const struct map_op *map, u64 gpa, u64 end, enum ept_level
 static int map_plan_run(struct ept_walk *walk, const struct ept_run *run)
 {
 	struct map_op *map = to_map(walk);
-	u64 any = 0;
 
 	/* A table is never empty: it has something of this range. */
-	for (unsigned int i = 0; i < run->nr; i++)
-		any |= READ_ONCE(run->entry[i]);
-	if (!ept_pte_is_hole(any))
+	if (!ept_pte_is_hole(ept_entries_any(run->entry, run->nr)))
 		return -EEXIST;
-	map->op.need += map_tables(map, run->gpa,
+	if (run->level > EPT_4K)
+		map->op.need += map_tables(map, run->gpa,
 				   run->gpa + run->nr * ept_level_size(run->level), run->level);
 	return run->nr;
 }
@@ -376,8 +368,8 @@ static void map_open(struct ept_op *op, const struct ept_run *run)
 	const u64 hole = op->ept->fmt.hole;
 	u64 *table = ept_pool_take(&op->pool, level, run->gpa);
 
-	fill(table, first, hole, 0);
-	fill(table + last + 1, EPT_ENTRIES - 1 - last, hole, 0);
+	ept_entries_fill(table, first, hole, 0);
+	ept_entries_fill(table + last + 1, EPT_ENTRIES - 1 - last, hole, 0);
 	ept_walk_open_private(&op->walk, table, true);
 }
 
@@ -392,7 +384,7 @@ static unsigned int map_leaves(const struct map_op *map, const struct ept_run *r
 	if (!map->pages) {
 		const u64 leaf = ept_pte_leaf(fmt, map_hpa(map, gpa), run->level, map->bits);
 
-		fill(run->entry, run->nr, leaf, ept_pte_step(leaf, run->level));
+		ept_entries_fill(run->entry, run->nr, leaf, ept_pte_step(leaf, run->level));
 		return run->nr;
 	}
 	for (i = 0; i < run->nr && map_fits(map, gpa, run->level); i++, gpa += size)
@@ -458,9 +450,9 @@ static u64 chain_to_leaf(struct ept *ept, struct ept_pool *pool, u64 gpa, enum e
 		u64 *table = ept_pool_take(pool, leaf_level, gpa);
 		const unsigned int index = ept_index(gpa, leaf_level);
 
-		fill(table, index, ept->fmt.hole, 0);
+		ept_entries_fill(table, index, ept->fmt.hole, 0);
 		table[index] = leaf;
-		fill(table + index + 1, EPT_ENTRIES - 1 - index, ept->fmt.hole, 0);
+		ept_entries_fill(table + index + 1, EPT_ENTRIES - 1 - index, ept->fmt.hole, 0);
 		ept_table_add_live(table, 1);
 		leaf = ept_pte_table(&ept->fmt, ept_table_phys(table));
 	}
@@ -618,11 +610,6 @@ EXPORT_SYMBOL_EPT(ept_map_pages);
  * Unmapping
  */
 
-static int skip_run(struct ept_walk *walk, const struct ept_run *run)
-{
-	return run->nr;
-}
-
 static int unmap_plan_edge(struct ept_walk *walk, const struct ept_run *run)
 {
 	if (!ept_pte_is_hole(READ_ONCE(*run->entry)))
@@ -633,15 +620,21 @@ static int unmap_plan_edge(struct ept_walk *walk, const struct ept_run *run)
 }
 
 static const struct ept_visitor unmap_plan = {
-	.run = skip_run,
 	.edge = unmap_plan_edge,
 };
 
-static int unmap_commit_run(struct ept_walk *walk, const struct ept_run *run)
+/* Whether all entries of a run are leaves, and what bits any and all of them have */
+static bool only_leaves(const struct ept_run *run, u64 *any, u64 *all)
 {
-	struct ept_op *op = to_op(walk);
-	const u64 hole = walk->fmt->hole;
-	int gone = 0;
+	*any = ept_entries_any_all(run->entry, run->nr, all);
+	return ept_pte_is_leaf(*all, run->level);
+}
+
+/* Unmaps what a run has, entry by entry. Returns how many had something. */
+static unsigned int unmap_each(struct ept_op *op, const struct ept_run *run)
+{
+	const u64 hole = op->ept->fmt.hole;
+	unsigned int gone = 0;
 
 	for (unsigned int i = 0; i < run->nr; i++) {
 		const u64 entry = READ_ONCE(run->entry[i]);
@@ -650,13 +643,30 @@ static int unmap_commit_run(struct ept_walk *walk, const struct ept_run *run)
 			continue;
 		gone++;
 		WRITE_ONCE(run->entry[i], hole);
-		if (ept_pte_is_table(entry, run->level)) {
+		if (ept_pte_is_table(entry, run->level))
 			retire(op, ept_table_at(entry));
-			continue;
-		}
-		note_change(op, run, entry, hole);
+		else
+			note_change(op, run, entry, hole);
 	}
-	ept_table_add_live(run->entry, -gone);
+	return gone;
+}
+
+static int unmap_commit_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct ept_op *op = to_op(walk);
+	const u64 hole = walk->fmt->hole;
+	unsigned int gone = run->nr;
+	u64 any, all;
+
+	if (only_leaves(run, &any, &all)) {
+		ept_entries_fill(run->entry, run->nr, hole, 0);
+		note_change(op, run, any, hole);
+	} else if (!ept_pte_is_hole(any)) {
+		gone = unmap_each(op, run);
+	} else {
+		return run->nr;
+	}
+	ept_table_add_live(run->entry, -(int)gone);
 	return run->nr;
 }
 
@@ -807,13 +817,25 @@ static const struct ept_visitor change_plan = {
 	.edge = change_plan_edge,
 };
 
-static int change_commit_run(struct ept_walk *walk, const struct ept_run *run)
+static void change_one(struct change_op *change, const struct ept_run *run, u64 *entry, u64 old,
+		       u64 new)
 {
-	struct change_op *change = to_change(walk);
+	if (run->private || !ept_pte_is_volatile(change->op.walk.fmt, old))
+		WRITE_ONCE(*entry, new);
+	else
+		while (!try_cmpxchg64(entry, &old, new))
+			new = change_leaf(change, old);
+	note_change(&change->op, run, old, new);
+}
+
+/* Changes the leaves of a run, entry by entry, up to what is to be opened. */
+static int change_each(struct change_op *change, const struct ept_run *run)
+{
+	struct ept_walk *walk = &change->op.walk;
 
 	for (unsigned int i = 0; i < run->nr; i++) {
 		u64 *entry = &run->entry[i];
-		u64 old = READ_ONCE(*entry);
+		const u64 old = READ_ONCE(*entry);
 		u64 new;
 
 		if (ept_pte_is_hole(old))
@@ -829,13 +851,38 @@ static int change_commit_run(struct ept_walk *walk, const struct ept_run *run)
 			open_split(&change->op, run, i);
 			return i;
 		}
-		if (run->private || !ept_pte_is_volatile(walk->fmt, old))
-			WRITE_ONCE(*entry, new);
-		else
-			while (!try_cmpxchg64(entry, &old, new))
-				new = change_leaf(change, old);
-		note_change(&change->op, run, old, new);
+		change_one(change, run, entry, old, new);
 	}
+	return run->nr;
+}
+
+/*
+ * Whether the leaves of a run, of which any and all have these bits, may change by plain stores of
+ * the same bits: they have rights before and after, and no CPU sets accessed or dirty in them.
+ */
+static bool change_is_plain(const struct change_op *change, const struct ept_run *run, u64 any,
+			    u64 all)
+{
+	const struct ept_format *fmt = change->op.walk.fmt;
+
+	/* The most that a leaf's volatility can take from each */
+	if (!run->private && ept_pte_is_volatile(fmt, (any & ~EPT_PTE_AD) | (all & EPT_PTE_AD)))
+		return false;
+	return all & fmt->rights && ((all & ~change->clear) | change->set) & fmt->rights &&
+	       run->level <= ept_pte_max_leaf(fmt, any | change->set);
+}
+
+static int change_commit_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct change_op *change = to_change(walk);
+	u64 any, all;
+
+	if (!only_leaves(run, &any, &all) || !change_is_plain(change, run, any, all))
+		return change_each(change, run);
+	ept_entries_change(run->entry, run->nr, change->clear, change->set);
+	/* Each bit that some leaf had, and each that some leaf lacked, stands for that leaf. */
+	note_change(&change->op, run, any, change_leaf(change, any));
+	note_change(&change->op, run, all, change_leaf(change, all));
 	return run->nr;
 }
 
@@ -1513,7 +1560,7 @@ static int make_root(struct ept *ept)
 
 	if (!err) {
 		ept->root = ept_pool_take(&pool, ept_root_level(&ept->fmt), 0);
-		fill(ept->root, EPT_ENTRIES, ept->fmt.hole, 0);
+		ept_entries_fill(ept->root, EPT_ENTRIES, ept->fmt.hole, 0);
 	}
 	return err;
 }

@@ -87,7 +87,7 @@ EXPORT_SYMBOL_IF_KUNIT(ept_prot_check);
 /* Whether attributes that are valid mean something on this table */
 bool ept_attrs_supported(const struct ept_format *fmt, const struct ept_attrs *attrs)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(attr_bits); i++)
+	for (size_t i = 0; attrs->flags && i < ARRAY_SIZE(attr_bits); i++)
 		if (attrs->flags & attr_bits[i].attr && attr_bits[i].feature & ~fmt->features)
 			return false;
 	return !ept_prot_check(fmt, attrs->prot);
@@ -121,7 +121,7 @@ u64 ept_attrs_to_bits(const struct ept_format *fmt, const struct ept_attrs *attr
 		   FIELD_PREP(EPT_PTE_MEMTYPE, attrs->memtype) |
 		   FIELD_PREP(EPT_PTE_TAG, attrs->tag);
 
-	for (size_t i = 0; i < ARRAY_SIZE(attr_bits); i++)
+	for (size_t i = 0; attrs->flags && i < ARRAY_SIZE(attr_bits); i++)
 		if (attrs->flags & attr_bits[i].attr)
 			bits |= attr_bits[i].bit;
 	return bits;
@@ -137,7 +137,7 @@ struct ept_attrs ept_attrs_from_bits(u64 bits)
 		.tag = FIELD_GET(EPT_PTE_TAG, bits),
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(attr_bits); i++)
+	for (size_t i = 0; bits & EPT_PTE_FLAGS && i < ARRAY_SIZE(attr_bits); i++)
 		if (bits & attr_bits[i].bit)
 			attrs.flags |= attr_bits[i].attr;
 	return attrs;

@@ -117,4 +117,66 @@ static inline void ept_table_inc_live(const u64 *entry)
 	atomic_long_inc(ept_table_state(entry));
 }
 
+/*
+ * Runs of entries, at the speed of memory: a few instructions an entry, in registers. The caller
+ * excludes all other software that writes. What a CPU sets meanwhile in an entry that it may set
+ * something in, doesn't matter to who reads, and such an entry isn't changed here.
+ */
+
+/* The bits that any entry of a run has */
+static inline u64 ept_entries_any(const u64 *entry, unsigned int nr)
+{
+	u64 any = 0;
+
+#pragma GCC unroll 4
+	for (unsigned int i = 0; i < nr; i++)
+		any |= data_race(entry[i]);
+	return any;
+}
+
+/* The same, and the bits that all entries have */
+static inline u64 ept_entries_any_all(const u64 *entry, unsigned int nr, u64 *all)
+{
+	u64 any = 0, every = ~0ULL;
+
+#pragma GCC unroll 4
+	for (unsigned int i = 0; i < nr; i++) {
+		any |= data_race(entry[i]);
+		every &= data_race(entry[i]);
+	}
+	*all = every;
+	return any;
+}
+
+/* Stores @nr entries, each @step more than the one before. */
+static inline void ept_entries_fill(u64 *entry, unsigned int nr, u64 value, u64 step)
+{
+#pragma GCC unroll 4
+	for (unsigned int i = 0; i < nr; i++, value += step)
+		WRITE_ONCE(entry[i], value);
+}
+
+/*
+ * Takes and gives bits of @nr entries; set wins. Taking alone, or giving alone, is one instruction
+ * an entry that reads and writes it whole; otherwise a store is, so that nothing in between shows.
+ */
+static inline void ept_entries_change(u64 *entry, unsigned int nr, u64 clear, u64 set)
+{
+	unsigned int i;
+
+	if (!set) {
+#pragma GCC unroll 4
+		for (i = 0; i < nr; i++)
+			data_race(entry[i] &= ~clear);
+	} else if (!(clear & ~set)) {
+#pragma GCC unroll 4
+		for (i = 0; i < nr; i++)
+			data_race(entry[i] |= set);
+	} else {
+#pragma GCC unroll 4
+		for (i = 0; i < nr; i++)
+			WRITE_ONCE(entry[i], (data_race(entry[i]) & ~clear) | set);
+	}
+}
+
 #endif /* _EPT_TABLE_H */

@@ -32,7 +32,7 @@ static int walk_next(struct ept_walk *walk, const struct ept_run *at, u64 gpa, u
 static int visit_run(struct ept_walk *walk, struct ept_run *run, u64 *gpa)
 {
 	const unsigned int shift = ept_level_shift(run->level);
-	int done = walk->visitor->run(walk, run);
+	int done = walk->visitor->run ? walk->visitor->run(walk, run) : run->nr;
 	u64 start;
 
 	if (done < 0)
@@ -85,80 +85,109 @@ static int walk_table(struct ept_walk *walk, u64 *table, struct ept_run *run, u6
 }
 
 /*
+ * Goes down from the root, as far as there are tables, to the one with entries of @level in which
+ * @gpa lies, and sets @level to where it ended. Unrolled, so that shifts are constants: all single-entry
+ * work, and each pass, begins here.
+ */
+static __always_inline u64 *descend(const struct ept_format *fmt, u64 *root, u64 gpa,
+				    enum ept_level *level)
+{
+	const enum ept_level lowest = *level;
+	u64 *table = root;
+
+	if (fmt->levels == EPT_MAX_LEVELS) {
+		const u64 entry = READ_ONCE(table[ept_index(gpa, EPT_256T)]);
+
+		*level = EPT_256T;
+		if (lowest == EPT_256T || !ept_pte_is_table(entry, EPT_256T))
+			return table;
+		table = ept_table_at(entry);
+	}
+#pragma GCC unroll 3
+	for (enum ept_level at = EPT_512G; at > EPT_4K; at--) {
+		const u64 entry = READ_ONCE(table[ept_index(gpa, at)]);
+
+		*level = at;
+		if (lowest == at || !ept_pte_is_table(entry, at))
+			return table;
+		table = ept_table_at(entry);
+	}
+	*level = EPT_4K;
+	return table;
+}
+
+/* The level of the lowest table that can hold all of [gpa, end), and more than one entry of it */
+static enum ept_level lowest_level(u64 gpa, u64 end)
+{
+	const enum ept_level level = (fls64(gpa ^ (end - 1)) - 13) / 9;
+
+	/* Exactly one entry of the level above is a covered one. */
+	return end - gpa == ept_level_size(level + 1) ? level + 1 : level;
+}
+
+/*
  * Finds the lowest table that holds the whole range, which is where a pass begins: what is above
  * straddles, and has nothing else of the range in it. Passes after this call see the same tables as
  * long as nothing else changes them.
  */
 void ept_walk_begin(struct ept_walk *walk)
 {
-	enum ept_level level = ept_root_level(walk->fmt);
-	const u64 differ = walk->gpa ^ (walk->end - 1);
-	const u64 size = walk->end - walk->gpa;
-	u64 *table = walk->root;
+	const enum ept_level root = ept_root_level(walk->fmt);
 
-	while (level > EPT_4K && !(differ >> ept_level_shift(level)) &&
-	       size < ept_level_size(level)) {
-		u64 *at = table + ept_index(walk->gpa, level);
-		u64 entry = READ_ONCE(*at);
-
-		if (!ept_pte_is_table(entry, level))
-			break;
-		walk->path[level--] = at;
-		table = ept_table_at(entry);
-	}
-	walk->top = table;
-	walk->top_level = level;
+	walk->top_level = min(lowest_level(walk->gpa, walk->end), root);
+	walk->top = descend(walk->fmt, walk->root, walk->gpa, &walk->top_level);
+	walk->edges = !IS_ALIGNED(walk->gpa | walk->end, ept_level_size(walk->top_level));
 	walk->next = NULL;
 }
 
-/* Visits the range, and closes the tables on the way back to the root. */
-int ept_walk_pass(struct ept_walk *walk, const struct ept_visitor *visitor)
+/* Closes the tables between the top and the root that became empty. */
+static void close_empty(struct ept_walk *walk)
 {
-	struct ept_run run = { .level = walk->top_level };
 	u64 *table = walk->top;
-	int err;
 
-	walk->visitor = visitor;
-	err = walk_table(walk, table, &run, walk->gpa, walk->end);
-	if (err || !visitor->close)
-		return err;
-
-	for (enum ept_level level = walk->top_level + 1; level < walk->fmt->levels; level++) {
-		run = (struct ept_run){
-			.entry = walk->path[level],
+	for (enum ept_level level = walk->top_level + 1;
+	     level < walk->fmt->levels && !ept_table_live(table); level++) {
+		enum ept_level at = level;
+		u64 *above = descend(walk->fmt, walk->root, walk->gpa, &at);
+		const struct ept_run run = {
+			.entry = above + ept_index(walk->gpa, level),
 			.gpa = round_down(walk->gpa, ept_level_size(level)),
 			.nr = 1,
 			.level = level,
 		};
-		visitor->close(walk, &run, table);
-		table = walk->path[level] - ept_index(walk->gpa, level);
+
+		walk->visitor->close(walk, &run, table);
+		table = above;
 	}
-	return 0;
+}
+
+/* Visits the range. */
+int ept_walk_pass(struct ept_walk *walk, const struct ept_visitor *visitor)
+{
+	struct ept_run run;
+	int err;
+
+	if (!walk->edges && !visitor->run)
+		return 0;
+	walk->visitor = visitor;
+	run.level = walk->top_level;
+	run.private = false;
+	run.blank = false;
+	err = walk_table(walk, walk->top, &run, walk->gpa, walk->end);
+	if (!err && visitor->close)
+		close_empty(walk);
+	return err;
 }
 
 /*
- * The entry that the way to @gpa ends at: the first that isn't a table, or the one at *@level,
- * which is then set to the entry's level.
+ * The entry that the way to @gpa ends at: the first that isn't a table, or the one at *@level, which
+ * is then set to the entry's level.
  */
 u64 *ept_walk_to(const struct ept_format *fmt, u64 *root, u64 gpa, enum ept_level *level)
 {
-	enum ept_level at = ept_root_level(fmt);
-	u64 *table = root;
+	u64 *table = descend(fmt, root, gpa, level);
 
-	for (;;) {
-		u64 *entry = table + ept_index(gpa, at);
-		u64 value;
-
-		if (at == *level)
-			return entry;
-		value = READ_ONCE(*entry);
-		if (!ept_pte_is_table(value, at)) {
-			*level = at;
-			return entry;
-		}
-		table = ept_table_at(value);
-		at--;
-	}
+	return table + ept_index(gpa, *level);
 }
 
 /*

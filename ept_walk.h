@@ -41,10 +41,10 @@ struct ept_walk;
  * @run: Deals with a run of covered entries. Returns how many of them it dealt with, from the
  *	front, or an error, which ends the walk. To have the walker open the next one, it names the
  *	table (ept_walk_open(), ept_walk_open_private()) and stops short of it; the walker calls
- *	again for the rest.
+ *	again for the rest. NULL: covered entries don't matter.
  * @edge: Deals with a leaf or hole that straddles. Returns 0, or an error; may name a table to
  *	open. The walker opens straddling tables by itself. NULL: nothing to do.
- * @close: The walker is back from the table that it opened at @run, which has one entry. NULL:
+ * @close: The walker is back from @table, to which the one entry of @run led or will lead. NULL:
  *	nothing to do.
  */
 struct ept_visitor {
@@ -57,15 +57,15 @@ struct ept_visitor {
  * struct ept_walk - a walk over a range; operations embed it
  * @fmt: the table's format
  * @root: its root
- * @gpa: the range
- * @end: the range
+ * @gpa: where the range begins
+ * @end: where it ends
  * @may_sleep: reschedule between tables
- * @visitor: of this pass
  * @top: the lowest table that holds the whole range, where passes begin
  * @top_level: of its entries
- * @path: the entries that lead to @top, by level
+ * @edges: an entry of @top straddles
+ * @visitor: of this pass
  * @next: the table that the visitor wants opened, or NULL
- * @next_private: ept_run.private and
+ * @next_private: ept_run.private of that table
  * @next_blank: ept_run.blank of that table
  */
 struct ept_walk {
@@ -75,10 +75,10 @@ struct ept_walk {
 	u64				end;
 	bool				may_sleep;
 
-	const struct ept_visitor	*visitor;
 	u64				*top;
 	enum ept_level			top_level;
-	u64				*path[EPT_MAX_LEVELS];
+	bool				edges;
+	const struct ept_visitor	*visitor;
 	u64				*next;
 	bool				next_private;
 	bool				next_blank;
