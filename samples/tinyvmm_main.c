@@ -102,11 +102,12 @@ static int __init tinyvmm_init(void)
 		return refuse_cpu(err);
 	err = create_table(vmm);
 	if (err)
-		return err;
+		return refuse("there is no memory for a table", err);
 	err = tinyvmm_build_guest(vmm);
-	if (err)
+	if (err) {
+		refuse("there is no memory for a guest", err);
 		goto out_destroy;
-
+	}
 	err = work_on_cpu_safe(raw_smp_processor_id(), run_guest, vmm);
 	if (err) {
 		err = refuse_vmx(err);

@@ -54,6 +54,19 @@ static int step_run(struct tinyvmm *vmm)
  * (b) What isn't mapped faults. The VMM learns what the guest wanted, maps it, and the guest
  * goes on. Mapping what was a hole needs no flush.
  */
+static struct page *map_on_demand(struct tinyvmm *vmm, u64 contents)
+{
+	struct page *page = tinyvmm_alloc(vmm, 0);
+	int err;
+
+	if (!page)
+		return ERR_PTR(-ENOMEM);
+	words(page)[WORD] = contents;
+	err = ept_map(vmm->ept, vmm->vcpu.exit.gpa & PAGE_MASK, page_to_phys(page), PAGE_SIZE,
+		      &EPT_ATTRS_RAM);
+	return err ? ERR_PTR(err) : page;
+}
+
 static int step_demand(struct tinyvmm *vmm)
 {
 	const u64 first = GUEST_STEP_B + OFFSET, second = first + PAGE_SIZE;
@@ -63,10 +76,9 @@ static int step_demand(struct tinyvmm *vmm)
 	if (!tinyvmm_expect_violation(vmm, "a read of a hole", EPT_PROT_READ, first,
 				      EPT_PROT_NONE))
 		return 0;
-	page = tinyvmm_map_fresh(vmm, vmm->vcpu.exit.gpa & PAGE_MASK, 0, &EPT_ATTRS_RAM);
+	page = map_on_demand(vmm, OLD_VALUE);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
-	words(page)[WORD] = OLD_VALUE;
 	tinyvmm_resume(vmm);
 	tinyvmm_expect_result(vmm, "the read, resumed with the page mapped", OLD_VALUE);
 
@@ -74,7 +86,7 @@ static int step_demand(struct tinyvmm *vmm)
 	if (!tinyvmm_expect_violation(vmm, "a write to the next hole", EPT_PROT_WRITE, second,
 				      EPT_PROT_NONE))
 		return 0;
-	page = tinyvmm_map_fresh(vmm, vmm->vcpu.exit.gpa & PAGE_MASK, 0, &EPT_ATTRS_RAM);
+	page = map_on_demand(vmm, 0);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
 	tinyvmm_resume(vmm);

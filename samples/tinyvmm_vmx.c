@@ -376,6 +376,16 @@ bool tinyvmm_vmx_is_nmi(const struct tinyvmm_exit *exit)
 	       (exit->event & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR;
 }
 
+/*
+ * An NMI that made the guest exit is lost, and more are blocked, unless it is handled now. It
+ * is not the guest's, in which none is blocked, even if the VMCS has it so.
+ */
+static void handle_nmi(void)
+{
+	asm volatile("int %0" : : "i" (X86_TRAP_NMI));
+	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, 0);
+}
+
 static void read_exit(struct tinyvmm_vcpu *vcpu, bool entered)
 {
 	struct tinyvmm_exit *exit = &vcpu->exit;
@@ -411,9 +421,8 @@ void tinyvmm_vmx_run(struct tinyvmm_vcpu *vcpu)
 	restore_host_state(&host);
 	read_exit(vcpu, entered);
 
-	/* An NMI that made the guest exit is lost, and more are blocked, unless handled now. */
 	if (tinyvmm_vmx_is_nmi(&vcpu->exit))
-		asm volatile("int %0" : : "i" (X86_TRAP_NMI));
+		handle_nmi();
 	/* An external interrupt is still pending, and is taken here. */
 	local_irq_enable();
 }
