@@ -481,8 +481,12 @@ static int try_map_one(struct ept *ept, struct ept_pool *pool, u64 gpa, u64 leaf
 		u64 hole = READ_ONCE(*entry);
 		u64 new;
 
-		if (!ept_pte_is_hole(hole))
+		if (!ept_pte_is_hole(hole)) {
+			/* Another's table, linked since the walk ended here, may have room. */
+			if (level > leaf_level && ept_pte_is_table(hole, level))
+				continue;
 			return -EEXIST;
+		}
 		if (level - leaf_level > pool->nr)
 			return level - leaf_level;
 		new = chain_to_leaf(ept, pool, gpa, level, leaf, leaf_level);

@@ -32,7 +32,7 @@ static struct ept_mapping to_mapping(const struct ept_format *fmt, u64 leaf, enu
 
 int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping)
 {
-	enum ept_level level = EPT_4K;
+	enum ept_level level;
 	u64 leaf;
 
 	if (IS_ERR_OR_NULL(ept) || !mapping)
@@ -41,7 +41,11 @@ int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping)
 		return -ERANGE;
 
 	rcu_read_lock();
-	leaf = READ_ONCE(*ept_walk_to(&ept->fmt, ept->root, gpa, &level));
+	do {
+		level = EPT_4K;
+		leaf = READ_ONCE(*ept_walk_to(&ept->fmt, ept->root, gpa, &level));
+		/* A table, linked since the walk ended here: the way goes on. */
+	} while (unlikely(ept_pte_is_table(leaf, level)));
 	rcu_read_unlock();
 	if (!ept_pte_is_leaf(leaf, level))
 		return -ENOENT;
