@@ -6,7 +6,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 
-.PHONY: all install clean check lint demo help
+.PHONY: all install clean check lint bench demo help
 
 all:
 	$(kbuild) modules
@@ -24,6 +24,9 @@ demo:
 check:
 	@testbed/check $(BEDS)
 
+bench:
+	@testbed/bench $(BEDS)
+
 lint:
 	@testbed/check lint
 
@@ -33,4 +36,5 @@ help:
 	@echo 'make clean    remove what was built here'
 	@echo 'make demo     boot Debian in an emulated CPU and run a guest on our tables'
 	@echo 'make check    every test; BEDS="uml-fast lint" for some of them'
+	@echo 'make bench    time and count each operation beside limits and peers'
 	@echo 'make lint     kernel-doc, checkpatch and sparse alone'

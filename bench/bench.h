@@ -101,6 +101,17 @@ extern const unsigned int bench_nr_workloads;
 
 extern const struct bench_contender bench_ours;
 extern const struct bench_contender bench_limit;
+extern const struct bench_contender bench_nothing;
+extern const struct bench_contender bench_generic_pt;
+extern const struct bench_contender bench_lpae;
+
+/*
+ * What gpa 0 is mapped to: the alignment that the two addresses have in common decides about large
+ * leaves.
+ */
+#define BENCH_AT_4K	(SZ_1G * 4ULL + SZ_4K)
+#define BENCH_AT_2M	(SZ_1G * 4ULL + SZ_2M)
+#define BENCH_AT_1G	(SZ_1G * 4ULL)
 
 /* One bit a page of the first GiB */
 #define BENCH_BITMAP_PAGES	(SZ_1G / SZ_4K)

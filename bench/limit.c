@@ -216,7 +216,7 @@ static void map_table(struct limit *limit, u64 gpa, u64 leaf, u64 size, unsigned
 	*parent = link(table);
 }
 
-static int limit_map(void *table, u64 gpa, u64 hpa, u64 size)
+static __always_inline int limit_map(void *table, u64 gpa, u64 hpa, u64 size)
 {
 	struct limit *limit = table;
 	const u64 end = gpa + size, offset = hpa - gpa;
@@ -238,14 +238,14 @@ static int limit_map(void *table, u64 gpa, u64 hpa, u64 size)
 }
 
 /* Covered tables are detached and freed; their entries aren't looked at. */
-static int limit_unmap(void *table, u64 gpa, u64 hpa, u64 size)
+static __always_inline int limit_unmap(void *table, u64 gpa, u64 hpa, u64 size)
 {
 	struct limit *limit = table;
 	const u64 end = gpa + size;
 	u64 next;
 
 	for (; gpa < end; gpa = next) {
-		unsigned int shift = 30;
+		unsigned int shift = ROOT_SHIFT;
 		u64 *entry;
 
 		while (!IS_ALIGNED(gpa, 1ULL << shift) || end - gpa < 1ULL << shift)
@@ -253,7 +253,8 @@ static int limit_unmap(void *table, u64 gpa, u64 hpa, u64 size)
 		entry = entry_of(way(limit, gpa, shift), gpa, shift);
 		if (shift > PAGE_SHIFT) {
 			next = gpa + (1ULL << shift);
-			free_tree(at(*entry), shift - 9);
+			if (*entry)
+				free_tree(at(*entry), shift - 9);
 			*entry = 0;
 			continue;
 		}
@@ -272,7 +273,7 @@ static void split(struct limit *limit, u64 *entry)
 	*entry = link(table);
 }
 
-static int limit_protect(void *table, u64 gpa, u64 hpa, u64 size)
+static __always_inline int limit_protect(void *table, u64 gpa, u64 hpa, u64 size)
 {
 	struct limit *limit = table;
 	const u64 end = gpa + size;
@@ -304,7 +305,7 @@ static bool contiguous(const u64 *table)
 	return !differ;
 }
 
-static int limit_merge(void *table, u64 gpa, u64 hpa, u64 size)
+static __always_inline int limit_merge(void *table, u64 gpa, u64 hpa, u64 size)
 {
 	for (const u64 end = gpa + size; gpa < end; gpa += SZ_2M) {
 		u64 *entry = entry_of(way(table, gpa, PAGE_SHIFT + 9), gpa, PAGE_SHIFT + 9);
@@ -318,7 +319,7 @@ static int limit_merge(void *table, u64 gpa, u64 hpa, u64 size)
 	return 0;
 }
 
-static int limit_harvest(void *table, u64 gpa, u64 hpa, u64 size)
+static __always_inline int limit_harvest(void *table, u64 gpa, u64 hpa, u64 size)
 {
 	u8 *bits = (u8 *)bench_bitmap;
 
@@ -327,7 +328,7 @@ static int limit_harvest(void *table, u64 gpa, u64 hpa, u64 size)
 	return 0;
 }
 
-static int limit_pair(void *table, u64 gpa, u64 hpa, u64 size)
+static __always_inline int limit_pair(void *table, u64 gpa, u64 hpa, u64 size)
 {
 	u64 *entry = entry_of(way(table, gpa, PAGE_SHIFT), gpa, PAGE_SHIFT);
 
@@ -337,7 +338,7 @@ static int limit_pair(void *table, u64 gpa, u64 hpa, u64 size)
 	return 0;
 }
 
-static u64 limit_lookup(void *table, u64 gpa)
+static __always_inline u64 limit_lookup(void *table, u64 gpa)
 {
 	struct limit *limit = table;
 	u64 *entries = limit->root;

@@ -29,6 +29,13 @@ MODULE_PARM_DESC(only, "name of the one workload to run");
 static const struct bench_contender *const contenders[] = {
 	&bench_ours,
 	&bench_limit,
+	&bench_nothing,
+#if IS_ENABLED(CONFIG_IOMMU_PT_VTDSS)
+	&bench_generic_pt,
+#endif
+#if IS_ENABLED(CONFIG_IOMMU_IO_PGTABLE_LPAE)
+	&bench_lpae,
+#endif
 };
 
 #define NR_CONTENDERS	ARRAY_SIZE(contenders)
@@ -65,8 +72,6 @@ static s64 round_ticks(const struct bench_contender *contender,
 		if (!table)
 			return -ENOMEM;
 		err = prepare(contender, table, workload);
-		if (!err && engine->settle)
-			engine->settle(table);
 	}
 	bench_clock_settle();
 	start = bench_clock();

@@ -65,7 +65,7 @@ static void ours_settle(void *table)
 	schedule_timeout_uninterruptible(2);
 }
 
-static int ours_map(void *table, u64 gpa, u64 hpa, u64 size)
+static __always_inline int ours_map(void *table, u64 gpa, u64 hpa, u64 size)
 {
 	static const struct ept_attrs attrs = {
 		.prot = EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC,
@@ -76,21 +76,21 @@ static int ours_map(void *table, u64 gpa, u64 hpa, u64 size)
 	return ept_map(ours->ept, gpa, hpa, size, &attrs);
 }
 
-static int ours_unmap(void *table, u64 gpa, u64 hpa, u64 size)
+static __always_inline int ours_unmap(void *table, u64 gpa, u64 hpa, u64 size)
 {
 	struct ours *ours = table;
 
 	return ept_unmap(ours->ept, gpa, size, &ours->gather);
 }
 
-static int ours_protect(void *table, u64 gpa, u64 hpa, u64 size)
+static __always_inline int ours_protect(void *table, u64 gpa, u64 hpa, u64 size)
 {
 	struct ours *ours = table;
 
 	return ept_protect(ours->ept, gpa, size, EPT_PROT_WRITE, 0, &ours->gather);
 }
 
-static int ours_merge(void *table, u64 gpa, u64 hpa, u64 size)
+static __always_inline int ours_merge(void *table, u64 gpa, u64 hpa, u64 size)
 {
 	struct ours *ours = table;
 	int made = ept_merge(ours->ept, gpa, size, EPT_2M);
@@ -98,19 +98,19 @@ static int ours_merge(void *table, u64 gpa, u64 hpa, u64 size)
 	return made < 0 ? made : 0;
 }
 
-static int ours_harvest(void *table, u64 gpa, u64 hpa, u64 size)
+static __always_inline int ours_harvest(void *table, u64 gpa, u64 hpa, u64 size)
 {
 	struct ours *ours = table;
 
 	return ept_harvest_dirty(ours->ept, gpa, size, bench_bitmap, false, &ours->gather);
 }
 
-static int ours_pair(void *table, u64 gpa, u64 hpa, u64 size)
+static __always_inline int ours_pair(void *table, u64 gpa, u64 hpa, u64 size)
 {
 	return ours_unmap(table, gpa, hpa, size) ?: ours_map(table, gpa, hpa, size);
 }
 
-static u64 ours_lookup(void *table, u64 gpa)
+static __always_inline u64 ours_lookup(void *table, u64 gpa)
 {
 	struct ours *ours = table;
 	struct ept_mapping mapping;

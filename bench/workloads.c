@@ -6,29 +6,21 @@
 
 #include "bench.h"
 
-/* What gpa is mapped to: the alignment that the two have in common decides about large leaves. */
-#define AT_4K	(SZ_1G * 4ULL + SZ_4K)
-#define AT_2M	(SZ_1G * 4ULL + SZ_2M)
-#define AT_1G	(SZ_1G * 4ULL)
-
-#define SZ_64G	(SZ_1G * 64ULL)
-#define SZ_512G	(SZ_1G * 512ULL)
-#define SZ_128T	(SZ_1G * 131072ULL)
-
-#define PAGES(size)	((size) / SZ_4K)
+#define GIB(n)		((n) * (u64)SZ_1G)
+#define PAGES(bytes)	((bytes) / SZ_4K)
 
 #define MAP(bytes, at)		{ .op = BENCH_MAP, .calls = 1, .size = (bytes), .offset = (at) }
 #define ALL(what, bytes)	{ .op = (what), .calls = 1, .size = (bytes) }
 /* A page of 4K in each 2M, the last one, so that the tables of the others are there */
 #define TABLES(bytes)									\
 	{ .op = BENCH_MAP, .calls = (bytes) / SZ_2M, .gpa = SZ_2M - SZ_4K, .size = SZ_4K,	\
-	  .stride = SZ_2M, .offset = AT_4K }
+	  .stride = SZ_2M, .offset = BENCH_AT_4K }
 /* The first n pages of each 2M of a GiB */
 #define EACH_2M(what, n)								\
 	{ .op = (what), .calls = SZ_1G / SZ_2M, .size = (n) * SZ_4K, .stride = SZ_2M,	\
-	  .offset = AT_4K }
+	  .offset = BENCH_AT_4K }
 #define RANDOM(what, n, bytes)								\
-	{ .op = (what), .calls = (n), .size = SZ_4K, .span = (bytes), .offset = AT_4K }
+	{ .op = (what), .calls = (n), .size = SZ_4K, .span = (bytes), .offset = BENCH_AT_4K }
 #define DIRTY(every)									\
 	{ .op = BENCH_DIRTY, .calls = PAGES(SZ_1G) / (every), .stride = (every) * SZ_4K }
 #define CREATE			{ .op = BENCH_CREATE, .calls = 1 }
@@ -40,65 +32,63 @@
 	  .prepare = { TABLES(SZ_1G) }, .timed = EACH_2M(BENCH_MAP, n) }
 #define PROTECT_PAGES(n)								\
 	{ .name = "protect " #n, .unit = "call", .units = SZ_1G / SZ_2M,		\
-	  .prepare = { MAP(SZ_1G, AT_4K) }, .timed = EACH_2M(BENCH_PROTECT, n) }
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = EACH_2M(BENCH_PROTECT, n) }
 #define UNMAP_PAGES(n)									\
 	{ .name = "unmap " #n, .unit = "call", .units = SZ_1G / SZ_2M,			\
-	  .prepare = { MAP(SZ_1G, AT_4K) }, .timed = EACH_2M(BENCH_UNMAP, n) }
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = EACH_2M(BENCH_UNMAP, n) }
 
 /* A random page is unmapped and mapped again, beside so much that is mapped */
-#define BESIDE(size)									\
-	{ .name = "beside " #size, .unit = "pair", .units = 100000,			\
-	  .prepare = { MAP(SZ_ ## size, AT_4K) },					\
-	  .timed = RANDOM(BENCH_PAIR, 100000, SZ_ ## size) }
-
-#define SZ_8G	(SZ_1G * 8ULL)
+#define BESIDE(what, bytes)								\
+	{ .name = "beside " what, .unit = "pair", .units = 100000,			\
+	  .prepare = { MAP(bytes, BENCH_AT_4K) },					\
+	  .timed = RANDOM(BENCH_PAIR, 100000, bytes) }
 
 const struct bench_workload bench_workloads[] = {
 	{ .name = "W1", .unit = "page", .units = PAGES(SZ_1G),
-	  .prepare = { MAP(SZ_1G, AT_4K) }, .timed = CREATE },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = CREATE },
 	{ .name = "W1w", .unit = "page", .units = 512 * 511,
 	  .prepare = { TABLES(SZ_1G) }, .timed = EACH_2M(BENCH_MAP, 511) },
 	{ .name = "W2", .unit = "leaf", .units = 512,
-	  .prepare = { MAP(SZ_512G, AT_1G) }, .timed = CREATE },
-	{ .name = "W3", .unit = "leaf", .units = SZ_64G / SZ_2M,
-	  .prepare = { MAP(SZ_64G, AT_2M) }, .timed = CREATE },
+	  .prepare = { MAP(GIB(512), BENCH_AT_1G) }, .timed = CREATE },
+	{ .name = "W3", .unit = "leaf", .units = GIB(64) / SZ_2M,
+	  .prepare = { MAP(GIB(64), BENCH_AT_2M) }, .timed = CREATE },
 	{ .name = "W4", .unit = "page", .units = PAGES(SZ_1G),
-	  .prepare = { MAP(SZ_1G, AT_4K) }, .timed = ALL(BENCH_UNMAP, SZ_1G) },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = ALL(BENCH_UNMAP, SZ_1G) },
 	{ .name = "W4p", .unit = "page", .units = PAGES(SZ_1G),
-	  .prepare = { MAP(SZ_1G, AT_4K) },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) },
 	  .timed = { .op = BENCH_UNMAP, .calls = PAGES(SZ_1G) / 64, .size = 64 * SZ_4K,
 		     .stride = 64 * SZ_4K } },
 	{ .name = "W5", .unit = "page", .units = PAGES(SZ_1G),
-	  .prepare = { MAP(SZ_1G, AT_4K) }, .timed = ALL(BENCH_PROTECT, SZ_1G) },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = ALL(BENCH_PROTECT, SZ_1G) },
 	{ .name = "W5 dirty", .unit = "page", .units = PAGES(SZ_1G), .live = true,
-	  .prepare = { MAP(SZ_1G, AT_4K), DIRTY(1) }, .timed = ALL(BENCH_PROTECT, SZ_1G) },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K), DIRTY(1) }, .timed = ALL(BENCH_PROTECT, SZ_1G) },
 	{ .name = "W5 live", .unit = "page", .units = PAGES(SZ_1G), .live = true,
-	  .prepare = { MAP(SZ_1G, AT_4K) }, .timed = ALL(BENCH_PROTECT, SZ_1G) },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = ALL(BENCH_PROTECT, SZ_1G) },
 	{ .name = "W6", .unit = "map", .units = 100000,
-	  .timed = RANDOM(BENCH_MAP, 100000, SZ_64G) },
+	  .timed = RANDOM(BENCH_MAP, 100000, GIB(64)) },
 	{ .name = "W6w", .unit = "map", .units = 100000,
-	  .prepare = { TABLES(SZ_64G) }, .timed = RANDOM(BENCH_MAP, 100000, SZ_64G) },
+	  .prepare = { TABLES(GIB(64)) }, .timed = RANDOM(BENCH_MAP, 100000, GIB(64)) },
 	{ .name = "W7", .unit = "lookup", .units = 1000000,
-	  .prepare = { MAP(SZ_1G, AT_4K) }, .timed = RANDOM(BENCH_LOOKUP, 1000000, SZ_1G) },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = RANDOM(BENCH_LOOKUP, 1000000, SZ_1G) },
 	{ .name = "W7d", .unit = "lookup", .units = 1000000,
-	  .prepare = { MAP(SZ_1G, AT_4K) },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) },
 	  .timed = RANDOM(BENCH_LOOKUP_CHAIN, 1000000, SZ_1G) },
 	{ .name = "W8", .unit = "split", .units = SZ_1G / SZ_2M,
-	  .prepare = { MAP(SZ_1G, AT_2M) }, .timed = EACH_2M(BENCH_PROTECT, 1) },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_2M) }, .timed = EACH_2M(BENCH_PROTECT, 1) },
 	{ .name = "merge", .unit = "leaf", .units = SZ_1G / SZ_2M,
 	  .prepare = { { .op = BENCH_MAP, .calls = 512, .size = SZ_2M - SZ_4K, .stride = SZ_2M,
-			 .offset = AT_2M },
+			 .offset = BENCH_AT_2M },
 		       { .op = BENCH_MAP, .calls = 512, .gpa = SZ_2M - SZ_4K, .size = SZ_4K,
-			 .stride = SZ_2M, .offset = AT_2M } },
+			 .stride = SZ_2M, .offset = BENCH_AT_2M } },
 	  .timed = ALL(BENCH_MERGE, SZ_1G) },
 	{ .name = "W9", .unit = "page", .units = PAGES(SZ_1G),
-	  .prepare = { MAP(SZ_1G, AT_4K) }, .timed = DESTROY },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = DESTROY },
 	{ .name = "W10a", .unit = "page", .units = PAGES(SZ_1G), .live = true,
-	  .prepare = { MAP(SZ_1G, AT_4K) }, .timed = ALL(BENCH_HARVEST, SZ_1G) },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = ALL(BENCH_HARVEST, SZ_1G) },
 	{ .name = "W10b", .unit = "page", .units = PAGES(SZ_1G), .live = true,
-	  .prepare = { MAP(SZ_1G, AT_4K), DIRTY(64) }, .timed = ALL(BENCH_HARVEST, SZ_1G) },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K), DIRTY(64) }, .timed = ALL(BENCH_HARVEST, SZ_1G) },
 	{ .name = "W10c", .unit = "page", .units = PAGES(SZ_1G), .live = true,
-	  .prepare = { MAP(SZ_1G, AT_4K), DIRTY(1) }, .timed = ALL(BENCH_HARVEST, SZ_1G) },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K), DIRTY(1) }, .timed = ALL(BENCH_HARVEST, SZ_1G) },
 
 	MAP_PAGES(1), MAP_PAGES(2), MAP_PAGES(8), MAP_PAGES(64), MAP_PAGES(511),
 	PROTECT_PAGES(1), PROTECT_PAGES(2), PROTECT_PAGES(8), PROTECT_PAGES(64),
@@ -107,14 +97,15 @@ const struct bench_workload bench_workloads[] = {
 	/* Whole tables: made, and taken away without a look at their entries */
 	{ .name = "map 512", .unit = "call", .units = 511,
 	  .prepare = { { .op = BENCH_MAP, .calls = 1, .gpa = SZ_1G - SZ_4K, .size = SZ_4K,
-			 .offset = AT_4K } },
+			 .offset = BENCH_AT_4K } },
 	  .timed = { .op = BENCH_MAP, .calls = 511, .size = SZ_2M, .stride = SZ_2M,
-		     .offset = AT_4K } },
+		     .offset = BENCH_AT_4K } },
 	UNMAP_PAGES(512),
 
-	BESIDE(2M), BESIDE(64M), BESIDE(1G), BESIDE(8G), BESIDE(64G),
+	BESIDE("2M", SZ_2M), BESIDE("64M", SZ_64M), BESIDE("1G", SZ_1G), BESIDE("8G", GIB(8)),
+	BESIDE("64G", GIB(64)),
 	{ .name = "unmap hole", .unit = "call", .units = 1,
-	  .timed = ALL(BENCH_UNMAP, SZ_128T) },
+	  .timed = ALL(BENCH_UNMAP, GIB(131072)) },
 };
 
 const unsigned int bench_nr_workloads = ARRAY_SIZE(bench_workloads);

@@ -8,7 +8,10 @@
 #	arch: um | x86_64	(needed where there is no base)
 #	base: NAME		the fragment that it adds to
 #	series: 6.12		the source package; default below
+#	suite: NAME		a newer suite of Debian that has it; its newest of the series
 SERIES=6.12
+
+. "$TESTBED/suite.sh"
 
 KERNEL_PACKAGES="gcc make libc6-dev bc bison flex libelf-dev libssl-dev perl
 	xz-utils"
@@ -40,13 +43,24 @@ fragment_lines() {
 	grep -E '^(CONFIG_|# CONFIG_.* is not set)' "$TESTBED/kernels/$1"
 }
 
-# kernel_source SERIES: sets SRC, KVERSION.
+# kernel_source SERIES [SUITE]: sets SRC, KVERSION.
 kernel_source() {
+	local package=linux-source-$1 tarballs=/usr/src
+
 	# shellcheck disable=SC2086
-	need_packages "to build kernels" $KERNEL_PACKAGES "linux-source-$1"
-	KVERSION=$(dpkg-query -W -f '${Version}' "linux-source-$1" | tr '~' .)
+	need_packages "to build kernels" $KERNEL_PACKAGES
+	if [ -n "${2:-}" ]; then
+		package=$(newest_in_suite "$2" "linux-source-$1([.][0-9]+)*")
+		suite_unpack "$2" "$package"
+		KVERSION=$UNPACKED_VERSION
+		tarballs=$UNPACKED/usr/src
+	else
+		need_packages "to build kernels" "$package"
+		KVERSION=$(dpkg-query -W -f '${Version}' "$package")
+	fi
+	KVERSION=${KVERSION//\~/.}
 	SRC=$CACHE/src/linux-$KVERSION
-	with_lock "src-$KVERSION" unpack_source "/usr/src/linux-source-$1.tar.xz"
+	with_lock "src-$KVERSION" unpack_source "$tarballs/$package.tar.xz"
 }
 
 unpack_source() {
@@ -64,7 +78,8 @@ kernel() {
 	local name=$1 hash
 
 	KNAME=$name
-	kernel_source "$(fragment_says "$name" series "$SERIES")"
+	kernel_source "$(fragment_says "$name" series "$SERIES")" \
+		"$(fragment_says "$name" suite "")"
 	KARCH=$(fragment_says "$name" arch "")
 	hash=$({ fragment "$name"; gcc -dumpfullversion; } | sha256sum | cut -c1-12)
 	KOUT=$CACHE/kernels/$name-$KVERSION-$hash

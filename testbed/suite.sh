@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Packages of a newer Debian suite: unpacked into the cache and not installed, from
+# package lists of our own, so that apt's view of the machine stays as it is.
+
+# newest_in_suite SUITE REGEX: the name of the suite's newest package that matches.
+newest_in_suite() {
+	suite_apt "$1" apt-cache pkgnames | grep -xE -- "$2" | sort -V | tail -n 1
+}
+
+# suite_unpack SUITE PACKAGE: sets UNPACKED, the folder it is in, and
+# UNPACKED_VERSION.
+suite_unpack() {
+	UNPACKED=$CACHE/suites/$1/$2
+	with_lock "suite-$1" suite_fetch "$1" "$2"
+	UNPACKED_VERSION=$(cat "$UNPACKED/.version")
+}
+
+suite_fetch() {
+	[ ! -e "$UNPACKED/.version" ] || return 0
+	say "fetching from Debian's $1, not installing: $2"
+	rm -rf "$UNPACKED" "$UNPACKED.debs"
+	mkdir -p "$UNPACKED" "$UNPACKED.debs"
+	quietly "$UNPACKED.log" env -C "$UNPACKED.debs" \
+		apt-get -c "$(suite_lists "$1")" -q -o Acquire::Retries=3 download "$2"
+	dpkg-deb -x "$UNPACKED.debs"/*.deb "$UNPACKED"
+	dpkg-deb -f "$UNPACKED.debs"/*.deb Version >"$UNPACKED.version"
+	rm -rf "$UNPACKED.debs"
+	mv "$UNPACKED.version" "$UNPACKED/.version"
+}
+
+# suite_lists SUITE: the configuration of an apt that knows SUITE alone; gets its
+# package lists if there are none yet.
+suite_lists() {
+	local root=$CACHE/suites/$1
+	local config=$root/apt.conf
+
+	if [ ! -e "$root/.lists" ]; then
+		mkdir -p "$root/lists/partial" "$root/cache/archives/partial"
+		cat >"$config" <<-END
+		Dir::Etc::SourceList "$root/sources.list";
+		Dir::Etc::SourceParts "/dev/null";
+		Dir::State::Lists "$root/lists";
+		Dir::Cache "$root/cache";
+		APT::Sandbox::User "root";
+		END
+		echo "deb $(debian_mirror) $1 main" >"$root/sources.list"
+		quietly "$root/lists.log" apt-get -c "$config" -q update
+		touch "$root/.lists"
+	fi
+	echo "$config"
+}
+
+# suite_apt SUITE COMMAND ARGUMENT...
+suite_apt() {
+	local config
+
+	config=$(with_lock "lists-$1" suite_lists "$1")
+	"$2" -c "$config" "${@:3}"
+}
+
+# Where this machine gets Debian from.
+debian_mirror() {
+	apt-get indextargets --format "\$(ORIGIN) \$(REPO_URI)" |
+		sed -n 's/^Debian //p' | grep -v security | head -n 1
+}
