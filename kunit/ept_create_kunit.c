@@ -141,4 +141,5 @@ static struct kunit_suite create_suite = {
 	.exit = fixture_exit,
 	.test_cases = create_cases,
 };
+
 kunit_test_suite(create_suite);

@@ -215,11 +215,11 @@ static void observe_the_rest(struct fixture *fixture)
 	const struct mmu_access write = { .write = true };
 	unsigned int *missing = fixture->arg;
 	struct mmu_result result;
-	u64 gpa;
+	u64 base = fixture_base(fixture), offset;
 
-	for (gpa = 0; gpa < SZ_2M; gpa += SZ_4K) {
-		mmu_look(&fixture->mmu, fixture->eptp, fixture_base(fixture) + gpa, &write, &result);
-		if (result.verdict != (gpa == SZ_64K ? MMU_VIOLATION : MMU_OK))
+	for (offset = 0; offset < SZ_2M; offset += SZ_4K) {
+		mmu_look(&fixture->mmu, fixture->eptp, base + offset, &write, &result);
+		if (result.verdict != (offset == SZ_64K ? MMU_VIOLATION : MMU_OK))
 			++*missing;
 	}
 }
@@ -280,4 +280,5 @@ static struct kunit_suite gather_suite = {
 	.exit = fixture_exit,
 	.test_cases = gather_cases,
 };
+
 kunit_test_suite(gather_suite);

@@ -22,7 +22,7 @@ static const struct placement { u64 gpa, hpa, size; } placements[] = {
 	{ SZ_1G - SZ_2M, SZ_2G - SZ_2M, SZ_1G + SZ_4M },	/* 2M, 1G, 2M */
 	{ SZ_1G - SZ_2M - SZ_4K, SZ_1G - SZ_2M - SZ_4K, SZ_1G + SZ_4M + SZ_8K },
 	{ SZ_1G, SZ_1G + SZ_2M, SZ_16M },			/* 2M leaves, never 1G */
-	{ SZ_512G - SZ_4K, SZ_1G, SZ_8K },			/* into the next table of 1G entries */
+	{ SZ_512G - SZ_4K, SZ_1G, SZ_8K },	/* two tables of 1G entries */
 	{ SZ_512G - SZ_1G, SZ_1G, SZ_2G },
 	{ SZ_256T - SZ_4K, SZ_4K, SZ_4K },			/* the last page of 4 levels */
 	{ SZ_256T - SZ_2M, SZ_2M, SZ_2M },
@@ -86,7 +86,7 @@ static void over_a_mapping_changes_nothing(struct kunit *test)
 		{ SZ_2M, SZ_2M },
 		{ 0, SZ_1G },				/* where one large leaf would fit */
 		{ 0, 32ULL * SZ_1G },
-		{ SZ_64M - SZ_1M, SZ_2M },		/* far from the tables there are, and one page */
+		{ SZ_64M - SZ_1M, SZ_2M },		/* mostly where no tables are */
 	};
 	struct fixture *fixture = test->priv;
 	const struct ept_attrs none = { .prot = EPT_PROT_NONE, .memtype = EPT_MT_WB };
@@ -272,7 +272,7 @@ static void contiguous_pages_take_large_leaves(struct kunit *test)
 	static const struct { u64 gpa, hpa, gap; unsigned int run; } layouts[] = {
 		{ SZ_2M, SZ_16M, 0, NR_PAGES },			/* all in a row */
 		{ SZ_2M, SZ_16M, SZ_2M, 512 },			/* 2M pieces, apart */
-		{ SZ_2M, SZ_16M, SZ_4K, 512 },			/* pieces that drift out of alignment */
+		{ SZ_2M, SZ_16M, SZ_4K, 512 },	/* pieces that drift out of alignment */
 		{ SZ_2M - SZ_4K, SZ_16M - SZ_4K, 0, NR_PAGES },	/* a head and a tail */
 		{ SZ_2M, SZ_16M, SZ_4K, 1 },			/* every second page */
 		{ SZ_2M, SZ_16M + SZ_4K, 0, NR_PAGES },		/* aligned on one side alone */
@@ -286,7 +286,8 @@ static void contiguous_pages_take_large_leaves(struct kunit *test)
 		u64 gpa = layouts[i].gpa;
 
 		fill_pages(hpas, layouts[i].hpa, layouts[i].run, layouts[i].gap);
-		KUNIT_EXPECT_EQ(test, do_map_pages(fixture, gpa, hpas, NR_PAGES, &EPT_ATTRS_RAM), 0);
+		KUNIT_EXPECT_EQ(test, do_map_pages(fixture, gpa, hpas, NR_PAGES, &EPT_ATTRS_RAM),
+				0);
 		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "layout %u", i);
 		must_unmap(fixture, gpa, NR_PAGES * SZ_4K);
 	}
@@ -358,4 +359,5 @@ static struct kunit_suite map_suite = {
 	.exit = fixture_exit,
 	.test_cases = map_cases,
 };
+
 kunit_test_suite(map_suite);

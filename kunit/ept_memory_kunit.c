@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Out of memory, at every allocation that an operation makes: -ENOMEM, nothing changed, no page lost.
+ * Out of memory, at every allocation that an operation makes: -ENOMEM, nothing changed, and no page
+ * lost.
  *
- * Needs CONFIG_FAULT_INJECTION with CONFIG_FAIL_PAGE_ALLOC, and /sys/kernel/debug/fail_page_alloc set
- * up to fail GFP_KERNEL allocations of one page (ignore-gfp-wait N, min-order 0); skipped elsewhere.
+ * Needs CONFIG_FAULT_INJECTION with CONFIG_FAIL_PAGE_ALLOC, and /sys/kernel/debug/fail_page_alloc
+ * set up to fail GFP_KERNEL allocations of one page (ignore-gfp-wait N, min-order 0); skipped
+ * elsewhere.
  */
 #include <kunit/test.h>
 #include <linux/err.h>
@@ -66,14 +68,17 @@ static int memory_init(struct kunit *test)
 	return ret;
 }
 
+/* Above what each try begins with. */
+#define FREE	SZ_32G
+
 static int map_page(struct fixture *fixture)
 {
-	return ept_map(fixture->ept, SZ_4G + SZ_4K, 0, SZ_4K, &EPT_ATTRS_RAM);
+	return ept_map(fixture->ept, FREE + SZ_4K, 0, SZ_4K, &EPT_ATTRS_RAM);
 }
 
 static int map_many_tables(struct fixture *fixture)
 {
-	return ept_map(fixture->ept, 3 * SZ_4G - SZ_8M, SZ_4K, SZ_16M, &EPT_ATTRS_RAM);
+	return ept_map(fixture->ept, FREE + SZ_1G - SZ_8M, SZ_4K, SZ_16M, &EPT_ATTRS_RAM);
 }
 
 static int map_across_roots_entries(struct fixture *fixture)
@@ -86,7 +91,8 @@ static int map_pages(struct fixture *fixture)
 	struct page *page = pfn_to_page(PHYS_PFN(SZ_16M));
 	struct page *pages[] = { page, page, page, page };
 
-	return ept_map_pages(fixture->ept, SZ_4G - SZ_8K, pages, ARRAY_SIZE(pages), &EPT_ATTRS_RAM);
+	return ept_map_pages(fixture->ept, FREE + SZ_1G - SZ_8K, pages, ARRAY_SIZE(pages),
+			     &EPT_ATTRS_RAM);
 }
 
 /* Both edges cut a leaf of the largest size. */
@@ -150,7 +156,7 @@ static bool try_operation(struct kunit *test, const struct operation *op, unsign
 	KUNIT_EXPECT_EQ_MSG(test, table_pages(), pages, "%s, allocation %u", op->name, nth);
 	KUNIT_EXPECT_EQ_MSG(test, fixture->invalidations, 0, "%s, allocation %u", op->name, nth);
 	KUNIT_EXPECT_TRUE_MSG(test, verify(fixture), "%s, allocation %u", op->name, nth);
-	return true;
+	return failed;
 }
 
 static void an_operation_that_fails_changes_nothing(struct kunit *test)
@@ -244,4 +250,5 @@ static struct kunit_suite memory_suite = {
 	.exit = fixture_exit,
 	.test_cases = memory_cases,
 };
+
 kunit_test_suite(memory_suite);

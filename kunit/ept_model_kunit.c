@@ -318,4 +318,5 @@ static struct kunit_suite model_suite = {
 	.exit = model_exit,
 	.test_cases = model_cases,
 };
+
 kunit_test_suite(model_suite);

@@ -119,7 +119,7 @@ static const struct legality {
 	bool		legal;
 } legality_table[] = {
 	/* Rights */
-	{ 0x0000000012345030, EPT_4K, 0, true },	/* none: not present, whatever else is set */
+	{ 0x0000000012345030, EPT_4K, 0, true },	/* not present, whatever else is set */
 	{ 0x000ffffffffff038, EPT_4K, 0, true },
 	{ 0x0000000012345031, EPT_4K, 0, true },	/* r */
 	{ 0x0000000012345032, EPT_4K, 0, false },	/* w */
@@ -160,7 +160,7 @@ static const struct legality {
 	{ 0x000000001234500f, EPT_256T, 0, false },
 	{ 0x0000000012345047, EPT_256T, 0, false },
 	{ 0x0000000012345087, EPT_256T, 0, false },
-	{ 0x0000000012345f07, EPT_256T, 0, true },	/* 11:8 are ignored, or accessed and bit 10 */
+	{ 0x0000000012345f07, EPT_256T, 0, true },	/* 11:8 are never reserved */
 	/* Leaves */
 	{ 0x00000000122000b7, EPT_2M, 0, true },
 	{ 0x00000000122000b7, EPT_2M, '2', true },
@@ -263,9 +263,10 @@ static const char *wrong_leaf(struct pte_fixture *fixture, u64 hpa, enum ept_lev
 	if (ept_pte_is_present(&fixture->fmt, entry) != !!expected.prot)
 		return "not what the module takes for present";
 	if (ept_pte_is_hole(entry) || ept_pte_is_table(entry, level) ||
-	    !ept_pte_is_leaf(entry, level) ||
-	    ept_pte_is_large(entry, level) != (level != EPT_4K))
+	    !ept_pte_is_leaf(entry, level))
 		return "not what the module takes for a leaf";
+	if (ept_pte_is_large(entry, level) == !level)
+		return "not the size that the module takes it for";
 	if (!same_attrs(&back, &expected))
 		return "other attributes when read back";
 	if (ept_pte_leaf_address(&fixture->fmt, entry) != hpa)
@@ -409,7 +410,7 @@ static void inaccessible_leaf_names_no_memory(struct kunit *test)
 
 	for (level = EPT_4K; level <= fixture->config.max_leaf; level++)
 		for (i = 0; i < 100; i++) {
-			u64 hpa = random_hpa(fixture, level) & reach >> 1;
+			u64 hpa = random_hpa(fixture, level) & (reach >> 1);
 			u64 entry = leaf_entry(fixture, hpa, level, &attrs);
 
 			KUNIT_EXPECT_GT(test, entry & reach & GENMASK_ULL(51, 12), reach >> 1);
@@ -499,8 +500,7 @@ static void parts_of_a_split_leaf_map_what_it_mapped(struct kunit *test)
 				u64 at = hpa + part * flat_span(level - 1);
 
 				KUNIT_ASSERT_EQ(test, entry, flags |
-						leaf_entry(fixture, at, level - 1,
-							     &attrs));
+						leaf_entry(fixture, at, level - 1, &attrs));
 			}
 		}
 }
@@ -628,4 +628,5 @@ static struct kunit_suite pte_suite = {
 	.init = pte_init,
 	.test_cases = pte_cases,
 };
+
 kunit_test_suite(pte_suite);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Queries: lookup, translate, for_each, stats and dump; and translate on entries that nobody made. */
+/* Lookup, translate, for_each, stats and dump; and translate on entries that nobody made. */
 #include <kunit/test.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -115,8 +115,8 @@ static void expect_the_cpus_translation(struct kunit *test, u64 gpa, u64 entry)
 }
 
 /*
- * Whatever is in an entry, by a bug or by a stray write, translate says what a CPU would do. Entries
- * that point to tables somewhere in memory are left out: nobody can follow those.
+ * Whatever is in an entry, by a bug or by a stray write, translate says what a CPU would do.
+ * Entries that point to tables somewhere in memory are left out: nobody can follow those.
  */
 static void translate_is_the_cpus_on_any_entry(struct kunit *test)
 {
@@ -341,7 +341,7 @@ static unsigned int count_lines(const struct seq_file *m, const char *containing
 }
 
 /* A line a mapping, that names its addresses. What else it says is for people. */
-static void a_dump_has_a_line_for_each_mapping(struct kunit *test)
+static void a_dump_is_a_line_a_mapping(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 	struct seq_file m = { .size = DUMP_SIZE };
@@ -371,7 +371,7 @@ static struct kunit_case query_cases[] = {
 	KUNIT_CASE_PARAM(bad_ranges_are_refused_in_order, configs_gen_params),
 	KUNIT_CASE(stats_of_nothing_are_zero),
 	KUNIT_CASE(splits_are_counted),
-	KUNIT_CASE(a_dump_has_a_line_for_each_mapping),
+	KUNIT_CASE(a_dump_is_a_line_a_mapping),
 	{}
 };
 
@@ -381,4 +381,5 @@ static struct kunit_suite query_suite = {
 	.exit = fixture_exit,
 	.test_cases = query_cases,
 };
+
 kunit_test_suite(query_suite);

@@ -301,4 +301,5 @@ static struct kunit_suite random_suite = {
 	.exit = fixture_exit,
 	.test_cases = random_cases,
 };
+
 kunit_test_suite(random_suite);

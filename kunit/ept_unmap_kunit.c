@@ -200,4 +200,5 @@ static struct kunit_suite unmap_suite = {
 	.exit = fixture_exit,
 	.test_cases = unmap_cases,
 };
+
 kunit_test_suite(unmap_suite);

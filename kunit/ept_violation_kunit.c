@@ -73,7 +73,7 @@ static void each_bit_means_what_the_table_says(struct kunit *test)
 	}
 }
 
-/* All that bits 0 to 13 can say, bit by bit from the same table, on a CPU that reports everything. */
+/* All that bits 0 to 13 can say, bit by bit, on a CPU that reports everything. */
 static void all_qualifications_decode_bit_by_bit(struct kunit *test)
 {
 	const struct ept_caps caps = { .advanced_info = true, .mode_exec = true };
@@ -103,7 +103,7 @@ static void all_qualifications_decode_bit_by_bit(struct kunit *test)
 	}
 }
 
-/* What a CPU would report of an access to a table is what the access was and what the page allows. */
+/* What a CPU reports of an access is what the access was, and what the page allows. */
 static void a_cpus_report_reads_back(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -156,4 +156,5 @@ static struct kunit_suite violation_suite = {
 	.exit = fixture_exit,
 	.test_cases = violation_cases,
 };
+
 kunit_test_suite(violation_suite);

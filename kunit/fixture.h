@@ -53,8 +53,8 @@ void mmu_for_config(struct mmu *mmu, const struct ept_config *config);
 
 /*
  * A range that is placed by the edges of the largest leaves: it begins @from eighths of a unit and
- * @from_pages after fixture_base(), and has @size eighths and @size_pages. So it cuts leaves of each
- * configuration alike, and tables of small leaves stay small.
+ * @from_pages after fixture_base(), and has @size eighths and @size_pages. So it cuts leaves of
+ * each configuration alike, and tables of small leaves stay small.
  */
 struct cut {
 	s8	from;
@@ -82,8 +82,8 @@ static inline u64 cut_size(const struct fixture *fixture, const struct cut *cut)
 }
 
 /*
- * Each does an operation to the table and to the flat model, expects the same result, and expects an
- * invalidation exactly if the model asks for one.
+ * Each does an operation to the table and to the flat model, expects the same result, and expects
+ * an invalidation exactly if the model asks for one.
  */
 int do_map(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs);
 int do_map_pages(struct fixture *fixture, u64 gpa, const u64 *hpas, unsigned long nr,

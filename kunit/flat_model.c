@@ -226,10 +226,11 @@ static u64 leaf_run(enum ept_level largest, u64 gpa, u64 hpa, u64 size, enum ept
 static void fill(struct flat *flat, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs)
 {
 	struct flat_piece piece = { .delta = hpa - gpa, .attrs = *attrs };
+	enum ept_level largest = flat_largest(&flat->config, attrs);
 
 	piece.attrs.prot = meaningful_prot(flat, attrs->prot);
 	while (size) {
-		u64 run = leaf_run(flat_largest(&flat->config, attrs), gpa, hpa, size, &piece.level);
+		u64 run = leaf_run(largest, gpa, hpa, size, &piece.level);
 
 		store(flat, PAGE(gpa), PAGE(gpa + run - 1), &piece);
 		gpa += run;
@@ -343,6 +344,7 @@ static int judge_protect(struct flat *flat, u64 first, u64 last, u32 clear, u32 
 	for (page = first; flat_next(flat, page, &range) && range.first <= last;
 	     page = range.last + 1) {
 		u32 prot = protected_prot(range.piece, clear, set);
+
 		if (!is_legal_prot(prot))
 			return -EINVAL;
 		if (!supports_prot(&flat->config, prot))

@@ -9,29 +9,29 @@
  * for software or has to be clear.
  */
 static const struct { u32 flag; u64 bit; } flag_bits[] = {
-	{ EPT_ATTR_IGNORE_PAT,		1ULL << 6 },
-	{ EPT_ATTR_VERIFY_PAGING,	1ULL << 57 },
-	{ EPT_ATTR_PAGING_WRITE,	1ULL << 58 },
-	{ EPT_ATTR_SUPER_SHADOW,	1ULL << 60 },
-	{ EPT_ATTR_SUBPAGE,		1ULL << 61 },
-	{ EPT_ATTR_SUPPRESS_VE,		1ULL << 63 },
+	{ EPT_ATTR_IGNORE_PAT,		BIT_ULL(6) },
+	{ EPT_ATTR_VERIFY_PAGING,	BIT_ULL(57) },
+	{ EPT_ATTR_PAGING_WRITE,	BIT_ULL(58) },
+	{ EPT_ATTR_SUPER_SHADOW,	BIT_ULL(60) },
+	{ EPT_ATTR_SUBPAGE,		BIT_ULL(61) },
+	{ EPT_ATTR_SUPPRESS_VE,		BIT_ULL(63) },
 };
 
 static const struct { u32 prot; u64 bit; } prot_bits[] = {
-	{ EPT_PROT_READ,	1ULL << 0 },
-	{ EPT_PROT_WRITE,	1ULL << 1 },
-	{ EPT_PROT_EXEC,	1ULL << 2 },
-	{ EPT_PROT_UEXEC,	1ULL << 10 },
+	{ EPT_PROT_READ,	BIT_ULL(0) },
+	{ EPT_PROT_WRITE,	BIT_ULL(1) },
+	{ EPT_PROT_EXEC,	BIT_ULL(2) },
+	{ EPT_PROT_UEXEC,	BIT_ULL(10) },
 };
 
 #define RIGHTS_BITS	0x407ULL
-#define LARGE_BIT	(1ULL << 7)
-#define ACCESSED_BIT	(1ULL << 8)
-#define DIRTY_BIT	(1ULL << 9)
-#define SUPPRESS_BIT	(1ULL << 63)
-#define ADDRESS_BITS	0xffffffffff000ULL
+#define LARGE_BIT	BIT_ULL(7)
+#define ACCESSED_BIT	BIT_ULL(8)
+#define DIRTY_BIT	BIT_ULL(9)
+#define SUPPRESS_BIT	BIT_ULL(63)
+#define ADDRESS_BITS	GENMASK_ULL(51, 12)
 /* Free for software whatever the controls are; bit 11 isn't, where a VT-d unit shares the table. */
-#define SOFTWARE_BITS	(0x1fULL << 52 | 1ULL << 59 | 1ULL << 62)
+#define SOFTWARE_BITS	(GENMASK_ULL(56, 52) | BIT_ULL(59) | BIT_ULL(62))
 
 static u64 leaf_bits(const struct flat_piece *piece)
 {
