@@ -134,8 +134,8 @@ static void op_init(struct ept_op *op, struct ept *ept, u64 gpa, u64 size,
 
 /*
  * Plans until the tables that it takes are there, then commits. Without a plan it takes none, and
- * cannot fail. No memory is allocated under the
- * lock: reclaim may call a client that changes the table.
+ * cannot fail. No memory is allocated under the lock: reclaim may call a client that changes the
+ * table.
  */
 static int op_run(struct ept_op *op, const struct ept_visitor *plan,
 		  const struct ept_visitor *commit)
@@ -170,12 +170,11 @@ out:
 static int op_run_flush(struct ept_op *op, const struct ept_visitor *plan,
 			const struct ept_visitor *commit)
 {
-	struct ept_gather own;
+	struct ept_gather own = { .ept = op->ept };
 	int err;
 
 	if (op->gather)
 		return op_run(op, plan, commit);
-	ept_gather_init(&own, op->ept);
 	op->gather = &own;
 	err = op_run(op, plan, commit);
 	ept_gather_flush(&own);
@@ -189,16 +188,43 @@ static void link_table(const struct ept_op *op, const struct ept_run *run, const
 }
 
 /* A table that was unlinked, with all tables below it, is freed after the flush. */
-static void retire(struct ept_op *op, u64 *table)
+static void retire(struct ept_gather *gather, u64 *table)
 {
-	ept_table_retire(&op->gather->dead, table);
-	op->gather->flush = true;
+	ept_table_retire(&gather->dead, table);
+	gather->flush = true;
 }
 
-static void note_change(struct ept_op *op, const struct ept_run *run, u64 old, u64 new)
+/* The one place that says whether a change owes a flush */
+static void note(struct ept_gather *gather, const struct ept_run *run, u64 old, u64 new)
 {
-	if (!run->private && !op->gather->flush)
-		op->gather->flush = ept_pte_needs_invept(&op->ept->fmt, old, new);
+	if (!run->private && !gather->flush)
+		gather->flush = ept_pte_needs_invept(&gather->ept->fmt, old, new);
+}
+
+/*
+ * Short requests: the range lies in one table of 4K entries, which is there. No leaf is split and no
+ * table is made, so it takes no plan, and as it is one run, no walk.
+ */
+static __always_inline bool find_short_run(const struct ept *ept, u64 gpa, u64 size,
+					   struct ept_run *run)
+{
+	enum ept_level level = EPT_4K;
+	u64 first;
+
+	run->entry = ept_descend(&ept->fmt, ept->root, gpa, &level, &first);
+	run->gpa = gpa;
+	run->nr = size >> ept_level_shift(EPT_4K);
+	run->level = EPT_4K;
+	run->private = false;
+	run->blank = false;
+	return level == EPT_4K;
+}
+
+static __always_inline bool is_short(u64 gpa, u64 size)
+{
+	const u64 span = ept_level_size(EPT_2M);
+
+	return size < span && (gpa & (span - 1)) + size <= span;
 }
 
 /*
@@ -255,7 +281,7 @@ static void close_split(struct ept_op *op, const struct ept_run *run, u64 *table
 		add_ad(op, table, run->level - 1, op->split & ~leaf);
 		leaf = op->split;
 	}
-	note_change(op, run, leaf, entry);
+	note(op->gather, run, leaf, entry);
 }
 
 /*
@@ -472,24 +498,21 @@ static void unchain(struct ept_pool *pool, u64 gpa, enum ept_level level, u64 en
 }
 
 /* 0, an error, or the number of tables that it takes */
-static int try_map_one(struct ept *ept, struct ept_pool *pool, u64 gpa, u64 leaf,
-		       enum ept_level leaf_level)
+static __always_inline int try_map_one(struct ept *ept, struct ept_pool *pool, u64 gpa, u64 leaf,
+				       enum ept_level leaf_level)
 {
 	for (;;) {
 		enum ept_level level = leaf_level;
-		u64 *entry = ept_walk_to(&ept->fmt, ept->root, gpa, &level);
-		u64 hole = READ_ONCE(*entry);
-		u64 new;
+		u64 hole, new = leaf;
+		u64 *entry = ept_descend(&ept->fmt, ept->root, gpa, &level, &hole);
 
-		if (!ept_pte_is_hole(hole)) {
-			/* Another's table, linked since the walk ended here, may have room. */
-			if (level > leaf_level && ept_pte_is_table(hole, level))
-				continue;
+		if (!ept_pte_is_hole(hole))
 			return -EEXIST;
+		if (level != leaf_level) {
+			if (!pool || level - leaf_level > pool->nr)
+				return level - leaf_level;
+			new = chain_to_leaf(ept, pool, gpa, level, leaf, leaf_level);
 		}
-		if (level - leaf_level > pool->nr)
-			return level - leaf_level;
-		new = chain_to_leaf(ept, pool, gpa, level, leaf, leaf_level);
 		/* A release: whoever sees the entry sees the tables below. */
 		if (likely(try_cmpxchg64(entry, &hole, new))) {
 			ept_table_inc_live(entry);
@@ -499,23 +522,66 @@ static int try_map_one(struct ept *ept, struct ept_pool *pool, u64 gpa, u64 leaf
 	}
 }
 
-static int map_one(struct ept *ept, u64 gpa, u64 leaf, enum ept_level level)
+static noinline int map_one_with_tables(struct ept *ept, u64 gpa, u64 leaf, enum ept_level level,
+					int missing)
 {
 	struct ept_pool pool = {};
+
+	do {
+		int err = ept_pool_fill(&pool, &ept->store, missing);
+
+		if (err) {
+			missing = err;
+			break;
+		}
+		ept_lock_shared(ept);
+		missing = try_map_one(ept, &pool, gpa, leaf, level);
+		ept_unlock_shared(ept);
+	} while (missing > 0);
+	ept_pool_drain(&pool, &ept->store);
+	return missing;
+}
+
+static __always_inline int map_one(struct ept *ept, u64 gpa, u64 leaf, enum ept_level level)
+{
 	int ret;
 
-	for (;;) {
-		ept_lock_shared(ept);
-		ret = try_map_one(ept, &pool, gpa, leaf, level);
-		ept_unlock_shared(ept);
-		if (ret <= 0)
-			break;
-		ret = ept_pool_fill(&pool, &ept->store, ret);
-		if (ret)
-			break;
+	ept_lock_shared(ept);
+	ret = try_map_one(ept, NULL, gpa, leaf, level);
+	ept_unlock_shared(ept);
+	return ret <= 0 ? ret : map_one_with_tables(ept, gpa, leaf, level, ret);
+}
+
+/* 0, -EEXIST, or 1: this isn't short */
+static int map_short(struct ept *ept, u64 gpa, u64 leaf, u64 size)
+{
+	struct ept_run run __uninitialized;
+	int ret = 1;
+
+	ept_lock(ept);
+	if (find_short_run(ept, gpa, size, &run)) {
+		ret = -EEXIST;
+		if (ept_pte_is_hole(ept_entries_any(run.entry, run.nr))) {
+			ept_entries_fill(run.entry, run.nr, leaf, ept_pte_step(leaf, EPT_4K));
+			ept_table_add_live(run.entry, run.nr);
+			ret = 0;
+		}
 	}
-	ept_pool_drain(&pool, &ept->store);
+	ept_unlock(ept);
 	return ret;
+}
+
+static noinline int map_long(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits,
+			     enum ept_level largest)
+{
+	struct map_op map __uninitialized;
+
+	op_init(&map.op, ept, gpa, size, NULL);
+	map.bits = bits;
+	map.largest = largest;
+	map.hpa = hpa;
+	map.pages = NULL;
+	return op_run(&map.op, &map_plan, &map_commit);
 }
 
 /* What ept_map() and ept_remap() ask of their arguments */
@@ -531,37 +597,34 @@ static int map_check(const struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
 	return 0;
 }
 
-static void map_init(struct map_op *map, struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
-		     const struct ept_attrs *attrs, struct ept_gather *gather)
+/* The level of the leaf that the whole range is, or of none: EPT_512G */
+static enum ept_level one_leaf_level(u64 gpa, u64 size, enum ept_level largest)
 {
-	op_init(&map->op, ept, gpa, size, gather);
-	map->bits = ept_attrs_to_bits(&ept->fmt, attrs);
-	map->largest = largest_leaf(gpa ^ hpa, ept_pte_max_leaf(&ept->fmt, map->bits));
-	map->hpa = hpa;
-	map->pages = NULL;
-}
-
-static bool is_one_leaf(const struct map_op *map, u64 gpa, u64 size, enum ept_level *level)
-{
-	for (*level = EPT_4K; *level <= map->largest; ++*level)
-		if (size == ept_level_size(*level))
-			return IS_ALIGNED(gpa, size);
-	return false;
+	for (enum ept_level level = EPT_4K; level <= largest; level++)
+		if (size == ept_level_size(level) && IS_ALIGNED(gpa, size))
+			return level;
+	return EPT_512G;
 }
 
 int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs)
 {
-	enum ept_level level;
-	struct map_op map;
+	enum ept_level largest, level;
+	u64 bits;
 	int err = map_check(ept, gpa, hpa, size, attrs);
 
 	if (err)
 		return err;
-	map_init(&map, ept, gpa, hpa, size, attrs, NULL);
-	if (is_one_leaf(&map, gpa, size, &level))
-		err = map_one(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, level, map.bits), level);
-	else
-		err = op_run(&map.op, &map_plan, &map_commit);
+	bits = ept_attrs_to_bits(&ept->fmt, attrs);
+	largest = largest_leaf(gpa ^ hpa, ept_pte_max_leaf(&ept->fmt, bits));
+	level = one_leaf_level(gpa, size, largest);
+	if (level <= EPT_1G) {
+		err = map_one(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, level, bits), level);
+	} else {
+		err = is_short(gpa, size) ?
+		      map_short(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, EPT_4K, bits), size) : 1;
+		if (err > 0)
+			err = map_long(ept, gpa, hpa, size, bits, largest);
+	}
 	trace_ept_map(ept->pointer, gpa, hpa, size, err);
 	return err;
 }
@@ -635,9 +698,9 @@ static bool only_leaves(const struct ept_run *run, u64 *any, u64 *all)
 }
 
 /* Unmaps what a run has, entry by entry. Returns how many had something. */
-static unsigned int unmap_each(struct ept_op *op, const struct ept_run *run)
+static unsigned int unmap_each(struct ept_gather *gather, const struct ept_run *run)
 {
-	const u64 hole = op->ept->fmt.hole;
+	const u64 hole = gather->ept->fmt.hole;
 	unsigned int gone = 0;
 
 	for (unsigned int i = 0; i < run->nr; i++) {
@@ -648,29 +711,33 @@ static unsigned int unmap_each(struct ept_op *op, const struct ept_run *run)
 		gone++;
 		WRITE_ONCE(run->entry[i], hole);
 		if (ept_pte_is_table(entry, run->level))
-			retire(op, ept_table_at(entry));
+			retire(gather, ept_table_at(entry));
 		else
-			note_change(op, run, entry, hole);
+			note(gather, run, entry, hole);
 	}
 	return gone;
 }
 
-static int unmap_commit_run(struct ept_walk *walk, const struct ept_run *run)
+static void unmap_run(struct ept_gather *gather, const struct ept_run *run)
 {
-	struct ept_op *op = to_op(walk);
-	const u64 hole = walk->fmt->hole;
+	const u64 hole = gather->ept->fmt.hole;
 	unsigned int gone = run->nr;
 	u64 any, all;
 
 	if (only_leaves(run, &any, &all)) {
 		ept_entries_fill(run->entry, run->nr, hole, 0);
-		note_change(op, run, any, hole);
+		note(gather, run, any, hole);
 	} else if (!ept_pte_is_hole(any)) {
-		gone = unmap_each(op, run);
+		gone = unmap_each(gather, run);
 	} else {
-		return run->nr;
+		return;
 	}
 	ept_table_add_live(run->entry, -(int)gone);
+}
+
+static int unmap_commit_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	unmap_run(to_op(walk)->gather, run);
 	return run->nr;
 }
 
@@ -690,7 +757,7 @@ static void unmap_commit_close(struct ept_walk *walk, const struct ept_run *run,
 	} else if (!ept_table_live(table)) {
 		WRITE_ONCE(*run->entry, walk->fmt->hole);
 		ept_table_add_live(run->entry, -1);
-		retire(op, table);
+		retire(op->gather, table);
 	}
 }
 
@@ -700,18 +767,56 @@ static const struct ept_visitor unmap_commit = {
 	.close = unmap_commit_close,
 };
 
-int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
+/* Unlinks the tables that a short unmap left empty: a walk finds nothing else to do. */
+static noinline void unmap_close(struct ept_gather *gather, u64 gpa, u64 size)
 {
 	struct ept_op op;
-	int err;
+
+	op_init(&op, gather->ept, gpa, size, gather);
+	ept_walk_begin(&op.walk);
+	ept_walk_pass(&op.walk, &unmap_commit);
+}
+
+static bool unmap_short(struct ept_gather *gather, u64 gpa, u64 size)
+{
+	struct ept *ept = gather->ept;
+	struct ept_run run __uninitialized;
+	bool found;
+
+	ept_lock(ept);
+	found = find_short_run(ept, gpa, size, &run);
+	if (found) {
+		unmap_run(gather, &run);
+		if (!ept_table_live(run.entry))
+			unmap_close(gather, gpa, size);
+	}
+	ept_unlock(ept);
+	return found;
+}
+
+static noinline int unmap_long(struct ept_gather *gather, u64 gpa, u64 size)
+{
+	struct ept_op op __uninitialized;
+
+	op_init(&op, gather->ept, gpa, size, gather);
+	return op_run(&op, &unmap_plan, &unmap_commit);
+}
+
+int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
+{
+	struct ept_gather own = { .ept = ept };
+	struct ept_gather *owed = gather ?: &own;
+	int err = 0;
 
 	if (!range_valid(ept, gpa, size) || !gather_valid(ept, gather))
 		return -EINVAL;
 	if (!fits(gpa, size, ept_gpa_width(&ept->fmt)))
 		return -ERANGE;
 
-	op_init(&op, ept, gpa, size, gather);
-	err = op_run_flush(&op, &unmap_plan, &unmap_commit);
+	if (!is_short(gpa, size) || !unmap_short(owed, gpa, size))
+		err = unmap_long(owed, gpa, size);
+	if (!gather)
+		ept_gather_flush(&own);
 	trace_ept_unmap(ept->pointer, gpa, size, err);
 	return err;
 }
@@ -722,8 +827,7 @@ EXPORT_SYMBOL_EPT(ept_unmap);
  */
 
 /**
- * struct change_op - ept_protect(), ept_set_memtype(), ept_set_attrs()
- * @op: the operation
+ * struct change - what ept_protect(), ept_set_memtype() and ept_set_attrs() do to a leaf
  * @clear: attribute bits to take
  * @set: attribute bits to give; wins
  * @prot_clear: EPT_PROT_* bits to take
@@ -731,62 +835,65 @@ EXPORT_SYMBOL_EPT(ept_unmap);
  * @judge: the new rights may be illegal, which depends on the old ones
  * @shrink: large leaves may have to be split, as the new attributes need small ones
  */
-struct change_op {
-	struct ept_op	op;
-	u64		clear;
-	u64		set;
-	u32		prot_clear;
-	u32		prot_set;
-	bool		judge;
-	bool		shrink;
+struct change {
+	u64	clear;
+	u64	set;
+	u32	prot_clear;
+	u32	prot_set;
+	bool	judge;
+	bool	shrink;
 };
 
-static struct change_op *to_change(struct ept_walk *walk)
+struct change_op {
+	struct ept_op		op;
+	const struct change	*change;
+};
+
+static struct change_op *to_change_op(struct ept_walk *walk)
 {
 	return container_of(walk, struct change_op, op.walk);
 }
 
-static int change_judge(struct change_op *change, u64 leaf)
+static u64 change_leaf(const struct ept_format *fmt, const struct change *change, u64 leaf)
 {
-	const u32 prot = ept_prot_from_bits(leaf);
-	int err;
+	return ept_pte_change(fmt, leaf, change->clear, change->set);
+}
+
+static int change_judge(struct change_op *op, u64 leaf)
+{
+	const struct change *change = op->change;
+	u32 prot = ept_prot_from_bits(leaf);
 
 	if (!change->judge)
 		return 0;
-	err = ept_prot_check(&change->op.ept->fmt,
-			     (prot & ~change->prot_clear) | change->prot_set);
+	prot = (prot & ~change->prot_clear) | change->prot_set;
+	if (!ept_prot_valid(prot))
+		return -EINVAL;
 	/* What is never legal comes first, wherever in the range it is. */
-	if (err == -EOPNOTSUPP) {
-		change->op.verdict = err;
-		return 0;
-	}
-	return err;
-}
-
-static u64 change_leaf(const struct change_op *change, u64 leaf)
-{
-	return ept_pte_change(&change->op.ept->fmt, leaf, change->clear, change->set);
+	if (!ept_prot_supported(&op->op.ept->fmt, prot))
+		op->op.verdict = -EOPNOTSUPP;
+	return 0;
 }
 
 /* Judges a leaf, and counts the tables that its change takes. */
-static int change_plan_leaf(struct change_op *change, const struct ept_run *run, u64 leaf, u64 gpa,
+static int change_plan_leaf(struct change_op *op, const struct ept_run *run, u64 leaf, u64 gpa,
 			    u64 end)
 {
-	const u64 new = change_leaf(change, leaf);
-	enum ept_level largest = ept_pte_max_leaf(&change->op.ept->fmt, new);
+	const struct ept_format *fmt = op->op.walk.fmt;
+	const u64 new = change_leaf(fmt, op->change, leaf);
+	const enum ept_level largest = min(ept_pte_max_leaf(fmt, new), run->level);
 
 	if (new != leaf)
-		change->op.need += ept_walk_tables(gpa, end, run->level,
-						   min(largest, run->level));
-	return change_judge(change, leaf);
+		op->op.need += ept_walk_tables(gpa, end, run->level, largest);
+	return change_judge(op, leaf);
 }
 
 static int change_plan_run(struct ept_walk *walk, const struct ept_run *run)
 {
-	struct change_op *change = to_change(walk);
+	struct change_op *op = to_change_op(walk);
 	const u64 size = ept_level_size(run->level);
 
-	if (!change->judge && !change->shrink)
+	if (!op->change->judge && !op->change->shrink)
 		return run->nr;
 	for (unsigned int i = 0; i < run->nr; i++) {
 		const u64 entry = READ_ONCE(run->entry[i]);
@@ -799,7 +906,7 @@ static int change_plan_run(struct ept_walk *walk, const struct ept_run *run)
 			ept_walk_open(walk, run, entry);
 			return i;
 		}
-		err = change_plan_leaf(change, run, entry, gpa, gpa + size);
+		err = change_plan_leaf(op, run, entry, gpa, gpa + size);
 		if (err)
 			return err;
 	}
@@ -812,7 +919,7 @@ static int change_plan_edge(struct ept_walk *walk, const struct ept_run *run)
 
 	if (ept_pte_is_hole(entry))
 		return 0;
-	return change_plan_leaf(to_change(walk), run, entry, ept_run_start(walk, run),
+	return change_plan_leaf(to_change_op(walk), run, entry, ept_run_start(walk, run),
 				ept_run_end(walk, run));
 }
 
@@ -821,26 +928,55 @@ static const struct ept_visitor change_plan = {
 	.edge = change_plan_edge,
 };
 
-static void change_one(struct change_op *change, const struct ept_run *run, u64 *entry, u64 old,
-		       u64 new)
+/*
+ * Changes all leaves of a run alike, if that is right for each: they have rights before and after,
+ * and may be as large as they are.
+ */
+static bool change_all(struct ept_gather *gather, const struct ept_run *run,
+		       const struct change *change)
 {
-	if (run->private || !ept_pte_is_volatile(change->op.walk.fmt, old))
+	const struct ept_format *fmt = &gather->ept->fmt;
+	u64 any, all;
+
+	if (!only_leaves(run, &any, &all) || !(all & fmt->rights) ||
+	    !(((all & ~change->clear) | change->set) & fmt->rights) ||
+	    run->level > ept_pte_max_leaf(fmt, any | change->set))
+		return false;
+	/* Whether some leaf is volatile: the most rights of any, the least of accessed and dirty */
+	if (!run->private &&
+	    ept_pte_is_volatile(fmt, (any & ~EPT_PTE_AD) | (all & EPT_PTE_AD)))
+		ept_entries_change_atomic(run->entry, run->nr, change->clear, change->set);
+	else
+		ept_entries_change(run->entry, run->nr, change->clear, change->set);
+	/* Each bit that some leaf had, and each that some leaf lacked, stands for that leaf. */
+	note(gather, run, any, change_leaf(fmt, change, any));
+	note(gather, run, all, change_leaf(fmt, change, all));
+	return true;
+}
+
+static void change_one(struct ept_gather *gather, const struct ept_run *run, u64 *entry,
+		       const struct change *change)
+{
+	const struct ept_format *fmt = &gather->ept->fmt;
+	u64 old = READ_ONCE(*entry);
+	u64 new = change_leaf(fmt, change, old);
+
+	if (run->private || !ept_pte_is_volatile(fmt, old))
 		WRITE_ONCE(*entry, new);
 	else
 		while (!try_cmpxchg64(entry, &old, new))
-			new = change_leaf(change, old);
-	note_change(&change->op, run, old, new);
+			new = change_leaf(fmt, change, old);
+	note(gather, run, old, new);
 }
 
-/* Changes the leaves of a run, entry by entry, up to what is to be opened. */
-static int change_each(struct change_op *change, const struct ept_run *run)
+/* Changes the leaves of a run, one by one, up to what is to be opened. */
+static int change_each(struct change_op *op, const struct ept_run *run)
 {
-	struct ept_walk *walk = &change->op.walk;
+	struct ept_walk *walk = &op->op.walk;
 
 	for (unsigned int i = 0; i < run->nr; i++) {
-		u64 *entry = &run->entry[i];
-		const u64 old = READ_ONCE(*entry);
-		u64 new;
+		const u64 old = READ_ONCE(run->entry[i]);
+		const u64 new = change_leaf(walk->fmt, op->change, old);
 
 		if (ept_pte_is_hole(old))
 			continue;
@@ -848,55 +984,33 @@ static int change_each(struct change_op *change, const struct ept_run *run)
 			ept_walk_open(walk, run, old);
 			return i;
 		}
-		new = change_leaf(change, old);
 		if (new == old)
 			continue;
 		if (run->level > ept_pte_max_leaf(walk->fmt, new)) {
-			open_split(&change->op, run, i);
+			open_split(&op->op, run, i);
 			return i;
 		}
-		change_one(change, run, entry, old, new);
+		change_one(op->op.gather, run, &run->entry[i], op->change);
 	}
 	return run->nr;
 }
 
-/*
- * Whether the leaves of a run, of which any and all have these bits, may change by plain stores of
- * the same bits: they have rights before and after, and no CPU sets accessed or dirty in them.
- */
-static bool change_is_plain(const struct change_op *change, const struct ept_run *run, u64 any,
-			    u64 all)
-{
-	const struct ept_format *fmt = change->op.walk.fmt;
-
-	/* The most that a leaf's volatility can take from each */
-	if (!run->private && ept_pte_is_volatile(fmt, (any & ~EPT_PTE_AD) | (all & EPT_PTE_AD)))
-		return false;
-	return all & fmt->rights && ((all & ~change->clear) | change->set) & fmt->rights &&
-	       run->level <= ept_pte_max_leaf(fmt, any | change->set);
-}
-
 static int change_commit_run(struct ept_walk *walk, const struct ept_run *run)
 {
-	struct change_op *change = to_change(walk);
-	u64 any, all;
+	struct change_op *op = to_change_op(walk);
 
-	if (!only_leaves(run, &any, &all) || !change_is_plain(change, run, any, all))
-		return change_each(change, run);
-	ept_entries_change(run->entry, run->nr, change->clear, change->set);
-	/* Each bit that some leaf had, and each that some leaf lacked, stands for that leaf. */
-	note_change(&change->op, run, any, change_leaf(change, any));
-	note_change(&change->op, run, all, change_leaf(change, all));
-	return run->nr;
+	if (change_all(op->op.gather, run, op->change))
+		return run->nr;
+	return change_each(op, run);
 }
 
 static int change_commit_edge(struct ept_walk *walk, const struct ept_run *run)
 {
-	struct change_op *change = to_change(walk);
+	struct change_op *op = to_change_op(walk);
 	const u64 entry = READ_ONCE(*run->entry);
 
-	if (!ept_pte_is_hole(entry) && change_leaf(change, entry) != entry)
-		open_split(&change->op, run, 0);
+	if (!ept_pte_is_hole(entry) && change_leaf(walk->fmt, op->change, entry) != entry)
+		open_split(&op->op, run, 0);
 	return 0;
 }
 
@@ -912,6 +1026,44 @@ static const struct ept_visitor change_commit = {
 	.close = change_commit_close,
 };
 
+static bool change_short(struct ept_gather *gather, u64 gpa, u64 size, const struct change *change)
+{
+	struct ept *ept = gather->ept;
+	struct ept_run run __uninitialized;
+	bool done;
+
+	if (change->judge)
+		return false;
+	ept_lock(ept);
+	done = find_short_run(ept, gpa, size, &run) && change_all(gather, &run, change);
+	ept_unlock(ept);
+	return done;
+}
+
+static noinline int change_long(struct ept_gather *gather, u64 gpa, u64 size,
+				const struct change *change)
+{
+	struct change_op op __uninitialized;
+
+	op_init(&op.op, gather->ept, gpa, size, gather);
+	op.change = change;
+	return op_run(&op.op, &change_plan, &change_commit);
+}
+
+static __always_inline int change_range(struct ept *ept, u64 gpa, u64 size,
+					const struct change *change, struct ept_gather *gather)
+{
+	struct ept_gather own = { .ept = ept };
+	struct ept_gather *owed = gather ?: &own;
+	int err = 0;
+
+	if (!is_short(gpa, size) || !change_short(owed, gpa, size, change))
+		err = change_long(owed, gpa, size, change);
+	if (!gather)
+		ept_gather_flush(&own);
+	return err;
+}
+
 /*
  * Whether rights that are legal may become ones that aren't. Write, execute and user-execute may
  * always be taken; with read, all others may be given, but for user-execute alone.
@@ -926,32 +1078,24 @@ static bool protect_may_be_illegal(const struct ept_format *fmt, u32 clear, u32 
 	       !(set & EPT_PROT_EXEC);
 }
 
-static void change_init(struct change_op *change, struct ept *ept, u64 gpa, u64 size,
-			struct ept_gather *gather)
-{
-	*change = (struct change_op){};
-	op_init(&change->op, ept, gpa, size, gather);
-}
-
 int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct ept_gather *gather)
 {
-	const u32 all = EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC;
-	struct change_op change;
+	struct change change __uninitialized;
 	int err;
 
-	if (!range_valid(ept, gpa, size) || (clear | set) & ~all || !gather_valid(ept, gather))
+	if (!range_valid(ept, gpa, size) || (clear | set) & ~EPT_PROT_ALL ||
+	    !gather_valid(ept, gather))
 		return -EINVAL;
 	if (!fits(gpa, size, ept_gpa_width(&ept->fmt)))
 		return -ERANGE;
 
-	change_init(&change, ept, gpa, size, gather);
 	change.clear = ept_prot_to_bits(&ept->fmt, clear);
 	change.set = ept_prot_to_bits(&ept->fmt, set);
 	change.prot_clear = clear;
 	change.prot_set = set;
 	change.judge = protect_may_be_illegal(&ept->fmt, clear, set);
 	change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
-	err = op_run_flush(&change.op, &change_plan, &change_commit);
+	err = change_range(ept, gpa, size, &change, gather);
 	trace_ept_protect(ept->pointer, gpa, size, err);
 	return err;
 }
@@ -961,18 +1105,17 @@ int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype
 		    struct ept_gather *gather)
 {
 	const struct ept_attrs attrs = { .memtype = memtype };
-	struct change_op change;
+	struct change change = { .clear = EPT_PTE_MEMTYPE };
 	int err;
 
-	if (!range_valid(ept, gpa, size) || !ept_attrs_valid(&attrs) || !gather_valid(ept, gather))
+	if (!range_valid(ept, gpa, size) || !ept_memtype_valid(memtype) ||
+	    !gather_valid(ept, gather))
 		return -EINVAL;
 	if (!fits(gpa, size, ept_gpa_width(&ept->fmt)))
 		return -ERANGE;
 
-	change_init(&change, ept, gpa, size, gather);
-	change.clear = EPT_PTE_MEMTYPE;
 	change.set = ept_attrs_to_bits(&ept->fmt, &attrs);
-	err = op_run_flush(&change.op, &change_plan, &change_commit);
+	err = change_range(ept, gpa, size, &change, gather);
 	trace_ept_set_memtype(ept->pointer, gpa, size, err);
 	return err;
 }
@@ -981,7 +1124,7 @@ EXPORT_SYMBOL_EPT(ept_set_memtype);
 int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *attrs,
 		  struct ept_gather *gather)
 {
-	struct change_op change;
+	struct change change = { .clear = EPT_PTE_ATTRS };
 	int err;
 
 	if (!range_valid(ept, gpa, size) || !attrs || !ept_attrs_valid(attrs) ||
@@ -992,11 +1135,9 @@ int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *at
 	if (!ept_attrs_supported(&ept->fmt, attrs))
 		return -EOPNOTSUPP;
 
-	change_init(&change, ept, gpa, size, gather);
-	change.clear = EPT_PTE_ATTRS;
 	change.set = ept_attrs_to_bits(&ept->fmt, attrs);
 	change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
-	err = op_run_flush(&change.op, &change_plan, &change_commit);
+	err = change_range(ept, gpa, size, &change, gather);
 	trace_ept_set_attrs(ept->pointer, gpa, size, err);
 	return err;
 }
@@ -1055,9 +1196,9 @@ static void remap_leaves(struct map_op *map, const struct ept_run *run)
 		if (ept_pte_is_hole(old))
 			holes++;
 		else if (ept_pte_is_table(old, run->level))
-			retire(&map->op, ept_table_at(old));
+			retire(map->op.gather, ept_table_at(old));
 		else
-			note_change(&map->op, run, old, leaf);
+			note(map->op.gather, run, old, leaf);
 	}
 	ept_table_add_live(run->entry, holes);
 }
@@ -1106,7 +1247,7 @@ static void remap_commit_close(struct ept_walk *walk, const struct ept_run *run,
 	if (ept_pte_is_hole(old))
 		ept_table_add_live(run->entry, 1);
 	else
-		note_change(op, run, old, READ_ONCE(*run->entry));
+		note(op->gather, run, old, READ_ONCE(*run->entry));
 }
 
 static const struct ept_visitor remap_commit = {
@@ -1126,8 +1267,12 @@ int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct 
 	if (err)
 		return err;
 
-	map_init(&map, ept, gpa, hpa, size, attrs, gather);
+	op_init(&map.op, ept, gpa, size, gather);
 	map.op.fresh = true;
+	map.bits = ept_attrs_to_bits(&ept->fmt, attrs);
+	map.largest = largest_leaf(gpa ^ hpa, ept_pte_max_leaf(&ept->fmt, map.bits));
+	map.hpa = hpa;
+	map.pages = NULL;
 	err = op_run_flush(&map.op, &remap_plan, &remap_commit);
 	trace_ept_remap(ept->pointer, gpa, hpa, size, err);
 	return err;
@@ -1327,7 +1472,7 @@ static void merge_close(struct ept_walk *walk, const struct ept_run *run, u64 *t
 	if (ept_pte_is_hole(leaf))
 		return;
 	WRITE_ONCE(*run->entry, leaf);
-	retire(&merge->op, table);
+	retire(merge->op.gather, table);
 	merge->made = merge->made_before[run->level] + 1;
 }
 
@@ -1342,8 +1487,8 @@ static void merge_fold_ad(const struct ept *ept, struct page *dead)
 	for (; dead; dead = ept_table_next_retired(dead)) {
 		const u64 *table = page_address(dead);
 		enum ept_level level = ept_table_level(table) + 1;
-		u64 *leaf = ept_walk_to(&ept->fmt, ept->root, ept_table_gpa(table), &level);
-		u64 old = READ_ONCE(*leaf), ad = 0;
+		u64 old, ad = 0;
+		u64 *leaf = ept_descend(&ept->fmt, ept->root, ept_table_gpa(table), &level, &old);
 
 		for (unsigned int i = 0; i < EPT_ENTRIES; i++)
 			ad |= READ_ONCE(table[i]) & ept->fmt.ad;
@@ -1409,16 +1554,12 @@ static struct harvest_op *to_harvest(struct ept_walk *walk)
 static void harvest_report(const struct harvest_op *harvest, u64 gpa, u64 end)
 {
 	const unsigned long first = (gpa - harvest->op.walk.gpa) >> PAGE_SHIFT;
-	const unsigned long nr = (end - gpa) >> PAGE_SHIFT;
 
-	if (nr == 1)
-		__set_bit(first, harvest->bitmap);
-	else
-		bitmap_set(harvest->bitmap, first, nr);
+	bitmap_set(harvest->bitmap, first, (end - gpa) >> PAGE_SHIFT);
 }
 
-static void harvest_clear(struct harvest_op *harvest, const struct ept_run *run, u64 *entry,
-			  u64 old)
+static __always_inline void harvest_clear(struct harvest_op *harvest, const struct ept_run *run,
+					  u64 *entry, u64 old)
 {
 	u64 new = old & ~harvest->flag;
 
@@ -1427,12 +1568,12 @@ static void harvest_clear(struct harvest_op *harvest, const struct ept_run *run,
 	else
 		while (!try_cmpxchg64(entry, &old, new))
 			new = old & ~harvest->flag;
-	note_change(&harvest->op, run, old, new);
+	note(harvest->op.gather, run, old, new);
 }
 
-static int harvest_run(struct ept_walk *walk, const struct ept_run *run)
+/* Leaves of more than a page, and tables */
+static int harvest_large(struct harvest_op *harvest, const struct ept_run *run)
 {
-	struct harvest_op *harvest = to_harvest(walk);
 	const u64 size = ept_level_size(run->level);
 
 	for (unsigned int i = 0; i < run->nr; i++) {
@@ -1440,7 +1581,7 @@ static int harvest_run(struct ept_walk *walk, const struct ept_run *run)
 		const u64 gpa = run->gpa + i * size;
 
 		if (ept_pte_is_table(entry, run->level)) {
-			ept_walk_open(walk, run, entry);
+			ept_walk_open(&harvest->op.walk, run, entry);
 			return i;
 		}
 		if (!(entry & harvest->flag))
@@ -1449,6 +1590,39 @@ static int harvest_run(struct ept_walk *walk, const struct ept_run *run)
 		if (!harvest->peek)
 			harvest_clear(harvest, run, &run->entry[i], entry);
 	}
+	return run->nr;
+}
+
+/* A cache line's worth of leaves at a time: most have nothing to report. */
+static void harvest_pages(struct harvest_op *harvest, const struct ept_run *run)
+{
+	const unsigned long page = (run->gpa - harvest->op.walk.gpa) >> PAGE_SHIFT;
+	const u64 flag = harvest->flag;
+	unsigned int n;
+
+	for (unsigned int i = 0; i < run->nr; i += n) {
+		n = min(run->nr - i, SMP_CACHE_BYTES / (unsigned int)sizeof(u64));
+		if (!(ept_entries_any(run->entry + i, n) & flag))
+			continue;
+		for (unsigned int j = i; j < i + n; j++) {
+			const u64 entry = READ_ONCE(run->entry[j]);
+
+			if (!(entry & flag))
+				continue;
+			__set_bit(page + j, harvest->bitmap);
+			if (!harvest->peek)
+				harvest_clear(harvest, run, &run->entry[j], entry);
+		}
+	}
+}
+
+static int harvest_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct harvest_op *harvest = to_harvest(walk);
+
+	if (run->level > EPT_4K)
+		return harvest_large(harvest, run);
+	harvest_pages(harvest, run);
 	return run->nr;
 }
 

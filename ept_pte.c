@@ -8,11 +8,6 @@
 #include "ept_compat.h"
 #include "ept_pte.h"
 
-#define PROT_ALL	(EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC)
-
-#define FLAGS_ALL	(EPT_ATTR_IGNORE_PAT | EPT_ATTR_SUPPRESS_VE | EPT_ATTR_SUBPAGE |	\
-			 EPT_ATTR_PAGING_WRITE | EPT_ATTR_VERIFY_PAGING | EPT_ATTR_SUPER_SHADOW)
-
 /* Each EPT_ATTR_* bit: its bit in an entry, and the feature that gives it a meaning */
 static const struct {
 	u32 attr;
@@ -26,11 +21,6 @@ static const struct {
 	{ EPT_ATTR_VERIFY_PAGING, EPT_FEATURE_VERIFY_PAGING,  EPT_PTE_VERIFY_PAGING },
 	{ EPT_ATTR_SUPER_SHADOW,  EPT_FEATURE_SUPER_SHADOW,   EPT_PTE_SUPER_SHADOW },
 };
-
-/* Three rights are the same bits on both sides, which makes the conversions cheap. */
-static_assert(EPT_PROT_READ == EPT_PTE_READ);
-static_assert(EPT_PROT_WRITE == EPT_PTE_WRITE);
-static_assert(EPT_PROT_EXEC == EPT_PTE_EXEC);
 
 void ept_format_init(struct ept_format *fmt, const struct ept_config *config)
 {
@@ -51,98 +41,37 @@ void ept_format_init(struct ept_format *fmt, const struct ept_config *config)
 }
 EXPORT_SYMBOL_IF_KUNIT(ept_format_init);
 
-static bool memtype_valid(u64 memtype)
+bool ept_flags_supported(const struct ept_format *fmt, u32 flags)
 {
-	return memtype == EPT_MT_UC || memtype == EPT_MT_WC || memtype == EPT_MT_WT ||
-	       memtype == EPT_MT_WP || memtype == EPT_MT_WB;
-}
-
-/* Whether the attributes make sense on some table */
-bool ept_attrs_valid(const struct ept_attrs *attrs)
-{
-	return !(attrs->prot & ~PROT_ALL) && !(attrs->flags & ~FLAGS_ALL) &&
-	       !(attrs->prot & EPT_PROT_WRITE && !(attrs->prot & EPT_PROT_READ)) &&
-	       memtype_valid(attrs->memtype) && attrs->tag <= EPT_TAG_MAX;
-}
-EXPORT_SYMBOL_IF_KUNIT(ept_attrs_valid);
-
-/*
- * Whether a table can have these rights: 0, -EINVAL for never, -EOPNOTSUPP for not this one.
- */
-int ept_prot_check(const struct ept_format *fmt, u32 prot)
-{
-	if (prot & ~PROT_ALL || (prot & EPT_PROT_WRITE && !(prot & EPT_PROT_READ)))
-		return -EINVAL;
-	if (!(fmt->features & EPT_FEATURE_MODE_EXEC)) {
-		if (prot & EPT_PROT_UEXEC && !(prot & EPT_PROT_EXEC))
-			return -EOPNOTSUPP;
-		prot &= ~EPT_PROT_UEXEC;
-	}
-	if (prot && !(prot & EPT_PROT_READ) && !(fmt->features & EPT_FEATURE_EXEC_ONLY))
-		return -EOPNOTSUPP;
-	return 0;
-}
-EXPORT_SYMBOL_IF_KUNIT(ept_prot_check);
-
-/* Whether attributes that are valid mean something on this table */
-bool ept_attrs_supported(const struct ept_format *fmt, const struct ept_attrs *attrs)
-{
-	for (size_t i = 0; attrs->flags && i < ARRAY_SIZE(attr_bits); i++)
-		if (attrs->flags & attr_bits[i].attr && attr_bits[i].feature & ~fmt->features)
+	for (size_t i = 0; i < ARRAY_SIZE(attr_bits); i++)
+		if (flags & attr_bits[i].attr && attr_bits[i].feature & ~fmt->features)
 			return false;
-	return !ept_prot_check(fmt, attrs->prot);
+	return true;
 }
-EXPORT_SYMBOL_IF_KUNIT(ept_attrs_supported);
+EXPORT_SYMBOL_IF_KUNIT(ept_flags_supported);
 
-u64 ept_prot_to_bits(const struct ept_format *fmt, u32 prot)
+u64 ept_flags_to_bits(u32 flags)
 {
-	u64 bits = prot & (EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC);
+	u64 bits = 0;
 
-	if (prot & EPT_PROT_UEXEC)
-		bits |= EPT_PTE_UEXEC;
-	return bits & fmt->rights;
-}
-EXPORT_SYMBOL_IF_KUNIT(ept_prot_to_bits);
-
-u32 ept_prot_from_bits(u64 bits)
-{
-	u32 prot = bits & (EPT_PTE_READ | EPT_PTE_WRITE | EPT_PTE_EXEC);
-
-	if (bits & EPT_PTE_UEXEC)
-		prot |= EPT_PROT_UEXEC;
-	return prot;
-}
-EXPORT_SYMBOL_IF_KUNIT(ept_prot_from_bits);
-
-/* The attribute bits of a leaf, EPT_PTE_NONE not among them */
-u64 ept_attrs_to_bits(const struct ept_format *fmt, const struct ept_attrs *attrs)
-{
-	u64 bits = ept_prot_to_bits(fmt, attrs->prot) |
-		   FIELD_PREP(EPT_PTE_MEMTYPE, attrs->memtype) |
-		   FIELD_PREP(EPT_PTE_TAG, attrs->tag);
-
-	for (size_t i = 0; attrs->flags && i < ARRAY_SIZE(attr_bits); i++)
-		if (attrs->flags & attr_bits[i].attr)
+	for (size_t i = 0; i < ARRAY_SIZE(attr_bits); i++)
+		if (flags & attr_bits[i].attr)
 			bits |= attr_bits[i].bit;
 	return bits;
 }
-EXPORT_SYMBOL_IF_KUNIT(ept_attrs_to_bits);
+EXPORT_SYMBOL_IF_KUNIT(ept_flags_to_bits);
 
-/* The inverse of ept_attrs_to_bits() */
-struct ept_attrs ept_attrs_from_bits(u64 bits)
+/* The inverse of ept_flags_to_bits() */
+u32 ept_flags_from_bits(u64 bits)
 {
-	struct ept_attrs attrs = {
-		.prot = ept_prot_from_bits(bits),
-		.memtype = FIELD_GET(EPT_PTE_MEMTYPE, bits),
-		.tag = FIELD_GET(EPT_PTE_TAG, bits),
-	};
+	u32 flags = 0;
 
-	for (size_t i = 0; bits & EPT_PTE_FLAGS && i < ARRAY_SIZE(attr_bits); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(attr_bits); i++)
 		if (bits & attr_bits[i].bit)
-			attrs.flags |= attr_bits[i].attr;
-	return attrs;
+			flags |= attr_bits[i].attr;
+	return flags;
 }
-EXPORT_SYMBOL_IF_KUNIT(ept_attrs_from_bits);
+EXPORT_SYMBOL_IF_KUNIT(ept_flags_from_bits);
 
 /*
  * L1TF: a CPU may speculatively read the cache at the address that a not-present entry holds. So a
@@ -161,7 +90,7 @@ u64 ept_pte_hide(const struct ept_format *fmt, u64 entry)
 EXPORT_SYMBOL_IF_KUNIT(ept_pte_hide);
 
 /* The inverse of ept_pte_hide() */
-static u64 show_address(const struct ept_format *fmt, u64 entry)
+u64 ept_pte_show(const struct ept_format *fmt, u64 entry)
 {
 	const u64 top = BIT_ULL(fmt->maxphyaddr - 1);
 	const u64 was_top = entry & EPT_PTE_NONE_TOP ? top : 0;
@@ -169,6 +98,7 @@ static u64 show_address(const struct ept_format *fmt, u64 entry)
 	entry = (entry ^ EPT_PTE_ADDRESS) & ~(top | EPT_PTE_NONE | EPT_PTE_NONE_TOP);
 	return entry | was_top;
 }
+EXPORT_SYMBOL_IF_KUNIT(ept_pte_show);
 
 static u64 hide_if_none(const struct ept_format *fmt, u64 entry)
 {
@@ -177,14 +107,8 @@ static u64 hide_if_none(const struct ept_format *fmt, u64 entry)
 
 static u64 show_if_none(const struct ept_format *fmt, u64 entry)
 {
-	return entry & EPT_PTE_RIGHTS ? entry : show_address(fmt, entry);
+	return entry & EPT_PTE_RIGHTS ? entry : ept_pte_show(fmt, entry);
 }
-
-phys_addr_t ept_pte_leaf_address(const struct ept_format *fmt, u64 entry)
-{
-	return show_if_none(fmt, entry) & EPT_PTE_ADDRESS;
-}
-EXPORT_SYMBOL_IF_KUNIT(ept_pte_leaf_address);
 
 /* The leaf with another address; all else stays. */
 u64 ept_pte_set_address(const struct ept_format *fmt, u64 entry, phys_addr_t hpa)
@@ -247,7 +171,7 @@ const char *ept_pte_illegal(const struct ept_format *fmt, u64 entry, enum ept_le
 		return "reserved bits set";
 	if (entry & EPT_PTE_ADDRESS & ~GENMASK_ULL(fmt->maxphyaddr - 1, 0))
 		return "address beyond MAXPHYADDR";
-	if (leaf && !memtype_valid(FIELD_GET(EPT_PTE_MEMTYPE, entry)))
+	if (leaf && !ept_memtype_valid(FIELD_GET(EPT_PTE_MEMTYPE, entry)))
 		return "memory type reserved";
 	return NULL;
 }

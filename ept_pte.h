@@ -124,13 +124,98 @@ static inline unsigned int ept_gpa_width(const struct ept_format *fmt)
 /*
  * Attributes
  */
-bool ept_attrs_valid(const struct ept_attrs *attrs);
-bool ept_attrs_supported(const struct ept_format *fmt, const struct ept_attrs *attrs);
-int ept_prot_check(const struct ept_format *fmt, u32 prot);
-u64 ept_attrs_to_bits(const struct ept_format *fmt, const struct ept_attrs *attrs);
-struct ept_attrs ept_attrs_from_bits(u64 bits);
-u64 ept_prot_to_bits(const struct ept_format *fmt, u32 prot);
-u32 ept_prot_from_bits(u64 bits);
+bool ept_flags_supported(const struct ept_format *fmt, u32 flags);
+u64 ept_flags_to_bits(u32 flags);
+u32 ept_flags_from_bits(u64 bits);
+
+#define EPT_PROT_ALL	(EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC)
+#define EPT_ATTR_ALL	(EPT_ATTR_IGNORE_PAT | EPT_ATTR_SUPPRESS_VE | EPT_ATTR_SUBPAGE |	\
+			 EPT_ATTR_PAGING_WRITE | EPT_ATTR_VERIFY_PAGING | EPT_ATTR_SUPER_SHADOW)
+
+/* Three rights are the same bits on both sides, which makes the conversions cheap. */
+static_assert(EPT_PROT_READ == EPT_PTE_READ);
+static_assert(EPT_PROT_WRITE == EPT_PTE_WRITE);
+static_assert(EPT_PROT_EXEC == EPT_PTE_EXEC);
+
+static inline bool ept_memtype_valid(u64 memtype)
+{
+	const u32 valid = BIT(EPT_MT_UC) | BIT(EPT_MT_WC) | BIT(EPT_MT_WT) | BIT(EPT_MT_WP) |
+			  BIT(EPT_MT_WB);
+
+	return memtype <= EPT_MT_WB && valid & BIT(memtype);
+}
+
+/* Whether some table can have these rights */
+static inline bool ept_prot_valid(u32 prot)
+{
+	return !(prot & ~EPT_PROT_ALL) &&
+	       (prot & (EPT_PROT_READ | EPT_PROT_WRITE)) != EPT_PROT_WRITE;
+}
+
+/* Whether this table can have rights that are valid */
+static inline bool ept_prot_supported(const struct ept_format *fmt, u32 prot)
+{
+	if (!(fmt->rights & EPT_PTE_UEXEC)) {
+		if ((prot & (EPT_PROT_EXEC | EPT_PROT_UEXEC)) == EPT_PROT_UEXEC)
+			return false;
+		prot &= ~EPT_PROT_UEXEC;
+	}
+	return !prot || prot & EPT_PROT_READ || fmt->features & EPT_FEATURE_EXEC_ONLY;
+}
+
+/* Whether the attributes make sense on some table */
+static inline bool ept_attrs_valid(const struct ept_attrs *attrs)
+{
+	return ept_prot_valid(attrs->prot) && ept_memtype_valid(attrs->memtype) &&
+	       !(attrs->flags & ~EPT_ATTR_ALL) && attrs->tag <= EPT_TAG_MAX;
+}
+
+/* Whether attributes that are valid mean something on this table */
+static inline bool ept_attrs_supported(const struct ept_format *fmt,
+				       const struct ept_attrs *attrs)
+{
+	return ept_prot_supported(fmt, attrs->prot) &&
+	       (!attrs->flags || ept_flags_supported(fmt, attrs->flags));
+}
+
+static inline u64 ept_prot_to_bits(const struct ept_format *fmt, u32 prot)
+{
+	u64 bits = prot & (EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC);
+
+	if (prot & EPT_PROT_UEXEC)
+		bits |= EPT_PTE_UEXEC;
+	return bits & fmt->rights;
+}
+
+static inline u32 ept_prot_from_bits(u64 bits)
+{
+	u32 prot = bits & (EPT_PTE_READ | EPT_PTE_WRITE | EPT_PTE_EXEC);
+
+	if (bits & EPT_PTE_UEXEC)
+		prot |= EPT_PROT_UEXEC;
+	return prot;
+}
+
+/* The attribute bits of a leaf, EPT_PTE_NONE not among them */
+static inline u64 ept_attrs_to_bits(const struct ept_format *fmt, const struct ept_attrs *attrs)
+{
+	u64 bits = ept_prot_to_bits(fmt, attrs->prot) |
+		   FIELD_PREP(EPT_PTE_MEMTYPE, attrs->memtype) |
+		   FIELD_PREP(EPT_PTE_TAG, attrs->tag);
+
+	return likely(!attrs->flags) ? bits : bits | ept_flags_to_bits(attrs->flags);
+}
+
+/* The inverse of ept_attrs_to_bits() */
+static inline struct ept_attrs ept_attrs_from_bits(u64 bits)
+{
+	return (struct ept_attrs){
+		.prot = ept_prot_from_bits(bits),
+		.memtype = FIELD_GET(EPT_PTE_MEMTYPE, bits),
+		.flags = likely(!(bits & EPT_PTE_FLAGS)) ? 0 : ept_flags_from_bits(bits),
+		.tag = FIELD_GET(EPT_PTE_TAG, bits),
+	};
+}
 
 /*
  * What an entry is. These hold for entries that this module wrote; ept_pte_illegal() judges any.
@@ -145,9 +230,11 @@ static inline bool ept_pte_is_leaf(u64 entry, enum ept_level level)
 	return !ept_pte_is_hole(entry) && (level == EPT_4K || entry & EPT_PTE_LARGE);
 }
 
+/* A CPU knows no leaves above 1G, and neither does this module. */
 static inline bool ept_pte_is_table(u64 entry, enum ept_level level)
 {
-	return !ept_pte_is_hole(entry) && level != EPT_4K && !(entry & EPT_PTE_LARGE);
+	return !ept_pte_is_hole(entry) && level != EPT_4K &&
+	       (level > EPT_1G || !(entry & EPT_PTE_LARGE));
 }
 
 /* Whether the CPU uses the entry: neither a hole nor a leaf without rights */
@@ -166,11 +253,18 @@ static inline bool ept_pte_is_large(u64 entry, enum ept_level level)
  * Making and reading entries
  */
 u64 ept_pte_hide(const struct ept_format *fmt, u64 entry);
-phys_addr_t ept_pte_leaf_address(const struct ept_format *fmt, u64 entry);
+u64 ept_pte_show(const struct ept_format *fmt, u64 entry);
 u64 ept_pte_set_address(const struct ept_format *fmt, u64 entry, phys_addr_t hpa);
 u64 ept_pte_set_attrs(const struct ept_format *fmt, u64 entry, const struct ept_attrs *attrs);
 u64 ept_pte_change_slow(const struct ept_format *fmt, u64 entry, u64 clear, u64 set);
 const char *ept_pte_illegal(const struct ept_format *fmt, u64 entry, enum ept_level level);
+
+static inline phys_addr_t ept_pte_leaf_address(const struct ept_format *fmt, u64 entry)
+{
+	if (unlikely(!(entry & EPT_PTE_RIGHTS)))
+		entry = ept_pte_show(fmt, entry);
+	return entry & EPT_PTE_ADDRESS;
+}
 
 /* A leaf with these attribute bits */
 static inline u64 ept_pte_leaf(const struct ept_format *fmt, phys_addr_t hpa, enum ept_level level,

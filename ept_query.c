@@ -9,15 +9,13 @@
 
 #include "ept_priv.h"
 
-#define PROT_ALL	(EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC)
-
 static bool gpa_fits(const struct ept *ept, u64 gpa)
 {
 	return !(gpa >> ept_gpa_width(&ept->fmt));
 }
 
-static struct ept_mapping to_mapping(const struct ept_format *fmt, u64 leaf, enum ept_level level,
-				     u64 gpa)
+static __always_inline struct ept_mapping to_mapping(const struct ept_format *fmt, u64 leaf,
+						     enum ept_level level, u64 gpa)
 {
 	return (struct ept_mapping){
 		.gpa = round_down(gpa, ept_level_size(level)),
@@ -32,7 +30,7 @@ static struct ept_mapping to_mapping(const struct ept_format *fmt, u64 leaf, enu
 
 int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping)
 {
-	enum ept_level level;
+	enum ept_level level = EPT_4K;
 	u64 leaf;
 
 	if (IS_ERR_OR_NULL(ept) || !mapping)
@@ -41,11 +39,7 @@ int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping)
 		return -ERANGE;
 
 	rcu_read_lock();
-	do {
-		level = EPT_4K;
-		leaf = READ_ONCE(*ept_walk_to(&ept->fmt, ept->root, gpa, &level));
-		/* A table, linked since the walk ended here: the way goes on. */
-	} while (unlikely(ept_pte_is_table(leaf, level)));
+	ept_descend(&ept->fmt, ept->root, gpa, &level, &leaf);
 	rcu_read_unlock();
 	if (!ept_pte_is_leaf(leaf, level))
 		return -ENOENT;
@@ -126,7 +120,7 @@ int ept_translate(struct ept *ept, u64 gpa, u32 access, phys_addr_t *hpa)
 {
 	struct ept_explanation explanation;
 
-	if (IS_ERR_OR_NULL(ept) || access & ~PROT_ALL)
+	if (IS_ERR_OR_NULL(ept) || access & ~EPT_PROT_ALL)
 		return -EINVAL;
 	if (!gpa_fits(ept, gpa))
 		return -ERANGE;

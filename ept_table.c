@@ -68,7 +68,7 @@ static void free_list(struct page *list)
 /* Pushes @nr pages onto @list; -ENOMEM: some of them. */
 static int alloc_list(int nid, struct page **list, unsigned long nr)
 {
-	struct page *pages[BULK];
+	struct page *pages[BULK] __uninitialized;
 
 	if (nr > totalram_pages())
 		return -ENOMEM;

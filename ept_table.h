@@ -128,7 +128,7 @@ static inline u64 ept_entries_any(const u64 *entry, unsigned int nr)
 {
 	u64 any = 0;
 
-#pragma GCC unroll 4
+#pragma GCC unroll 8
 	for (unsigned int i = 0; i < nr; i++)
 		any |= data_race(entry[i]);
 	return any;
@@ -139,7 +139,7 @@ static inline u64 ept_entries_any_all(const u64 *entry, unsigned int nr, u64 *al
 {
 	u64 any = 0, every = ~0ULL;
 
-#pragma GCC unroll 4
+#pragma GCC unroll 8
 	for (unsigned int i = 0; i < nr; i++) {
 		any |= data_race(entry[i]);
 		every &= data_race(entry[i]);
@@ -151,7 +151,7 @@ static inline u64 ept_entries_any_all(const u64 *entry, unsigned int nr, u64 *al
 /* Stores @nr entries, each @step more than the one before. */
 static inline void ept_entries_fill(u64 *entry, unsigned int nr, u64 value, u64 step)
 {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
 	for (unsigned int i = 0; i < nr; i++, value += step)
 		WRITE_ONCE(entry[i], value);
 }
@@ -165,17 +165,35 @@ static inline void ept_entries_change(u64 *entry, unsigned int nr, u64 clear, u6
 	unsigned int i;
 
 	if (!set) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
 		for (i = 0; i < nr; i++)
 			data_race(entry[i] &= ~clear);
 	} else if (!(clear & ~set)) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
 		for (i = 0; i < nr; i++)
 			data_race(entry[i] |= set);
 	} else {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
 		for (i = 0; i < nr; i++)
 			WRITE_ONCE(entry[i], (data_race(entry[i]) & ~clear) | set);
+	}
+}
+
+/* The same where a CPU may set accessed or dirty meanwhile, of which none is lost */
+static inline void ept_entries_change_atomic(u64 *entry, unsigned int nr, u64 clear, u64 set)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		u64 old;
+
+		if (!set) {
+			atomic64_and(~clear, (atomic64_t *)&entry[i]);
+		} else if (!(clear & ~set)) {
+			atomic64_or(set, (atomic64_t *)&entry[i]);
+		} else {
+			old = READ_ONCE(entry[i]);
+			while (!try_cmpxchg64(&entry[i], &old, (old & ~clear) | set))
+				;
+		}
 	}
 }
 

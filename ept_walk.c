@@ -84,38 +84,6 @@ static int walk_table(struct ept_walk *walk, u64 *table, struct ept_run *run, u6
 	return err;
 }
 
-/*
- * Goes down from the root, as far as there are tables, to the one with entries of @level in which
- * @gpa lies, and sets @level to where it ended. Unrolled, so that shifts are constants: all single-entry
- * work, and each pass, begins here.
- */
-static __always_inline u64 *descend(const struct ept_format *fmt, u64 *root, u64 gpa,
-				    enum ept_level *level)
-{
-	const enum ept_level lowest = *level;
-	u64 *table = root;
-
-	if (fmt->levels == EPT_MAX_LEVELS) {
-		const u64 entry = READ_ONCE(table[ept_index(gpa, EPT_256T)]);
-
-		*level = EPT_256T;
-		if (lowest == EPT_256T || !ept_pte_is_table(entry, EPT_256T))
-			return table;
-		table = ept_table_at(entry);
-	}
-#pragma GCC unroll 3
-	for (enum ept_level at = EPT_512G; at > EPT_4K; at--) {
-		const u64 entry = READ_ONCE(table[ept_index(gpa, at)]);
-
-		*level = at;
-		if (lowest == at || !ept_pte_is_table(entry, at))
-			return table;
-		table = ept_table_at(entry);
-	}
-	*level = EPT_4K;
-	return table;
-}
-
 /* The level of the lowest table that can hold all of [gpa, end), and more than one entry of it */
 static enum ept_level lowest_level(u64 gpa, u64 end)
 {
@@ -133,9 +101,11 @@ static enum ept_level lowest_level(u64 gpa, u64 end)
 void ept_walk_begin(struct ept_walk *walk)
 {
 	const enum ept_level root = ept_root_level(walk->fmt);
+	u64 value;
 
 	walk->top_level = min(lowest_level(walk->gpa, walk->end), root);
-	walk->top = descend(walk->fmt, walk->root, walk->gpa, &walk->top_level);
+	walk->top = ept_table_of(ept_descend(walk->fmt, walk->root, walk->gpa, &walk->top_level,
+					     &value));
 	walk->edges = !IS_ALIGNED(walk->gpa | walk->end, ept_level_size(walk->top_level));
 	walk->next = NULL;
 }
@@ -143,21 +113,20 @@ void ept_walk_begin(struct ept_walk *walk)
 /* Closes the tables between the top and the root that became empty. */
 static void close_empty(struct ept_walk *walk)
 {
-	u64 *table = walk->top;
+	u64 *table = walk->top, value;
 
 	for (enum ept_level level = walk->top_level + 1;
 	     level < walk->fmt->levels && !ept_table_live(table); level++) {
 		enum ept_level at = level;
-		u64 *above = descend(walk->fmt, walk->root, walk->gpa, &at);
 		const struct ept_run run = {
-			.entry = above + ept_index(walk->gpa, level),
+			.entry = ept_descend(walk->fmt, walk->root, walk->gpa, &at, &value),
 			.gpa = round_down(walk->gpa, ept_level_size(level)),
 			.nr = 1,
 			.level = level,
 		};
 
 		walk->visitor->close(walk, &run, table);
-		table = above;
+		table = ept_table_of(run.entry);
 	}
 }
 
@@ -177,17 +146,6 @@ int ept_walk_pass(struct ept_walk *walk, const struct ept_visitor *visitor)
 	if (!err && visitor->close)
 		close_empty(walk);
 	return err;
-}
-
-/*
- * The entry that the way to @gpa ends at: the first that isn't a table, or the one at *@level, which
- * is then set to the entry's level.
- */
-u64 *ept_walk_to(const struct ept_format *fmt, u64 *root, u64 gpa, enum ept_level *level)
-{
-	u64 *table = descend(fmt, root, gpa, level);
-
-	return table + ept_index(gpa, *level);
 }
 
 /*

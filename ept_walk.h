@@ -86,8 +86,48 @@ struct ept_walk {
 
 void ept_walk_begin(struct ept_walk *walk);
 int ept_walk_pass(struct ept_walk *walk, const struct ept_visitor *visitor);
-u64 *ept_walk_to(const struct ept_format *fmt, u64 *root, u64 gpa, enum ept_level *level);
 u64 ept_walk_tables(u64 gpa, u64 end, enum ept_level level, enum ept_level leaf);
+
+/*
+ * Goes down from the root, as far as there are tables, to the entry of *@level that @gpa selects.
+ * Returns the entry where it ended, its level, and its value: the one that it was found to be no
+ * table by, as another may link one there meanwhile. Unrolled, so that shifts are constants: all
+ * work on a single entry begins here, and each pass.
+ */
+static __always_inline u64 *ept_descend(const struct ept_format *fmt, u64 *table, u64 gpa,
+					enum ept_level *level, u64 *value)
+{
+	const enum ept_level lowest = *level;
+	u64 *entry;
+
+	if (unlikely(fmt->levels == EPT_MAX_LEVELS)) {
+		entry = table + ept_index(gpa, EPT_256T);
+		*value = READ_ONCE(*entry);
+		*level = EPT_256T;
+		if (lowest == EPT_256T || !ept_pte_is_table(*value, EPT_256T))
+			return entry;
+		table = ept_table_at(*value);
+	}
+#pragma GCC unroll 3
+	for (enum ept_level at = EPT_512G; at > EPT_4K; at--) {
+		entry = table + ept_index(gpa, at);
+		*value = READ_ONCE(*entry);
+		*level = at;
+		if (lowest == at || !ept_pte_is_table(*value, at))
+			return entry;
+		table = ept_table_at(*value);
+	}
+	entry = table + ept_index(gpa, EPT_4K);
+	*value = READ_ONCE(*entry);
+	*level = EPT_4K;
+	return entry;
+}
+
+/* The table that an entry is in */
+static inline u64 *ept_table_of(u64 *entry)
+{
+	return PTR_ALIGN_DOWN(entry, PAGE_SIZE);
+}
 
 /* For a visitor: open the linked table that @entry, as the visitor read it, points to. */
 static inline void ept_walk_open(struct ept_walk *walk, const struct ept_run *run, u64 entry)
