@@ -73,10 +73,6 @@ u64 ept_vmx_pointer(const struct ept_config *config, phys_addr_t root);
 /* ept_flush.c */
 void ept_gather_invalidate(struct ept_gather *gather);
 
-/* ept_core.c */
-void ept_lock(struct ept *ept);
-void ept_unlock(struct ept *ept);
-
 /* ept_query.c */
 void ept_dump_tables(struct seq_file *m, struct ept *ept);
 void ept_dump_explanation(struct seq_file *m, struct ept *ept, u64 gpa);

@@ -7,7 +7,7 @@
 #include <linux/rcupdate.h>
 #include <linux/seq_file.h>
 
-#include "ept_priv.h"
+#include "ept_op.h"
 
 static bool gpa_fits(const struct ept *ept, u64 gpa)
 {

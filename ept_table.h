@@ -118,10 +118,15 @@ static inline void ept_table_inc_live(const u64 *entry)
 }
 
 /*
- * Runs of entries, at the speed of memory: a few instructions an entry, in registers. The caller
- * excludes all other software that writes. What a CPU sets meanwhile in an entry that it may set
- * something in, doesn't matter to who reads, and such an entry isn't changed here.
+ * Runs of entries, at the speed of memory: a few instructions an entry, in registers.
  */
+
+/*
+ * No other software writes these entries. A CPU may set accessed or dirty in what is only read
+ * here, and then either value will do; it sets nothing in what is changed. So the compiler may do
+ * its best.
+ */
+#define EPT_UNSHARED(access)	data_race(access)
 
 /* The bits that any entry of a run has */
 static inline u64 ept_entries_any(const u64 *entry, unsigned int nr)
@@ -130,7 +135,7 @@ static inline u64 ept_entries_any(const u64 *entry, unsigned int nr)
 
 #pragma GCC unroll 8
 	for (unsigned int i = 0; i < nr; i++)
-		any |= data_race(entry[i]);
+		any |= EPT_UNSHARED(entry[i]);
 	return any;
 }
 
@@ -141,8 +146,8 @@ static inline u64 ept_entries_any_all(const u64 *entry, unsigned int nr, u64 *al
 
 #pragma GCC unroll 8
 	for (unsigned int i = 0; i < nr; i++) {
-		any |= data_race(entry[i]);
-		every &= data_race(entry[i]);
+		any |= EPT_UNSHARED(entry[i]);
+		every &= EPT_UNSHARED(entry[i]);
 	}
 	*all = every;
 	return any;
@@ -167,15 +172,15 @@ static inline void ept_entries_change(u64 *entry, unsigned int nr, u64 clear, u6
 	if (!set) {
 #pragma GCC unroll 8
 		for (i = 0; i < nr; i++)
-			data_race(entry[i] &= ~clear);
+			EPT_UNSHARED(entry[i] &= ~clear);
 	} else if (!(clear & ~set)) {
 #pragma GCC unroll 8
 		for (i = 0; i < nr; i++)
-			data_race(entry[i] |= set);
+			EPT_UNSHARED(entry[i] |= set);
 	} else {
 #pragma GCC unroll 8
 		for (i = 0; i < nr; i++)
-			WRITE_ONCE(entry[i], (data_race(entry[i]) & ~clear) | set);
+			WRITE_ONCE(entry[i], (EPT_UNSHARED(entry[i]) & ~clear) | set);
 	}
 }
 

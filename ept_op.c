@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the operations that change a table share. See ept_op.h.
+ */
+#include "ept_op.h"
+
+/*
+ * Plans until the tables that it takes are there, then commits. Without a plan it takes none, and
+ * cannot fail. No memory is allocated under the lock: reclaim may call a client that changes the
+ * table.
+ */
+int ept_op_run(struct ept_op *op, const struct ept_visitor *plan,
+	       const struct ept_visitor *commit)
+{
+	struct ept *ept = op->ept;
+	int err;
+
+	for (;;) {
+		ept_lock(ept);
+		op->need = 0;
+		op->verdict = 0;
+		ept_walk_begin(&op->walk);
+		err = plan ? ept_walk_pass(&op->walk, plan) : 0;
+		if (!err)
+			err = op->verdict;
+		if (err || op->need <= op->pool.nr)
+			break;
+		ept_unlock(ept);
+		err = ept_pool_fill(&op->pool, &ept->store, op->need);
+		if (err)
+			goto out;
+	}
+	if (!err)
+		ept_walk_pass(&op->walk, commit);
+	ept_unlock(ept);
+out:
+	ept_pool_drain(&op->pool, &ept->store);
+	return err;
+}
+
+/* The same, with a flush where the client passed no gather */
+int ept_op_run_flush(struct ept_op *op, const struct ept_visitor *plan,
+		     const struct ept_visitor *commit)
+{
+	struct ept_gather own = { .ept = op->ept };
+	int err;
+
+	if (op->gather)
+		return ept_op_run(op, plan, commit);
+	op->gather = &own;
+	err = ept_op_run(op, plan, commit);
+	ept_gather_flush(&own);
+	return err;
+}
+
+/*
+ * Splitting a leaf
+ */
+
+/*
+ * Opens a table that has what the leaf at index @i of @run has, and which is linked when it is
+ * closed.
+ */
+void ept_op_open_split(struct ept_op *op, const struct ept_run *run, unsigned int i)
+{
+	const u64 leaf = READ_ONCE(run->entry[i]);
+	const u64 first = ept_pte_split(leaf, run->level);
+	const enum ept_level level = run->level - 1;
+	u64 *table = ept_pool_take(&op->pool, level, run->gpa + i * ept_level_size(run->level));
+
+	ept_entries_fill(table, EPT_ENTRIES, first, ept_pte_step(leaf, level));
+	ept_table_add_live(table, EPT_ENTRIES);
+	if (!run->private)
+		op->split = leaf;
+	atomic64_inc(&op->ept->splits);
+	ept_walk_open_private(&op->walk, table, false);
+}
+
+/* Adds accessed and dirty to the leaves of an unlinked tree. */
+static void add_ad(const struct ept_op *op, u64 *table, enum ept_level level, u64 ad)
+{
+	u64 gpa = ept_table_gpa(table);
+
+	for (unsigned int i = 0; i < EPT_ENTRIES; i++, gpa += ept_level_size(level)) {
+		if (ept_pte_is_table(table[i], level))
+			add_ad(op, ept_table_at(table[i]), level - 1, ad);
+		else if (!ept_pte_is_hole(table[i]) &&
+			 !(op->fresh && ept_op_covers(op, gpa, level)))
+			table[i] |= ad;
+	}
+}
+
+/* Links the parts in the leaf's place. A CPU may have used the leaf since it was copied. */
+void ept_op_close_split(struct ept_op *op, const struct ept_run *run, u64 *table)
+{
+	const u64 entry = ept_pte_table(&op->ept->fmt, ept_table_phys(table));
+	u64 leaf = op->split;
+
+	if (run->private) {
+		ept_op_link(op, run, table);
+		return;
+	}
+	while (!try_cmpxchg64(run->entry, &op->split, entry)) {
+		add_ad(op, table, run->level - 1, op->split & ~leaf);
+		leaf = op->split;
+	}
+	ept_gather_note(op->gather, run, leaf, entry);
+}
+
+/* For a visitor's close: the walker is back from a leaf's parts, or from a table that was there. */
+void ept_op_close_leaf(struct ept_walk *walk, const struct ept_run *run, u64 *table)
+{
+	if (ept_pte_is_leaf(READ_ONCE(*run->entry), run->level))
+		ept_op_close_split(to_ept_op(walk), run, table);
+}

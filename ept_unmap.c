@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ept_unmap().
+ */
+#include <linux/err.h>
+
+#include "ept_op.h"
+#include "ept_trace.h"
+
+static int unmap_plan_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	if (!ept_pte_is_hole(READ_ONCE(*run->entry)))
+		to_ept_op(walk)->need += ept_walk_tables(ept_run_start(walk, run),
+							 ept_run_end(walk, run), run->level,
+						     run->level - 1);
+	return 0;
+}
+
+static const struct ept_visitor unmap_plan = {
+	.edge = unmap_plan_edge,
+};
+
+/* Unmaps what a run has, entry by entry. Returns how many had something. */
+static unsigned int unmap_each(struct ept_gather *gather, const struct ept_run *run)
+{
+	const u64 hole = gather->ept->fmt.hole;
+	unsigned int gone = 0;
+
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+
+		if (ept_pte_is_hole(entry))
+			continue;
+		gone++;
+		WRITE_ONCE(run->entry[i], hole);
+		if (ept_pte_is_table(entry, run->level))
+			ept_gather_retire(gather, ept_table_at(entry));
+		else
+			ept_gather_note(gather, run, entry, hole);
+	}
+	return gone;
+}
+
+static void unmap_run(struct ept_gather *gather, const struct ept_run *run)
+{
+	const u64 hole = gather->ept->fmt.hole;
+	unsigned int gone = run->nr;
+	u64 any, all;
+
+	if (ept_run_only_leaves(run, &any, &all)) {
+		ept_entries_fill(run->entry, run->nr, hole, 0);
+		ept_gather_note(gather, run, any, hole);
+	} else if (!ept_pte_is_hole(any)) {
+		gone = unmap_each(gather, run);
+	} else {
+		return;
+	}
+	ept_table_add_live(run->entry, -(int)gone);
+}
+
+static int unmap_commit_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	unmap_run(to_ept_op(walk)->gather, run);
+	return run->nr;
+}
+
+static int unmap_commit_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	if (!ept_pte_is_hole(READ_ONCE(*run->entry)))
+		ept_op_open_split(to_ept_op(walk), run, 0);
+	return 0;
+}
+
+static void unmap_commit_close(struct ept_walk *walk, const struct ept_run *run, u64 *table)
+{
+	struct ept_op *op = to_ept_op(walk);
+
+	if (ept_pte_is_leaf(READ_ONCE(*run->entry), run->level)) {
+		ept_op_close_split(op, run, table);
+	} else if (!ept_table_live(table)) {
+		WRITE_ONCE(*run->entry, walk->fmt->hole);
+		ept_table_add_live(run->entry, -1);
+		ept_gather_retire(op->gather, table);
+	}
+}
+
+static const struct ept_visitor unmap_commit = {
+	.run = unmap_commit_run,
+	.edge = unmap_commit_edge,
+	.close = unmap_commit_close,
+};
+
+/* Unlinks the tables that a short unmap left empty: a walk finds nothing else to do. */
+static noinline void unmap_close(struct ept_gather *gather, u64 gpa, u64 size)
+{
+	struct ept_op op;
+
+	ept_op_init(&op, gather->ept, gpa, size, gather);
+	ept_walk_begin(&op.walk);
+	ept_walk_pass(&op.walk, &unmap_commit);
+}
+
+static bool unmap_short(struct ept_gather *gather, u64 gpa, u64 size)
+{
+	struct ept *ept = gather->ept;
+	struct ept_run run __uninitialized;
+	bool found;
+
+	ept_lock(ept);
+	found = ept_find_short_run(ept, gpa, size, &run);
+	if (found) {
+		unmap_run(gather, &run);
+		if (!ept_table_live(run.entry))
+			unmap_close(gather, gpa, size);
+	}
+	ept_unlock(ept);
+	return found;
+}
+
+static noinline int unmap_long(struct ept_gather *gather, u64 gpa, u64 size)
+{
+	struct ept_op op __uninitialized;
+
+	ept_op_init(&op, gather->ept, gpa, size, gather);
+	return ept_op_run(&op, &unmap_plan, &unmap_commit);
+}
+
+int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
+{
+	struct ept_gather own = { .ept = ept };
+	struct ept_gather *owed = gather ?: &own;
+	int err = 0;
+
+	if (!ept_range_valid(ept, gpa, size) || !ept_gather_valid(ept, gather))
+		return -EINVAL;
+	if (!ept_fits(gpa, size, ept_gpa_width(&ept->fmt)))
+		return -ERANGE;
+
+	if (!ept_is_short(gpa, size) || !unmap_short(owed, gpa, size))
+		err = unmap_long(owed, gpa, size);
+	if (!gather)
+		ept_gather_flush(&own);
+	trace_ept_unmap(ept->pointer, gpa, size, err);
+	return err;
+}
+EXPORT_SYMBOL_EPT(ept_unmap);
