@@ -8,6 +8,11 @@
 #include "ept_priv.h"
 #include "ept_trace.h"
 
+#if IS_ENABLED(CONFIG_KUNIT)
+u64 ept_overlook;
+EXPORT_SYMBOL_IF_KUNIT(ept_overlook);
+#endif
+
 /*
  * A CPU is behind while its generation isn't the table's. To run a guest it first says so, and then
  * looks at the generation; a flush first moves the generation, and then looks who runs. So one of

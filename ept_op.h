@@ -150,7 +150,8 @@ static inline bool ept_run_only_leaves(const struct ept_run *run, u64 *any, u64 
 static inline void ept_gather_retire(struct ept_gather *gather, u64 *table)
 {
 	ept_table_retire(&gather->dead, table);
-	gather->flush = true;
+	if (!(ept_overlook & EPT_OVERLOOK_TABLES))
+		gather->flush = true;
 }
 
 /* The one place that says whether a change owes a flush */
@@ -158,7 +159,8 @@ static inline void ept_gather_note(struct ept_gather *gather, const struct ept_r
 				   u64 new)
 {
 	if (!run->private && !gather->flush)
-		gather->flush = ept_pte_needs_invept(&gather->ept->fmt, old, new);
+		gather->flush = ept_pte_needs_invept(&gather->ept->fmt, old,
+						     new ^ ((old ^ new) & ept_overlook));
 }
 
 /*
