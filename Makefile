@@ -13,7 +13,7 @@ all:
 
 install: all
 	$(kbuild) modules_install
-	depmod $(KERNELRELEASE)
+	depmod $$($(MAKE) -s -C $(KDIR) kernelrelease)
 
 clean:
 	$(kbuild) clean

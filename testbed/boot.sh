@@ -5,7 +5,7 @@
 # them judges: what they leave is the console's log, $LOG. The kernel's command
 # line tells guest/init how this machine is turned off.
 
-BOOT_SECONDS=${BOOT_SECONDS:-300}	# no machine may run for longer
+BOOT_SECONDS=${BOOT_SECONDS:-600}	# no machine may run for longer
 INITRAMFS=$BED_DIR/initramfs
 LOG=$BED_DIR/console.log
 GUEST_ARGS=(printk.devkmsg=on panic=-1)
@@ -27,17 +27,18 @@ guest() {
 	(cd "$root" && find . | cpio -o -H newc --quiet) >"$INITRAMFS"
 }
 
-# machine OUTPUT COMMAND...: runs it for a bounded time.
+# machine OUTPUT COMMAND...: runs it for a bounded time. What it took, and the shell's
+# remark on a machine that panicked, are in machine.time.
 machine() {
 	local output=$1
 
 	shift
 	say "booting ${1##*/}, console: $LOG"
 	{
-		timeout --foreground -k 5 "$BOOT_SECONDS" "$@" </dev/null >"$output" 2>&1 ||
-			[ $? != 124 ] ||
+		time timeout --foreground -k 5 "$BOOT_SECONDS" "$@" \
+			</dev/null >"$output" 2>&1 || [ $? != 124 ] ||
 			echo "ended after $BOOT_SECONDS s, the time limit" >>"$LOG"
-	} 2>/dev/null	# the shell's remark on a machine that panicked
+	} 2>"$BED_DIR/machine.time"
 }
 
 # uml ARGUMENT...

@@ -112,15 +112,16 @@ install_missing() {
 
 # --- runs
 
-# new_run: a folder for what a run leaves behind, $RUN. The logs of the last few
-# are kept.
+# new_run: a folder for what a run leaves behind, $RUN. Those of the last
+# hours, and some before, are kept.
 new_run() {
 	mkdir -p "$CACHE/runs"
 	RUN=$(mktemp -d "$CACHE/runs/$(date +%Y%m%d-%H%M%S)-XXXX")
 	mkdir "$RUN/src" "$RUN/modules"
 	export RUN
 	ln -sfn "$RUN" "$CACHE/last"
-	find "$CACHE/runs" -mindepth 1 -maxdepth 1 | sort | head -n -10 | xargs -r rm -rf
+	find "$CACHE/runs" -mindepth 1 -maxdepth 1 -mmin +120 | sort | head -n -10 |
+		xargs -r rm -rf
 }
 
 # --- results
