@@ -531,7 +531,7 @@ int ept_dump(struct seq_file *m, struct ept *ept)
 
 	if (!m || IS_ERR_OR_NULL(ept))
 		return -EINVAL;
-	seq_puts(m, "# guest-physical range        -> host-physical  leaves     rights type\n");
+	seq_puts(m, "# guest-physical            -> host-physical  leaves     rights, type, A/D\n");
 	ept_for_each_mapping(ept, 0, 1ULL << ept_gpa_width(&ept->fmt), dump_line, &dump);
 	return 0;
 }
