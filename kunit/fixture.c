@@ -134,6 +134,12 @@ void fixture_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, table_pages(), fixture->pages_before, "pages of tables leaked");
 }
 
+/* What an operation returned; an error, too, where it succeeded but had to fail. */
+static int answer(int ret, int expected)
+{
+	return ret || !expected ? ret : -EUCLEAN;
+}
+
 /* What the operation owes in invalidations, beside what it did. */
 static void expect_invalidations(struct fixture *fixture, u64 before, struct ept_gather *gather)
 {
@@ -156,7 +162,7 @@ int do_map(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "map %#llx to %#llx size %#llx",
 			    gpa, hpa, size);
 	expect_invalidations(fixture, before, NULL);
-	return ret;
+	return answer(ret, expected);
 }
 
 int do_map_pages(struct fixture *fixture, u64 gpa, const u64 *hpas, unsigned long nr,
@@ -175,7 +181,7 @@ int do_map_pages(struct fixture *fixture, u64 gpa, const u64 *hpas, unsigned lon
 	kvfree(pages);
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "map %lu pages to %#llx", nr, gpa);
 	expect_invalidations(fixture, before, NULL);
-	return ret;
+	return answer(ret, expected);
 }
 
 int do_unmap(struct fixture *fixture, u64 gpa, u64 size, struct ept_gather *gather)
@@ -186,7 +192,7 @@ int do_unmap(struct fixture *fixture, u64 gpa, u64 size, struct ept_gather *gath
 
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "unmap %#llx size %#llx", gpa, size);
 	expect_invalidations(fixture, before, gather);
-	return ret;
+	return answer(ret, expected);
 }
 
 int do_protect(struct fixture *fixture, u64 gpa, u64 size, u32 clear, u32 set,
@@ -199,7 +205,7 @@ int do_protect(struct fixture *fixture, u64 gpa, u64 size, u32 clear, u32 set,
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "protect %#llx size %#llx -%x +%x",
 			    gpa, size, clear, set);
 	expect_invalidations(fixture, before, gather);
-	return ret;
+	return answer(ret, expected);
 }
 
 void do_flush(struct fixture *fixture, struct ept_gather *gather)
