@@ -7,7 +7,6 @@
 
 #include <linux/bitmap.h>
 #include <linux/cpumask.h>
-#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/io.h>
 #include <linux/jiffies.h>
@@ -132,19 +131,12 @@ int tinyvmm_step_dirty_rounds(struct tinyvmm *vmm)
  * (j) Merging: once pages need no longer be told apart, one large leaf does for 512 small ones.
  * The merge flushes by itself.
  */
-int tinyvmm_step_merge(struct tinyvmm *vmm)
+static int use_merged(struct tinyvmm *vmm)
 {
+	const u64 first = GUEST_STEP_H + 77 * PAGE_SIZE, second = first + PAGE_SIZE;
 	struct ept_mapping mapping;
 	int err;
 
-	if (!vmm->lazy || vmm->config.max_leaf < EPT_2M) {
-		tinyvmm_skip(vmm, "no 2M leaves here");
-		return 0;
-	}
-	err = ept_merge(vmm->ept, GUEST_STEP_H, SZ_2M, EPT_2M);
-	if (err < 0)
-		return err;
-	tinyvmm_expect_count(vmm, "leaves made by the merge", 1, err);
 	err = ept_lookup(vmm->ept, GUEST_STEP_H + PAGE_SIZE, &mapping);
 	if (err)
 		return err;
@@ -153,12 +145,27 @@ int tinyvmm_step_merge(struct tinyvmm *vmm)
 	if (vmm->config.features & EPT_FEATURE_AD)
 		tinyvmm_expect_yes(vmm, "whether it is dirty, as its pages were", mapping.dirty);
 
-	tinyvmm_read(vmm, GUEST_STEP_H + 77 * PAGE_SIZE);
-	tinyvmm_expect_result(vmm, "a read through it", GUEST_STEP_H + 77 * PAGE_SIZE);
-	tinyvmm_write(vmm, GUEST_STEP_H + 78 * PAGE_SIZE, NEW_VALUE);
+	tinyvmm_read(vmm, first);
+	tinyvmm_expect_result(vmm, "a read through it", first);
+	tinyvmm_write(vmm, second, NEW_VALUE);
 	tinyvmm_expect_result(vmm, "a write through it", NEW_VALUE);
 	tinyvmm_expect_value(vmm, "what it left in memory", NEW_VALUE, words(vmm->lazy + 78)[0]);
 	return 0;
+}
+
+int tinyvmm_step_merge(struct tinyvmm *vmm)
+{
+	int made;
+
+	if (!vmm->lazy || vmm->config.max_leaf < EPT_2M) {
+		tinyvmm_skip(vmm, "no 2M leaves here");
+		return 0;
+	}
+	made = ept_merge(vmm->ept, GUEST_STEP_H, SZ_2M, EPT_2M);
+	if (made < 0)
+		return made;
+	tinyvmm_expect_count(vmm, "leaves made by the merge", 1, made);
+	return use_merged(vmm);
 }
 
 /*
@@ -207,21 +214,25 @@ static bool wait_for_counting(struct page *page)
 	return true;
 }
 
-/* Returns how often the old page was counted in after the flush. */
-static u64 remap_to(struct tinyvmm *vmm, struct page *old, struct page *new, int *err)
+/* @stale: how often the old page was counted in after the flush, added up. */
+static int remap_to(struct tinyvmm *vmm, struct page *old, struct page *new, u64 *stale)
 {
 	struct ept_gather gather;
 	u64 count;
+	int err;
 
 	ept_gather_init(&gather, vmm->ept);
-	*err = ept_remap(vmm->ept, GUEST_STEP_K, page_to_phys(new), PAGE_SIZE, &EPT_ATTRS_RAM,
-			 &gather);
+	err = ept_remap(vmm->ept, GUEST_STEP_K, page_to_phys(new), PAGE_SIZE, &EPT_ATTRS_RAM,
+			&gather);
 	ept_gather_flush(&gather);
+	if (err)
+		return err;
 
 	count = count_in(old);
-	if (!*err && !wait_for_counting(new))
-		*err = -ETIMEDOUT;
-	return count_in(old) - count;
+	if (!wait_for_counting(new))
+		return -ETIMEDOUT;
+	*stale += count_in(old) - count;
+	return 0;
 }
 
 static int remap_rounds(struct tinyvmm *vmm, struct page *page[2])
@@ -234,7 +245,7 @@ static int remap_rounds(struct tinyvmm *vmm, struct page *page[2])
 		return -ETIMEDOUT;
 	ept_get_stats(vmm->ept, &before);
 	for (i = 0; i < REMAP_ROUNDS && !err; i++)
-		stale += remap_to(vmm, page[i % 2], page[(i + 1) % 2], &err);
+		err = remap_to(vmm, page[i % 2], page[(i + 1) % 2], &stale);
 	if (err)
 		return err;
 	ept_get_stats(vmm->ept, &after);

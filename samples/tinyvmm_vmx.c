@@ -12,12 +12,12 @@
 #include <linux/irqflags.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
+#include <linux/processor.h>
 #include <linux/smp.h>
 
 #include <asm/debugreg.h>
 #include <asm/desc.h>
 #include <asm/msr.h>
-#include <asm/processor.h>
 #include <asm/special_insns.h>
 #include <asm/tlbflush.h>
 #include <asm/trapnr.h>
