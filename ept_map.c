@@ -290,14 +290,13 @@ static int map_short(struct ept *ept, u64 gpa, u64 leaf, u64 size)
 	return ret;
 }
 
-static noinline int map_long(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits,
-			     enum ept_level largest)
+static noinline int map_long(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits)
 {
 	struct map_op map __uninitialized;
 
 	ept_op_init(&map.op, ept, gpa, size, NULL);
 	map.bits = bits;
-	map.largest = largest;
+	map.largest = largest_leaf(gpa ^ hpa, ept_pte_max_leaf(&ept->fmt, bits));
 	map.hpa = hpa;
 	map.pages = NULL;
 	return ept_op_run(&map.op, &map_plan, &map_commit);
@@ -318,33 +317,34 @@ static int map_check(const struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
 	return 0;
 }
 
-/* The level of the leaf that the whole range is, or of none: EPT_512G */
-static enum ept_level one_leaf_level(u64 gpa, u64 size, enum ept_level largest)
+/* Whether the whole range is one leaf of up to *@level, which is then set to its level */
+static bool is_one_leaf(u64 gpa, phys_addr_t hpa, u64 size, enum ept_level *level)
 {
-	for (enum ept_level level = EPT_4K; level <= largest; level++)
-		if (size == ept_level_size(level) && IS_ALIGNED(gpa, size))
-			return level;
-	return EPT_512G;
+	const enum ept_level largest = *level;
+
+	for (*level = EPT_4K; *level <= largest; ++*level)
+		if (size == ept_level_size(*level))
+			return IS_ALIGNED(gpa | hpa, size);
+	return false;
 }
 
 int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs)
 {
-	enum ept_level largest, level;
+	enum ept_level level;
 	u64 bits;
 	int err = map_check(ept, gpa, hpa, size, attrs);
 
 	if (err)
 		return err;
 	bits = ept_attrs_to_bits(&ept->fmt, attrs);
-	largest = largest_leaf(gpa ^ hpa, ept_pte_max_leaf(&ept->fmt, bits));
-	level = one_leaf_level(gpa, size, largest);
-	if (level <= EPT_1G) {
+	level = ept_pte_max_leaf(&ept->fmt, bits);
+	if (is_one_leaf(gpa, hpa, size, &level)) {
 		err = map_one(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, level, bits), level);
 	} else {
-		err = ept_is_short(gpa, size) ?
-		      map_short(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, EPT_4K, bits), size) : 1;
+		err = !ept_is_short(gpa, size) ? 1 :
+		      map_short(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, EPT_4K, bits), size);
 		if (err > 0)
-			err = map_long(ept, gpa, hpa, size, bits, largest);
+			err = map_long(ept, gpa, hpa, size, bits);
 	}
 	trace_ept_map(ept->pointer, gpa, hpa, size, err);
 	return err;
