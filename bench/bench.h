@@ -57,6 +57,7 @@ struct bench_engine {
  * @span: they are random pages below this power of two, none of them twice, and none the last in
  *	its 2M
  * @offset: hpa - gpa
+ * @seed: of random pages; where the next step of the same loop goes on
  */
 struct bench_step {
 	enum bench_op	op;
@@ -66,6 +67,7 @@ struct bench_step {
 	u64		stride;
 	u64		span;
 	u64		offset;
+	u64		seed;
 };
 
 /**
@@ -75,8 +77,10 @@ struct bench_step {
  */
 struct bench_contender {
 	const struct bench_engine	*engine;
-	int				(*run)(void *table, const struct bench_step *step);
+	int				(*run)(void *table, struct bench_step *step);
 };
+
+#define BENCH_PREPARE	3
 
 /**
  * struct bench_workload - a row
@@ -84,6 +88,7 @@ struct bench_contender {
  * @unit: of what it handles
  * @units: how many of them a round handles
  * @live: CPUs set accessed and dirty in the table
+ * @builds: it takes new tables
  * @prepare: steps before the clock starts
  * @timed: the step that is timed; BENCH_CREATE: creation and the first step of @prepare
  */
@@ -92,7 +97,8 @@ struct bench_workload {
 	const char		*unit;
 	unsigned int		units;
 	bool			live;
-	struct bench_step	prepare[3];
+	bool			builds;
+	struct bench_step	prepare[BENCH_PREPARE];
 	struct bench_step	timed;
 };
 
@@ -117,8 +123,9 @@ extern const struct bench_contender bench_lpae;
 #define BENCH_BITMAP_PAGES	(SZ_1G / SZ_4K)
 extern unsigned long *bench_bitmap;
 
-/* clock.c: nanoseconds, or instructions where the machine counts these */
+/* clock.c */
 u64 bench_clock(void);
+u64 bench_clock_khz(void);
 u64 bench_clock_cost(void);
 void bench_clock_settle(void);
 

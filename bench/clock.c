@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The clock. On a machine that counts instructions, which is QEMU with -icount shift=0, a tick of
- * the time-stamp counter is one instruction.
+ * The clock: the time-stamp counter. On a machine that counts instructions, which is QEMU with
+ * -icount shift=0, a tick is one of them.
  */
 #include <linux/delay.h>
 #include <linux/ktime.h>
-#ifndef CONFIG_UML
-#include <asm/tsc.h>
-#endif
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
 
 #include "bench.h"
 
+/* Nothing of what is timed begins before, or ends after. User Mode Linux has no other way. */
 u64 bench_clock(void)
 {
-#ifdef CONFIG_UML
-	return ktime_get_ns();
-#else
-	return rdtsc_ordered();
-#endif
+	u32 low, high;
+
+	asm volatile("lfence; rdtsc; lfence" : "=a" (low), "=d" (high) : : "memory");
+	return (u64)high << 32 | low;
 }
 
 /* What it takes to ask */
@@ -31,6 +31,15 @@ u64 bench_clock_cost(void)
 		least = min(least, bench_clock() - start);
 	}
 	return least;
+}
+
+/* Ticks in a millisecond */
+u64 bench_clock_khz(void)
+{
+	const u64 time = ktime_get_ns(), start = bench_clock();
+
+	mdelay(50);
+	return div64_u64((bench_clock() - start) * NSEC_PER_MSEC, ktime_get_ns() - time);
 }
 
 /*

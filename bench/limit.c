@@ -30,12 +30,14 @@
  * struct limit - a table
  * @root: its root
  * @live: CPUs set accessed and dirty
+ * @want: how many pages to allocate at once
  * @nr: of pages in
- * @stash: pages to build with, for allocation in bulk
+ * @stash: pages to build with
  */
 struct limit {
 	u64		*root;
 	bool		live;
+	unsigned int	want;
 	unsigned int	nr;
 	struct page	*stash[STASH];
 };
@@ -48,8 +50,8 @@ static bool fill_stash(struct limit *limit)
 {
 	unsigned int got;
 
-	while (limit->nr < STASH) {
-		got = alloc_pages_bulk_node(GFP_KERNEL, NUMA_NO_NODE, STASH - limit->nr,
+	while (limit->nr < limit->want) {
+		got = alloc_pages_bulk_node(GFP_KERNEL, NUMA_NO_NODE, limit->want - limit->nr,
 					    limit->stash + limit->nr);
 		if (!got)
 			break;
@@ -108,7 +110,9 @@ static void *limit_create(bool live)
 
 	if (limit) {
 		limit->live = live;
+		limit->want = 1;
 		limit->root = take_zeroed(limit);
+		limit->want = STASH;
 	}
 	return limit;
 }
@@ -229,6 +233,7 @@ static __always_inline int limit_map(void *table, u64 gpa, u64 hpa, u64 size)
 	}
 	while (!IS_ALIGNED(gpa | hpa | size, 1ULL << shift))
 		shift -= 9;
+	limit->want = min(STASH, size >> (shift + 9) | 2);
 	for (; gpa < end; gpa = next) {
 		next = min(end, ALIGN(gpa + 1, 1ULL << (shift + 9)));
 		map_table(limit, gpa, (gpa + offset) | LEAF | (shift > PAGE_SHIFT ? LARGE : 0),
@@ -372,7 +377,7 @@ static const struct bench_engine limit_engine = {
 	},
 };
 
-static int limit_run(void *table, const struct bench_step *step)
+static int limit_run(void *table, struct bench_step *step)
 {
 	return bench_run(&limit_engine, table, step);
 }

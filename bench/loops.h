@@ -29,11 +29,11 @@ static __always_inline int bench_loop(bench_call call, void *table, const struct
 }
 
 static __always_inline int bench_loop_random(bench_call call, void *table,
-					     const struct bench_step *step)
+					     struct bench_step *step)
 {
 	const u64 offset = step->offset, mask = step->span - SZ_4K;
 	unsigned int i = step->calls;
-	u64 page = 1;
+	u64 page = step->seed;
 	int err = 0;
 
 	while (i && !err) {
@@ -45,10 +45,11 @@ static __always_inline int bench_loop_random(bench_call call, void *table,
 		err = call(table, gpa, gpa + offset, SZ_4K);
 		i--;
 	}
+	step->seed = page;
 	return err;
 }
 
-static __always_inline int bench_calls(bench_call call, void *table, const struct bench_step *step)
+static __always_inline int bench_calls(bench_call call, void *table, struct bench_step *step)
 {
 	if (!call)
 		return -EOPNOTSUPP;
@@ -56,10 +57,10 @@ static __always_inline int bench_calls(bench_call call, void *table, const struc
 }
 
 static __always_inline int bench_lookups(const struct bench_engine *engine, void *table,
-					 const struct bench_step *step, bool chain)
+					 struct bench_step *step, bool chain)
 {
 	const unsigned int shift = 64 - ilog2(step->span);
-	u64 random = 1, gpa, hpa, wrong = 0;
+	u64 random = step->seed, gpa, hpa, wrong = 0;
 
 	for (unsigned int i = step->calls; i; i--) {
 		gpa = random >> shift;
@@ -67,11 +68,12 @@ static __always_inline int bench_lookups(const struct bench_engine *engine, void
 		wrong |= hpa - gpa - step->offset;
 		random = bench_random(chain ? random + hpa : random);
 	}
+	step->seed = random;
 	return wrong ? -EIO : 0;
 }
 
 static __always_inline int bench_run(const struct bench_engine *engine, void *table,
-				     const struct bench_step *step)
+				     struct bench_step *step)
 {
 	switch (step->op) {
 	case BENCH_MAP:

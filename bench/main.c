@@ -5,8 +5,10 @@
  *
  *	bench: <workload>|<unit>|<units>|<contender>|<least>|<median>
  *
- * The last two are of the clock's ticks for all units together.
+ * The last two are of the clock's ticks for all units together; a first line says how many of these
+ * are in a millisecond.
  */
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -20,7 +22,7 @@
 
 static unsigned int rounds = 11;
 module_param(rounds, uint, 0400);
-MODULE_PARM_DESC(rounds, "how often each workload is timed, beside the first time, which is discarded");
+MODULE_PARM_DESC(rounds, "how often each workload is timed");
 
 static char *only;
 module_param(only, charp, 0400);
@@ -40,7 +42,29 @@ static const struct bench_contender *const contenders[] = {
 
 #define NR_CONTENDERS	ARRAY_SIZE(contenders)
 
-static u64 times[NR_CONTENDERS][MAX_ROUNDS];
+/*
+ * A round is timed in slices, so that one that something interrupted spoils no other: the least of
+ * a workload is the sum of the least of each slice.
+ */
+#define MAX_SLICES	64
+#define SLICE_CALLS	1024
+
+#define WARM_PAGES	640
+
+/**
+ * struct result - what a contender took for a workload
+ * @err: it cannot, or it failed
+ * @least: of each slice, in all rounds
+ * @rounds: each, all slices together
+ */
+struct result {
+	int	err;
+	u64	least[MAX_SLICES];
+	u64	rounds[MAX_ROUNDS];
+};
+
+static struct result results[NR_CONTENDERS];
+static u64 slices[MAX_SLICES];
 unsigned long *bench_bitmap;
 
 static int prepare(const struct bench_contender *contender, void *table,
@@ -48,45 +72,109 @@ static int prepare(const struct bench_contender *contender, void *table,
 {
 	int err = 0;
 
-	if (workload->timed.op == BENCH_CREATE)
-		return 0;
-	for (const struct bench_step *step = workload->prepare; step->calls && !err; step++) {
-		if (step == workload->prepare + ARRAY_SIZE(workload->prepare))
-			break;
-		err = contender->run(table, step);
+	for (unsigned int i = 0; i < BENCH_PREPARE && workload->prepare[i].calls && !err; i++) {
+		struct bench_step step = workload->prepare[i];
+
+		err = contender->run(table, &step);
 	}
 	return err;
 }
 
-/* The ticks that one round takes, or an error */
-static s64 round_ticks(const struct bench_contender *contender,
-		       const struct bench_workload *workload)
+static unsigned int nr_slices(const struct bench_step *step)
 {
-	const struct bench_engine *engine = contender->engine;
-	const bool create = workload->timed.op == BENCH_CREATE;
-	void *table = create ? NULL : engine->create(workload->live);
-	u64 start, ticks;
+	return clamp(step->calls / SLICE_CALLS, 1U, (unsigned int)MAX_SLICES);
+}
+
+/* Does the step that counts, and puts the ticks of each slice into @slices. */
+static int run_timed(const struct bench_contender *contender, void *table, struct bench_step step)
+{
+	const unsigned int nr = nr_slices(&step), calls = step.calls;
 	int err = 0;
 
-	if (!create) {
-		if (!table)
-			return -ENOMEM;
-		err = prepare(contender, table, workload);
+	for (unsigned int i = 0; i < nr && !err; i++) {
+		u64 start;
+
+		step.calls = calls * (i + 1) / nr - calls * i / nr;
+		start = bench_clock();
+		err = contender->run(table, &step);
+		slices[i] = bench_clock() - start;
+		step.gpa += step.calls * step.stride;
 	}
-	bench_clock_settle();
-	start = bench_clock();
-	if (create)
+	return err;
+}
+
+/* The same where the creation of the table counts, too */
+static int run_created(const struct bench_contender *contender, void **table,
+		       const struct bench_workload *workload)
+{
+	struct bench_step step = workload->prepare[0];
+	const u64 start = bench_clock();
+	int err = -ENOMEM;
+
+	*table = contender->engine->create(workload->live);
+	if (*table)
+		err = contender->run(*table, &step);
+	slices[0] = bench_clock() - start;
+	return err;
+}
+
+/*
+ * Those pages that will be allocated next are in the caches. Otherwise the memory of tables costs
+ * more than what is done with it, depending on where the last contender's pages went.
+ */
+static void warm_pages(void)
+{
+	static struct page *pages[WARM_PAGES];
+	unsigned int nr = 0;
+
+	while (nr < WARM_PAGES) {
+		pages[nr] = alloc_page(GFP_KERNEL);
+		if (!pages[nr])
+			break;
+		clear_page(page_address(pages[nr++]));
+	}
+	while (nr)
+		__free_page(pages[--nr]);
+}
+
+static int run_round(const struct bench_contender *contender,
+		     const struct bench_workload *workload)
+{
+	const struct bench_engine *engine = contender->engine;
+	void *table;
+	int err;
+
+	if (workload->timed.op == BENCH_CREATE) {
+		bench_clock_settle();
+		warm_pages();
+		err = run_created(contender, &table, workload);
+	} else {
 		table = engine->create(workload->live);
-	if (!err)
-		err = table ? contender->run(table, create ? workload->prepare : &workload->timed) :
-			      -ENOMEM;
-	ticks = bench_clock() - start;
+		err = table ? prepare(contender, table, workload) : -ENOMEM;
+		bench_clock_settle();
+		if (workload->builds)
+			warm_pages();
+		if (!err)
+			err = run_timed(contender, table, workload->timed);
+	}
 	if (table && workload->timed.op != BENCH_DESTROY) {
 		if (engine->settle)
 			engine->settle(table);
 		engine->destroy(table);
 	}
-	return err ?: ticks;
+	return err;
+}
+
+static void note_round(struct result *result, unsigned int round, unsigned int nr, u64 clock_cost)
+{
+	result->rounds[round] = 0;
+	for (unsigned int i = 0; i < nr; i++) {
+		const u64 ticks = slices[i] - clock_cost;
+
+		result->rounds[round] += ticks;
+		if (!round || ticks < result->least[i])
+			result->least[i] = ticks;
+	}
 }
 
 static int by_value(const void *a, const void *b)
@@ -96,41 +184,42 @@ static int by_value(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-static void report(const struct bench_workload *workload, unsigned int i, u64 clock_cost)
+static void report(const struct bench_workload *workload, const char *name, struct result *result)
 {
-	const char *name = contenders[i]->engine->name;
-	s64 first = times[i][0];
+	u64 least = 0;
 
-	if (first == -EOPNOTSUPP)
+	if (result->err == -EOPNOTSUPP)
 		return;
-	if (first < 0) {
-		pr_err("bench: FAIL %s, %s: error %lld\n", workload->name, name, first);
+	if (result->err) {
+		pr_err("bench: FAIL %s, %s: error %d\n", workload->name, name, result->err);
 		return;
 	}
-	sort(times[i], rounds, sizeof(u64), by_value, NULL);
+	for (unsigned int i = 0; i < nr_slices(&workload->timed); i++)
+		least += result->least[i];
+	sort(result->rounds, rounds, sizeof(*result->rounds), by_value, NULL);
 	pr_info("bench: %s|%s|%u|%s|%llu|%llu\n", workload->name, workload->unit, workload->units,
-		name, times[i][0] - clock_cost, times[i][rounds / 2] - clock_cost);
+		name, least, result->rounds[rounds / 2]);
 }
 
 /* In turn, so that what slows the machine down for a while slows down all. */
 static void run(const struct bench_workload *workload)
 {
 	const u64 clock_cost = bench_clock_cost();
+	const unsigned int nr = nr_slices(&workload->timed);
 
-	for (unsigned int round = 0; round <= rounds; round++) {
+	for (unsigned int i = 0; i < NR_CONTENDERS; i++)
+		/* Warms up. */
+		results[i].err = run_round(contenders[i], workload);
+	for (unsigned int round = 0; round < rounds; round++) {
 		for (unsigned int i = 0; i < NR_CONTENDERS; i++) {
-			s64 ticks;
-
-			if (round > 1 && (s64)times[i][0] < 0)
+			if (results[i].err)
 				continue;
-			ticks = round_ticks(contenders[i], workload);
-			/* The first round warms up. */
-			if (round || ticks < 0)
-				times[i][max(round, 1U) - 1] = ticks;
+			results[i].err = run_round(contenders[i], workload);
+			note_round(&results[i], round, nr, clock_cost);
 		}
 	}
 	for (unsigned int i = 0; i < NR_CONTENDERS; i++)
-		report(workload, i, clock_cost);
+		report(workload, contenders[i]->engine->name, &results[i]);
 }
 
 static int __init bench_init(void)
@@ -139,6 +228,7 @@ static int __init bench_init(void)
 	bench_bitmap = vzalloc(BENCH_BITMAP_PAGES / 8);
 	if (!bench_bitmap)
 		return -ENOMEM;
+	pr_info("bench: khz|%llu\n", bench_clock_khz());
 	for (unsigned int i = 0; i < bench_nr_workloads; i++)
 		if (!only || !strcmp(only, bench_workloads[i].name))
 			run(&bench_workloads[i]);

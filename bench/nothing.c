@@ -43,7 +43,7 @@ static const struct bench_engine nothing_engine = {
 	},
 };
 
-static int nothing_run(void *table, const struct bench_step *step)
+static int nothing_run(void *table, struct bench_step *step)
 {
 	return step->op == BENCH_DIRTY ? 0 : bench_run(&nothing_engine, table, step);
 }

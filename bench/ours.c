@@ -144,7 +144,7 @@ static const struct bench_engine ours_engine = {
 	},
 };
 
-static int ours_run(void *table, const struct bench_step *step)
+static int ours_run(void *table, struct bench_step *step)
 {
 	return bench_run(&ours_engine, table, step);
 }

@@ -118,7 +118,7 @@ static const struct bench_engine generic_pt_engine = {
 	},
 };
 
-static int generic_pt_run(void *table, const struct bench_step *step)
+static int generic_pt_run(void *table, struct bench_step *step)
 {
 	return bench_run(&generic_pt_engine, table, step);
 }

@@ -142,7 +142,7 @@ static const struct bench_engine lpae_engine = {
 	},
 };
 
-static int lpae_run(void *table, const struct bench_step *step)
+static int lpae_run(void *table, struct bench_step *step)
 {
 	return bench_run(&lpae_engine, table, step);
 }

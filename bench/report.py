@@ -15,11 +15,12 @@ import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 LINE = re.compile(r"bench: ([^|]+)\|([^|]+)\|(\d+)\|([^|]+)\|(-?\d+)\|(-?\d+)$")
+KHZ = re.compile(r"bench: khz\|(\d+)$")
 KNOWN = re.compile(r"^\* ``([^`]+)`` (limit|peer|instructions): ")
 
 # Where the times of a workload come from, if not from bench-uml: a uniprocessor kernel
 # has no locked instructions.
-TIMES_OF = {"W5 live": "bench-smp"}
+TIMES_OF = {"W5-live": "bench-smp"}
 
 
 class Row:
@@ -42,18 +43,23 @@ class Row:
         return min(peers.values()) / self.least["ept"] if peers else None
 
 
-def read_log(path):
+def read_log(path, in_time):
+    """The rows of a log, in nanoseconds or in ticks of the clock."""
     rows = {}
     if not path.exists():
         return rows
+    tick = 1
     for line in path.read_text(errors="replace").splitlines():
+        khz = KHZ.search(line.rstrip())
+        if khz and in_time:
+            tick = 1e6 / int(khz[1])
         match = LINE.search(line.rstrip())
         if not match:
             continue
         name, unit, units, contender, least, median = match.groups()
         row = rows.setdefault(name, Row(unit))
-        row.least[contender] = int(least) / int(units)
-        row.median[contender] = int(median) / int(units)
+        row.least[contender] = int(least) / int(units) * tick
+        row.median[contender] = int(median) / int(units) * tick
     return rows
 
 
@@ -165,7 +171,7 @@ def main():
     run = pathlib.Path(sys.argv[1])
     targets = read_targets()
     judge = Judge()
-    logs = {bed: read_log(run / bed / "console.log")
+    logs = {bed: read_log(run / bed / "console.log", bed != "bench-icount")
             for bed in ("bench-uml", "bench-smp", "bench-icount")}
     times = dict(logs["bench-uml"])
     for name, bed in TIMES_OF.items():

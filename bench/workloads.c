@@ -28,18 +28,18 @@
 
 /* Calls of n pages: in tables that are there, and stay there but for the last row */
 #define MAP_PAGES(n)									\
-	{ .name = "map " #n, .unit = "call", .units = SZ_1G / SZ_2M,			\
+	{ .name = "map-" #n, .unit = "call", .units = SZ_1G / SZ_2M,			\
 	  .prepare = { TABLES(SZ_1G) }, .timed = EACH_2M(BENCH_MAP, n) }
 #define PROTECT_PAGES(n)								\
-	{ .name = "protect " #n, .unit = "call", .units = SZ_1G / SZ_2M,		\
+	{ .name = "protect-" #n, .unit = "call", .units = SZ_1G / SZ_2M,		\
 	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = EACH_2M(BENCH_PROTECT, n) }
 #define UNMAP_PAGES(n)									\
-	{ .name = "unmap " #n, .unit = "call", .units = SZ_1G / SZ_2M,			\
+	{ .name = "unmap-" #n, .unit = "call", .units = SZ_1G / SZ_2M,			\
 	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = EACH_2M(BENCH_UNMAP, n) }
 
 /* A random page is unmapped and mapped again, beside so much that is mapped */
 #define BESIDE(what, bytes)								\
-	{ .name = "beside " what, .unit = "pair", .units = 100000,			\
+	{ .name = "beside-" what, .unit = "pair", .units = 100000,			\
 	  .prepare = { MAP(bytes, BENCH_AT_4K) },					\
 	  .timed = RANDOM(BENCH_PAIR, 100000, bytes) }
 
@@ -50,6 +50,8 @@ const struct bench_workload bench_workloads[] = {
 	  .prepare = { TABLES(SZ_1G) }, .timed = EACH_2M(BENCH_MAP, 511) },
 	{ .name = "W2", .unit = "leaf", .units = 512,
 	  .prepare = { MAP(GIB(512), BENCH_AT_1G) }, .timed = CREATE },
+	{ .name = "W2m", .unit = "leaf", .units = 512, .builds = true,
+	  .timed = MAP(GIB(512), BENCH_AT_1G) },
 	{ .name = "W3", .unit = "leaf", .units = GIB(64) / SZ_2M,
 	  .prepare = { MAP(GIB(64), BENCH_AT_2M) }, .timed = CREATE },
 	{ .name = "W4", .unit = "page", .units = PAGES(SZ_1G),
@@ -60,11 +62,11 @@ const struct bench_workload bench_workloads[] = {
 		     .stride = 64 * SZ_4K } },
 	{ .name = "W5", .unit = "page", .units = PAGES(SZ_1G),
 	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = ALL(BENCH_PROTECT, SZ_1G) },
-	{ .name = "W5 dirty", .unit = "page", .units = PAGES(SZ_1G), .live = true,
+	{ .name = "W5-dirty", .unit = "page", .units = PAGES(SZ_1G), .live = true,
 	  .prepare = { MAP(SZ_1G, BENCH_AT_4K), DIRTY(1) }, .timed = ALL(BENCH_PROTECT, SZ_1G) },
-	{ .name = "W5 live", .unit = "page", .units = PAGES(SZ_1G), .live = true,
+	{ .name = "W5-live", .unit = "page", .units = PAGES(SZ_1G), .live = true,
 	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = ALL(BENCH_PROTECT, SZ_1G) },
-	{ .name = "W6", .unit = "map", .units = 100000,
+	{ .name = "W6", .unit = "map", .units = 100000, .builds = true,
 	  .timed = RANDOM(BENCH_MAP, 100000, GIB(64)) },
 	{ .name = "W6w", .unit = "map", .units = 100000,
 	  .prepare = { TABLES(GIB(64)) }, .timed = RANDOM(BENCH_MAP, 100000, GIB(64)) },
@@ -73,7 +75,7 @@ const struct bench_workload bench_workloads[] = {
 	{ .name = "W7d", .unit = "lookup", .units = 1000000,
 	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) },
 	  .timed = RANDOM(BENCH_LOOKUP_CHAIN, 1000000, SZ_1G) },
-	{ .name = "W8", .unit = "split", .units = SZ_1G / SZ_2M,
+	{ .name = "W8", .unit = "split", .units = SZ_1G / SZ_2M, .builds = true,
 	  .prepare = { MAP(SZ_1G, BENCH_AT_2M) }, .timed = EACH_2M(BENCH_PROTECT, 1) },
 	{ .name = "merge", .unit = "leaf", .units = SZ_1G / SZ_2M,
 	  .prepare = { { .op = BENCH_MAP, .calls = 512, .size = SZ_2M - SZ_4K, .stride = SZ_2M,
@@ -95,7 +97,7 @@ const struct bench_workload bench_workloads[] = {
 	PROTECT_PAGES(512),
 	UNMAP_PAGES(1), UNMAP_PAGES(2), UNMAP_PAGES(8), UNMAP_PAGES(64), UNMAP_PAGES(511),
 	/* Whole tables: made, and taken away without a look at their entries */
-	{ .name = "map 512", .unit = "call", .units = 511,
+	{ .name = "map-512", .unit = "call", .units = 511, .builds = true,
 	  .prepare = { { .op = BENCH_MAP, .calls = 1, .gpa = SZ_1G - SZ_4K, .size = SZ_4K,
 			 .offset = BENCH_AT_4K } },
 	  .timed = { .op = BENCH_MAP, .calls = 511, .size = SZ_2M, .stride = SZ_2M,
@@ -104,7 +106,9 @@ const struct bench_workload bench_workloads[] = {
 
 	BESIDE("2M", SZ_2M), BESIDE("64M", SZ_64M), BESIDE("1G", SZ_1G), BESIDE("8G", GIB(8)),
 	BESIDE("64G", GIB(64)),
-	{ .name = "unmap hole", .unit = "call", .units = 1,
+	{ .name = "create", .unit = "table", .units = 1,
+	  .prepare = { MAP(SZ_4K, BENCH_AT_4K) }, .timed = CREATE },
+	{ .name = "unmap-hole", .unit = "call", .units = 1,
 	  .timed = ALL(BENCH_UNMAP, GIB(131072)) },
 };
 
