@@ -8,7 +8,7 @@
 #include "ept_trace.h"
 
 /**
- * struct map_op - ept_map(), ept_map_pages()
+ * struct map_op - ept_map(), ept_map_pages(), ept_remap()
  * @op: the operation
  * @bits: attribute bits of the leaves
  * @largest: no leaf is larger
