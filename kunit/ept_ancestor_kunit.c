@@ -218,7 +218,7 @@ static void page_without_rights_cannot_be_unmapped(struct kunit *test)
 }
 
 #define RACE_PAGES	64
-#define RACE_ROUNDS	200
+#define RACE_ROUNDS	50
 
 /* A CPU that writes to pages of the guest, while their rights change. */
 struct race {
@@ -269,23 +269,37 @@ static unsigned int count_dirty(struct fixture *fixture)
 	return nr;
 }
 
-static void race_once(struct race *race)
+/* Small leaves change while the CPU writes through them. */
+static void change_rights(struct race *race, unsigned int round)
 {
 	struct ept *ept = race->fixture->ept;
 	unsigned int i;
 
+	if (!round)
+		must_map(race->fixture, 0, SZ_4K, RACE_PAGES * SZ_4K, &EPT_ATTRS_RAM);
 	clear_flags(race->fixture);
-	reinit_completion(&race->done);
 	complete(&race->start);
 	for (i = 0; i < 4; i++) {
 		ept_protect(ept, 0, RACE_PAGES * SZ_4K, EPT_PROT_EXEC, 0, NULL);
 		ept_protect(ept, 0, RACE_PAGES * SZ_4K, 0, EPT_PROT_EXEC, NULL);
 	}
-	wait_for_completion(&race->done);
 }
 
-/* It stored what it had read before, less what the CPU had set meanwhile. */
-static void dirty_set_meanwhile_is_lost(struct kunit *test)
+/* A large leaf is split; it begins a little later each time, so as to meet the first write. */
+static void split_a_leaf(struct race *race, unsigned int round)
+{
+	struct ept *ept = race->fixture->ept;
+	unsigned int i;
+
+	ept_unmap(ept, 0, SZ_2M, NULL);
+	ept_map(ept, 0, 0, SZ_2M, &EPT_ATTRS_DEVICE);
+	complete(&race->start);
+	for (i = 0; i < round * 8; i++)
+		cpu_relax();
+	ept_protect(ept, SZ_1M, SZ_4K, 0, EPT_PROT_EXEC, NULL);
+}
+
+static void run_race(struct kunit *test, void (*change)(struct race *race, unsigned int round))
 {
 	struct race race = { .fixture = test->priv };
 	struct task_struct *cpu;
@@ -295,18 +309,29 @@ static void dirty_set_meanwhile_is_lost(struct kunit *test)
 		kunit_skip(test, "no accessed and dirty flags");
 	init_completion(&race.start);
 	init_completion(&race.done);
-	must_map(race.fixture, 0, SZ_4K, RACE_PAGES * SZ_4K, &EPT_ATTRS_RAM);
 	cpu = kthread_run(write_to_pages, &race, "ept_kunit_cpu");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, cpu);
 	get_task_struct(cpu);
 	for (round = 0; round < RACE_ROUNDS; round++) {
-		race_once(&race);
+		change(&race, round);
+		wait_for_completion(&race.done);
 		KUNIT_EXPECT_EQ_MSG(test, count_dirty(race.fixture), RACE_PAGES, "round %u", round);
 	}
 	WRITE_ONCE(race.stop, true);
 	complete(&race.start);
 	kthread_stop(cpu);
 	put_task_struct(cpu);
+}
+
+/* It stored what it had read before, less what the CPU had set meanwhile. */
+static void dirty_set_meanwhile_is_lost(struct kunit *test)
+{
+	run_race(test, change_rights);
+}
+
+static void dirty_set_during_a_split_is_lost(struct kunit *test)
+{
+	run_race(test, split_a_leaf);
 }
 
 /* No EPTP, no capability was looked at, five levels were out of reach. */
@@ -396,6 +421,7 @@ static struct kunit_case ancestor_cases[] = {
 	KUNIT_CASE_PARAM(addresses_beyond_the_width_alias, configs_gen_params),
 	KUNIT_CASE_PARAM(page_without_rights_cannot_be_unmapped, configs_gen_params),
 	KUNIT_CASE_PARAM(dirty_set_meanwhile_is_lost, configs_gen_params),
+	KUNIT_CASE_PARAM(dirty_set_during_a_split_is_lost, configs_gen_params),
 	KUNIT_CASE(no_pointer_and_no_capabilities),
 	KUNIT_CASE_PARAM(host_address_above_guest_address_underflows, configs_gen_params),
 	KUNIT_CASE(all_errors_are_one),

@@ -86,6 +86,8 @@ static void over_a_mapping_changes_nothing(struct kunit *test)
 		{ SZ_2M, SZ_2M },
 		{ 0, SZ_1G },				/* where one large leaf would fit */
 		{ 0, 32ULL * SZ_1G },
+		{ SZ_64M, SZ_16K },			/* pages of one table */
+		{ SZ_64M + SZ_8K, SZ_8K },
 		{ SZ_64M - SZ_1M, SZ_2M },		/* mostly where no tables are */
 	};
 	struct fixture *fixture = test->priv;
@@ -93,7 +95,7 @@ static void over_a_mapping_changes_nothing(struct kunit *test)
 	unsigned int i;
 
 	must_map(fixture, SZ_2M, SZ_1G, SZ_2M, &EPT_ATTRS_RAM);
-	must_map(fixture, SZ_64M, SZ_2G, SZ_4K, &none);
+	must_map(fixture, SZ_64M + SZ_8K, SZ_2G, SZ_4K, &none);
 	for (i = 0; i < ARRAY_SIZE(tries); i++) {
 		int ret = do_map(fixture, tries[i].gpa, SZ_2G, tries[i].size, &EPT_ATTRS_RAM);
 
@@ -272,6 +274,7 @@ static void contiguous_pages_take_large_leaves(struct kunit *test)
 	static const struct { u64 gpa, hpa, gap; unsigned int run; } layouts[] = {
 		{ SZ_2M, SZ_16M, 0, NR_PAGES },			/* all in a row */
 		{ SZ_2M, SZ_16M, SZ_2M, 512 },			/* 2M pieces, apart */
+		{ SZ_2M, SZ_16M, SZ_4K, 511 },			/* all but the last page */
 		{ SZ_2M, SZ_16M, SZ_4K, 512 },	/* pieces that drift out of alignment */
 		{ SZ_2M - SZ_4K, SZ_16M - SZ_4K, 0, NR_PAGES },	/* a head and a tail */
 		{ SZ_2M, SZ_16M, SZ_4K, 1 },			/* every second page */

@@ -20,7 +20,7 @@ module_param(steps, uint, 0444);
 MODULE_PARM_DESC(steps, "how many steps a random case takes");
 
 #define WINDOW		SZ_8G
-#define MAX_LEAVES	2048	/* that one operation makes, so that a step stays short */
+#define MAX_LEAVES	1024	/* that one operation makes, so that a step stays short */
 
 struct random {
 	struct fixture		*fixture;
@@ -157,7 +157,7 @@ static void random_map(struct random *random)
 	do_map(fixture, gpa, hpa, size, &attrs);
 }
 
-#define NR_PAGES	600
+#define NR_PAGES	300
 
 static void random_map_pages(struct random *random)
 {
@@ -188,7 +188,7 @@ static void random_unmap(struct random *random)
 {
 	u64 gpa = random_gpa(random), size = random_size(random, random_alignment(random));
 
-	if (one_in(random, 40)) {
+	if (one_in(random, 25)) {
 		gpa = 0;
 		size = flat_width(random->fixture->flat);
 	}
