@@ -14,7 +14,7 @@ GUEST_ARGS=(printk.devkmsg=on panic=-1)
 guest() {
 	local root=$BED_DIR/root applet
 
-	need_packages "for the guest's root file system" busybox-static cpio
+	need guest
 	mkdir -p "$root"/{bin,dev,proc,sys}
 	cp /bin/busybox "$root/bin/"
 	for applet in cat dd dmesg echo grep insmod mount poweroff reboot rmmod \
@@ -58,7 +58,7 @@ qemu() {
 	local cpus=$1
 
 	shift
-	need_packages "to boot kernels" qemu-system-x86
+	need qemu
 	machine "$BED_DIR/machine.out" qemu-system-x86_64 -accel tcg -cpu max -smp "$cpus" -m 1024 \
 		-nodefaults -display none -monitor none -no-reboot \
 		-serial "file:$LOG" -kernel "$KIMAGE" -initrd "$INITRAMFS" \
@@ -70,8 +70,7 @@ bochs() {
 	local model=$1 cpus=$2 megabytes=$3
 
 	shift 3
-	need_packages "to boot kernels on CPUs with VMX" bochs bochs-term \
-		bochsbios vgabios isolinux syslinux-common xorriso
+	need bochs
 	boot_cd "console=ttyS0,115200 ${GUEST_ARGS[*]} BED_EXIT=${BED_EXIT:-port} $*"
 	cat >"$BED_DIR/bochsrc" <<-END
 	config_interface: textconfig

@@ -7,14 +7,9 @@
 # A fragment's opening comments may say
 #	arch: um | x86_64	(needed where there is no base)
 #	base: NAME		the fragment that it adds to
-#	series: 6.12		the source package; default below
+#	series: 6.12		the source package; $SERIES where nothing is said
 #	suite: NAME		a newer suite of Debian that has it; its newest of the series
-SERIES=6.12
-
 . "$TESTBED/suite.sh"
-
-KERNEL_PACKAGES="gcc make libc6-dev bc bison flex libelf-dev libssl-dev perl
-	xz-utils"
 
 # fragment_says NAME KEY DEFAULT: the value of a key, the base's where NAME has none.
 fragment_says() {
@@ -47,8 +42,7 @@ fragment_lines() {
 kernel_source() {
 	local package=linux-source-$1 tarballs=/usr/src
 
-	# shellcheck disable=SC2086
-	need_packages "to build kernels" $KERNEL_PACKAGES
+	need kernels
 	if [ -n "${2:-}" ]; then
 		package=$(newest_in_suite "$2" "linux-source-$1([.][0-9]+)*")
 		suite_unpack "$2" "$package"

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # What every script of the testbed shares: where things are, how to talk to the
-# person at the terminal, how to get packages, how to note a result.
+# person at the terminal, runs and their results.
 # To be sourced first; it sets the shell's options too.
 
 set -euo pipefail
@@ -11,12 +11,15 @@ TESTBED=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOP=$(dirname "$TESTBED")
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/ept
 JOBS=$(nproc)
+SERIES=6.12				# of Linux, where nothing says another
 BED=${BED:-}				# the bed that is speaking, if any
 RUN=${RUN:-}				# the folder of the run, see new_run
 EPT_T0=${EPT_T0:-$EPOCHSECONDS}		# when make was typed
 export EPT_T0 LC_ALL=C
 
 mkdir -p "$CACHE/lock"
+
+. "$TESTBED/packages.sh"
 
 # --- talking
 
@@ -61,55 +64,6 @@ with_lock() {
 	) 9>"$file"
 }
 
-# --- packages
-
-# as_root COMMAND...
-as_root() {
-	if [ "$(id -u)" = 0 ]; then
-		"$@"
-	else
-		command -v sudo >/dev/null || die "need root, or sudo, for: $*"
-		sudo "$@"
-	fi
-}
-
-apt_get() {
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get \
-		-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -q "$@"
-}
-
-package_installed() {
-	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
-}
-
-# need_packages REASON PACKAGE...: installs those that are missing.
-need_packages() {
-	with_lock apt install_missing "$@"
-}
-
-install_missing() {
-	local reason=$1 package missing=() log=$CACHE/apt.log
-
-	shift
-	command -v dpkg-query apt-get >/dev/null ||
-		die "no apt-get here; $reason needs what Debian calls: $*"
-	for package; do
-		package_installed "$package" || missing+=("$package")
-	done
-	[ ${#missing[@]} != 0 ] || return 0
-
-	say "installing from Debian, $reason: ${missing[*]}"
-	: >"$log"
-	# Package lists may be missing or out of date: get new ones only then.
-	apt_get install -y --no-install-recommends "${missing[@]}" \
-		>>"$log" 2>&1 </dev/null ||
-	{
-		quietly "$log" apt_get update
-		quietly "$log" apt_get install -y --no-install-recommends \
-			"${missing[@]}"
-	}
-}
-
 # --- runs
 
 # new_run: a folder for what a run leaves behind, $RUN. Those of the last
@@ -152,7 +106,7 @@ silent() {
 
 # judge WHAT...: the console's log, see results.py.
 judge() {
-	need_packages "to read logs" python3
+	need guest
 	"$TESTBED/results.py" "$LOG" "$@" >>"$RESULTS"
 }
 

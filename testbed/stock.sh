@@ -4,13 +4,10 @@
 # Debian's own kernels: unpacked into the cache and not installed, so that nobody's
 # machine boots another kernel afterwards.
 
-STOCK_PACKAGES="gcc-12 make libc6-dev libelf1 libssl3 pahole"
-
 # stock_kernel SERIES: the headers of the newest kernel of SERIES that apt knows.
 # Sets KNAME, KVERSION, KARCH, KOUT and KMAKE, as kernel does.
 stock_kernel() {
-	# shellcheck disable=SC2086
-	need_packages "to build modules for Debian's kernels" $STOCK_PACKAGES
+	need stock
 	if ! stock_headers "$1"; then
 		say "getting new package lists"
 		with_lock apt quietly "$CACHE/apt.log" apt_get update
