@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Threads, and the table they work on. */
+#include <linux/cpumask.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "crew.h"
+#include "fixture.h"
+
+#define PATIENCE	50
+
+unsigned int crew_size(void)
+{
+	return clamp(num_online_cpus(), 2U, 4U);
+}
+
+void crew_init(struct crew *crew, struct kunit *test, void *arg)
+{
+	memset(crew, 0, sizeof(*crew));
+	crew->test = test;
+	crew->arg = arg;
+	crew->least = 1;
+	init_waitqueue_head(&crew->wait);
+}
+
+struct hand *crew_hire(struct crew *crew, const char *name, void (*work)(struct hand *hand))
+{
+	struct hand *hand = &crew->hands[crew->nr];
+
+	KUNIT_ASSERT_LT(crew->test, crew->nr, CREW_MAX);
+	hand->crew = crew;
+	hand->id = crew->nr++;
+	hand->name = name;
+	hand->work = work;
+	prandom_seed_state(&hand->random, hand->id + 1);
+	return hand;
+}
+
+static void end_of_work(struct crew *crew)
+{
+	WRITE_ONCE(crew->over, true);
+	wake_up_all(&crew->wait);
+}
+
+void crew_wrong(struct hand *hand, const char *wrong, u64 found, u64 also)
+{
+	if (!hand->wrong) {
+		hand->wrong = wrong;
+		hand->found[0] = found;
+		hand->found[1] = also;
+	}
+	end_of_work(hand->crew);
+}
+
+/*
+ * Whoever waits sleeps: on a machine that has less than a CPU for each of ours, spinning would keep
+ * the others from arriving.
+ */
+bool crew_meet(struct hand *hand)
+{
+	struct crew *crew = hand->crew;
+	int meeting = atomic_read(&crew->meetings);
+
+	if (atomic_inc_return(&crew->arrived) == crew->nr) {
+		atomic_set(&crew->arrived, 0);
+		atomic_inc_return(&crew->meetings);
+		wake_up_all(&crew->wait);
+	}
+	wait_event(crew->wait,
+		   READ_ONCE(crew->over) || atomic_read_acquire(&crew->meetings) != meeting);
+	return !READ_ONCE(crew->over);
+}
+
+static int work(void *data)
+{
+	struct hand *hand = data;
+
+	while (!READ_ONCE(hand->crew->over)) {
+		hand->work(hand);
+		WRITE_ONCE(hand->steps, hand->steps + 1);
+		cond_resched();
+	}
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+static void report(struct crew *crew)
+{
+	bool wrong = false;
+	unsigned int i;
+
+	for (i = 0; i < crew->nr; i++) {
+		const struct hand *hand = &crew->hands[i];
+
+		if (hand->wrong)
+			KUNIT_FAIL(crew->test, "%s, step %lu: %s: %#llx, %#llx", hand->name,
+				   hand->steps, hand->wrong, hand->found[0], hand->found[1]);
+		wrong |= !!hand->wrong;
+	}
+	for (i = 0; i < crew->nr && !wrong; i++)
+		KUNIT_EXPECT_GE_MSG(crew->test, crew->hands[i].steps, crew->least, "steps of %s",
+				    crew->hands[i].name);
+}
+
+/* The least is for machines that are slow, or that others use too; nothing lasts for ever. */
+static bool is_enough(const struct crew *crew, unsigned long start, unsigned int ms)
+{
+	unsigned int i;
+
+	if (READ_ONCE(crew->over) ||
+	    time_after(jiffies, start + PATIENCE * msecs_to_jiffies(ms)))
+		return true;
+	for (i = 0; i < crew->nr; i++)
+		if (READ_ONCE(crew->hands[i].steps) < crew->least)
+			return false;
+	return time_after(jiffies, start + msecs_to_jiffies(ms));
+}
+
+void crew_work(struct crew *crew, unsigned int ms)
+{
+	const unsigned long start = jiffies;
+	unsigned int i, started;
+
+	for (started = 0; started < crew->nr; started++) {
+		struct hand *hand = &crew->hands[started];
+
+		hand->task = kthread_create(work, hand, "%s", hand->name);
+		if (IS_ERR(hand->task))
+			break;
+		kthread_bind(hand->task, cpumask_local_spread(started, NUMA_NO_NODE));
+	}
+	KUNIT_EXPECT_EQ(crew->test, started, crew->nr);
+	if (started < crew->nr)
+		end_of_work(crew);
+	for (i = 0; i < started; i++)
+		wake_up_process(crew->hands[i].task);
+	while (!is_enough(crew, start, ms))
+		schedule_timeout_uninterruptible(1);
+	end_of_work(crew);
+	for (i = 0; i < started; i++)
+		kthread_stop(crew->hands[i].task);
+	report(crew);
+}
+
+/* Waits for the CPUs that are in the table. */
+static void invalidate(struct ept *ept, void *cookie)
+{
+	struct arena *arena = cookie;
+
+	if (arena->on_invalidate)
+		arena->on_invalidate(arena);
+	down_write(&arena->cpus);
+	up_write(&arena->cpus);
+	atomic64_inc(&arena->invalidations);
+}
+
+int arena_init(struct kunit *test)
+{
+	const struct arena_config *config = test->param_value;
+	struct arena *arena = kunit_kzalloc(test, sizeof(*arena), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, arena);
+	test->priv = arena;
+	arena->test = test;
+	init_rwsem(&arena->cpus);
+	arena->ops.invalidate = invalidate;
+	arena->pages_before = table_pages();
+	arena->config = config->config;
+	arena->config.cookie = arena;
+	if (!config->own_flush)
+		arena->config.ops = &arena->ops;
+	mmu_for_config(&arena->mmu, &arena->config);
+	arena->ept = ept_create(&arena->config);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, arena->ept);
+	arena->eptp = ept_pointer(arena->ept);
+	return 0;
+}
+
+void arena_exit(struct kunit *test)
+{
+	struct arena *arena = test->priv;
+
+	if (!arena)
+		return;
+	ept_destroy(arena->ept);
+	KUNIT_EXPECT_EQ_MSG(test, table_pages(), arena->pages_before, "pages of tables leaked");
+}
