@@ -218,7 +218,7 @@ static void page_without_rights_cannot_be_unmapped(struct kunit *test)
 }
 
 #define RACE_PAGES	64
-#define RACE_ROUNDS	50
+#define RACE_ROUNDS	64
 
 /* A CPU that writes to pages of the guest, while their rights change. */
 struct race {
@@ -226,7 +226,28 @@ struct race {
 	struct completion	start;
 	struct completion	done;
 	bool			stop;
+	unsigned int		round;
+	bool			awake;		/* with two CPUs, both begin at the same moment */
+	bool			go;
 };
+
+static void meet(bool *mine, bool *other)
+{
+	smp_store_release(mine, true);
+	while (num_online_cpus() > 1 && !smp_load_acquire(other)) {
+		cpu_relax();
+		cond_resched();
+	}
+}
+
+/* A little later each round, so that some first write meets the midst of an operation. */
+static void delay(unsigned int round)
+{
+	unsigned int i;
+
+	for (i = 0; i < round * 192; i++)
+		barrier();
+}
 
 static int write_to_pages(void *arg)
 {
@@ -239,6 +260,8 @@ static int write_to_pages(void *arg)
 		wait_for_completion(&race->start);
 		if (READ_ONCE(race->stop))
 			break;
+		meet(&race->awake, &race->go);
+		delay(race->round);
 		for (i = 0; i < RACE_PAGES; i++)
 			mmu_access(&race->fixture->mmu, race->fixture->eptp, i * SZ_4K, &write,
 				   &result);
@@ -269,41 +292,45 @@ static unsigned int count_dirty(struct fixture *fixture)
 	return nr;
 }
 
+static void start(struct race *race)
+{
+	WRITE_ONCE(race->awake, false);
+	WRITE_ONCE(race->go, false);
+	complete(&race->start);
+	meet(&race->go, &race->awake);
+}
+
 /* Small leaves change while the CPU writes through them. */
-static void change_rights(struct race *race, unsigned int round)
+static void change_rights(struct race *race)
 {
 	struct ept *ept = race->fixture->ept;
 	unsigned int i;
 
-	if (!round)
+	if (!race->round)
 		must_map(race->fixture, 0, SZ_4K, RACE_PAGES * SZ_4K, &EPT_ATTRS_RAM);
 	clear_flags(race->fixture);
-	complete(&race->start);
+	start(race);
 	for (i = 0; i < 4; i++) {
 		ept_protect(ept, 0, RACE_PAGES * SZ_4K, EPT_PROT_EXEC, 0, NULL);
 		ept_protect(ept, 0, RACE_PAGES * SZ_4K, 0, EPT_PROT_EXEC, NULL);
 	}
 }
 
-/* A large leaf is split; it begins a little later each time, so as to meet the first write. */
-static void split_a_leaf(struct race *race, unsigned int round)
+/* A large leaf is split under the CPU's first write. */
+static void split_a_leaf(struct race *race)
 {
 	struct ept *ept = race->fixture->ept;
-	unsigned int i;
 
 	ept_unmap(ept, 0, SZ_2M, NULL);
 	ept_map(ept, 0, 0, SZ_2M, &EPT_ATTRS_DEVICE);
-	complete(&race->start);
-	for (i = 0; i < round * 8; i++)
-		cpu_relax();
+	start(race);
 	ept_protect(ept, SZ_1M, SZ_4K, 0, EPT_PROT_EXEC, NULL);
 }
 
-static void run_race(struct kunit *test, void (*change)(struct race *race, unsigned int round))
+static void run_race(struct kunit *test, void (*change)(struct race *race))
 {
 	struct race race = { .fixture = test->priv };
 	struct task_struct *cpu;
-	unsigned int round;
 
 	if (!(race.fixture->config.features & EPT_FEATURE_AD))
 		kunit_skip(test, "no accessed and dirty flags");
@@ -312,10 +339,11 @@ static void run_race(struct kunit *test, void (*change)(struct race *race, unsig
 	cpu = kthread_run(write_to_pages, &race, "ept_kunit_cpu");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, cpu);
 	get_task_struct(cpu);
-	for (round = 0; round < RACE_ROUNDS; round++) {
-		change(&race, round);
+	for (race.round = 0; race.round < RACE_ROUNDS; race.round++) {
+		change(&race);
 		wait_for_completion(&race.done);
-		KUNIT_EXPECT_EQ_MSG(test, count_dirty(race.fixture), RACE_PAGES, "round %u", round);
+		KUNIT_EXPECT_EQ_MSG(test, count_dirty(race.fixture), RACE_PAGES, "round %u",
+				    race.round);
 	}
 	WRITE_ONCE(race.stop, true);
 	complete(&race.start);
