@@ -633,8 +633,8 @@ int ept_reserve(struct ept *ept, unsigned int nr);
  * @size: bytes, multiple of 4K
  * @attrs: what the mapping is like
  *
- * Fill the memory before: a running guest may use it at once. In a fault handler, -EEXIST means that
- * another CPU was faster, and the guest may resume.
+ * Fill the memory before: a running guest may use it at once. In a fault handler, -EEXIST means
+ * that another CPU was faster, and the guest may resume.
  *
  * Takes the largest leaves that the alignment of both addresses, the size, the configuration and
  * @attrs allow. Accessed and dirty start clear. Needs no flush.
@@ -963,8 +963,8 @@ void ept_flush(struct ept *ept);
  * Until ept_vcpu_put() the CPU counts as running, and a flush interrupts it; the guest must exit on
  * external interrupts. Loads nest.
  *
- * A guest that switches tables with VMFUNC may use each of its EPTP list: load them all. Outside VMX
- * root operation INVEPT cannot run, and the CPU stays behind.
+ * A guest that switches tables with VMFUNC may use each of its EPTP list: load them all. Outside
+ * VMX root operation INVEPT cannot run, and the CPU stays behind.
  *
  * Context: Preemption off until ept_vcpu_put(), this CPU in VMX root operation.
  */

@@ -71,8 +71,8 @@ struct ept {
 u64 ept_vmx_pointer(const struct ept_config *config, phys_addr_t root);
 
 /*
- * For the KUnit suites, which show that they notice each flush that is missing: bits of entries whose
- * change is overlooked, and one that no entry has, for tables that are unlinked.
+ * For the KUnit suites, which show that they notice each flush that is missing: bits of entries
+ * whose change is overlooked, and one that no entry has, for tables that are unlinked.
  */
 #define EPT_OVERLOOK_TABLES	BIT_ULL(62)
 #if IS_ENABLED(CONFIG_KUNIT)
