@@ -233,8 +233,8 @@ struct race {
 
 static void meet(bool *mine, bool *other)
 {
-	smp_store_release(mine, true);
-	while (num_online_cpus() > 1 && !smp_load_acquire(other)) {
+	WRITE_ONCE(*mine, true);
+	while (num_online_cpus() > 1 && !READ_ONCE(*other)) {
 		cpu_relax();
 		cond_resched();
 	}

@@ -124,6 +124,27 @@ static void a_reserve_is_topped_up(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+/* An atomic table has nothing else to draw on. */
+static void a_short_reserve_is_left_as_it_is(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_config config = fixture->config;
+
+	config.flags |= EPT_CONFIG_ATOMIC;
+	fixture_recreate(fixture, &config);
+	KUNIT_ASSERT_EQ(test, ept_reserve(fixture->ept, config.levels - 2), 0);
+	KUNIT_EXPECT_EQ(test, ept_map(fixture->ept, 0, 0, SZ_4K, &EPT_ATTRS_RAM), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, ept_map(fixture->ept, SZ_1G - SZ_4K, 0, SZ_8K, &EPT_ATTRS_RAM),
+			-ENOMEM);
+	KUNIT_EXPECT_EQ(test, reserved(fixture), config.levels - 2);
+	KUNIT_EXPECT_EQ(test, table_pages(), fixture->pages_before + config.levels - 1);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	KUNIT_ASSERT_EQ(test, ept_reserve(fixture->ept, config.levels - 1), 0);
+	must_map(fixture, 0, 0, SZ_4K, &EPT_ATTRS_RAM);
+	KUNIT_EXPECT_EQ(test, reserved(fixture), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
 static struct kunit_case create_cases[] = {
 	KUNIT_CASE_PARAM(a_new_table_is_one_page, configs_gen_params),
 	KUNIT_CASE_PARAM(destroying_frees_every_page, configs_gen_params),
@@ -132,6 +153,7 @@ static struct kunit_case create_cases[] = {
 	KUNIT_CASE(names_are_copied_and_unique),
 	KUNIT_CASE(tables_are_apart),
 	KUNIT_CASE_PARAM(a_reserve_is_topped_up, configs_gen_params),
+	KUNIT_CASE_PARAM(a_short_reserve_is_left_as_it_is, configs_gen_params),
 	{}
 };
 

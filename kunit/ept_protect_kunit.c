@@ -151,6 +151,10 @@ static void only_rights_that_go_ask_for_a_flush(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
 	must_protect(fixture, base, SZ_4K, 0, EPT_PROT_READ);	/* was not present */
 	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
+	/* Of neighbours, one loses a right that the other never had. */
+	must_map(fixture, base + SZ_4K, base, SZ_4K, &EPT_ATTRS_DEVICE);
+	must_protect(fixture, base, SZ_8K, EPT_PROT_WRITE, 0);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 3);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
@@ -165,6 +169,21 @@ static void leaves_that_keep_their_rights_are_not_split(struct kunit *test)
 	must_protect(fixture, base + SZ_64K, fixture->unit, 0, 0);
 	ept_get_stats(fixture->ept, &stats);
 	KUNIT_EXPECT_EQ(test, stats.splits, 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* Whole tables full of large leaves, where executable memory may have none. */
+static void executable_leaves_are_as_small_as_configured(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	u64 base = fixture_base(fixture);
+
+	must_map(fixture, base, SZ_2M, SZ_16M, &EPT_ATTRS_DEVICE);
+	must_protect(fixture, base, SZ_16M, 0, EPT_PROT_EXEC);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	must_unmap(fixture, base, SZ_16M);
+	must_map(fixture, base, SZ_2M, SZ_16M, &EPT_ATTRS_DEVICE);
+	must_protect(fixture, base + SZ_1M, SZ_8M, 0, EPT_PROT_EXEC);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
@@ -261,6 +280,7 @@ static struct kunit_case protect_cases[] = {
 	KUNIT_CASE_PARAM(inaccessible_is_still_mapped, configs_gen_params),
 	KUNIT_CASE_PARAM(only_rights_that_go_ask_for_a_flush, configs_gen_params),
 	KUNIT_CASE_PARAM(leaves_that_keep_their_rights_are_not_split, configs_gen_params),
+	KUNIT_CASE_PARAM(executable_leaves_are_as_small_as_configured, configs_gen_params),
 	KUNIT_CASE_PARAM(one_illegal_result_changes_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(never_legal_wins_over_not_here, configs_gen_params),
 	KUNIT_CASE_PARAM(bad_arguments_are_refused_in_order, configs_gen_params),
