@@ -76,9 +76,10 @@ static int map_page(struct fixture *fixture)
 	return ept_map(fixture->ept, FREE + SZ_4K, 0, SZ_4K, &EPT_ATTRS_RAM);
 }
 
+/* More than are allocated at a time, so that the last of them may fail with others there. */
 static int map_many_tables(struct fixture *fixture)
 {
-	return ept_map(fixture->ept, FREE + SZ_1G - SZ_8M, SZ_4K, SZ_16M, &EPT_ATTRS_RAM);
+	return ept_map(fixture->ept, FREE + SZ_1G - SZ_8M, SZ_4K, SZ_128M, &EPT_ATTRS_RAM);
 }
 
 static int map_across_roots_entries(struct fixture *fixture)
@@ -167,7 +168,9 @@ static void an_operation_that_fails_changes_nothing(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(operations); i++) {
 		unsigned int refusals = 0;
 
-		for (nth = 1; try_operation(test, &operations[i], nth, &refusals); nth++)
+		/* Each of the first ones, and then some: they are all alike. */
+		for (nth = 1; try_operation(test, &operations[i], nth, &refusals);
+		     nth += nth < 16 ? 1 : 7)
 			KUNIT_ASSERT_LT(test, nth, 1000);
 		if (operations[i].large && fixture->config.max_leaf == EPT_4K)
 			continue;
@@ -229,11 +232,30 @@ static void a_reserve_outlasts_the_system(struct kunit *test)
 	struct fixture *fixture = test->priv;
 	int ret;
 
-	KUNIT_ASSERT_EQ(test, ept_reserve(fixture->ept, 32), 0);
+	KUNIT_ASSERT_EQ(test, ept_reserve(fixture->ept, 100), 0);
 	fail_allocation(1);
 	ret = map_many_tables(fixture);
 	KUNIT_EXPECT_FALSE(test, an_allocation_failed());
 	KUNIT_EXPECT_EQ(test, ret, 0);
+}
+
+static void a_short_reserve_survives_a_failure(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_stats stats;
+	unsigned long pages;
+	int ret;
+
+	KUNIT_ASSERT_EQ(test, ept_reserve(fixture->ept, 2), 0);
+	pages = table_pages();
+	fail_allocation(1);
+	ret = map_page(fixture);
+	KUNIT_EXPECT_TRUE(test, an_allocation_failed());
+	KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+	ept_get_stats(fixture->ept, &stats);
+	KUNIT_EXPECT_EQ(test, stats.reserved, 2);
+	KUNIT_EXPECT_EQ(test, table_pages(), pages);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
 static struct kunit_case memory_cases[] = {
@@ -241,6 +263,7 @@ static struct kunit_case memory_cases[] = {
 	KUNIT_CASE_PARAM(a_creation_that_fails_leaves_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(a_gather_survives_a_failure, configs_gen_params),
 	KUNIT_CASE(a_reserve_outlasts_the_system),
+	KUNIT_CASE_PARAM(a_short_reserve_survives_a_failure, configs_gen_params),
 	{}
 };
 
