@@ -6,7 +6,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 
-.PHONY: all install clean check lint bench demo help
+.PHONY: all install clean check lint bench instructions demo help
 
 all:
 	$(kbuild) modules
@@ -27,6 +27,9 @@ check:
 bench:
 	@testbed/bench $(BEDS)
 
+instructions:
+	@UPDATE=1 testbed/check icount
+
 lint:
 	@testbed/check lint
 
@@ -37,4 +40,5 @@ help:
 	@echo 'make demo     boot Debian in an emulated CPU and run a guest on our tables'
 	@echo 'make check    every test; BEDS="uml-fast lint" for some of them'
 	@echo 'make bench    time and count each operation beside limits and peers'
+	@echo 'make instructions  accept new instruction counts, for a commit that says why'
 	@echo 'make lint     kernel-doc, checkpatch and sparse alone'

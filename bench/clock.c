@@ -38,7 +38,7 @@ u64 bench_clock_khz(void)
 {
 	const u64 time = ktime_get_ns(), start = bench_clock();
 
-	mdelay(50);
+	mdelay(5);
 	return div64_u64((bench_clock() - start) * NSEC_PER_MSEC, ktime_get_ns() - time);
 }
 

@@ -26,7 +26,15 @@ MODULE_PARM_DESC(rounds, "how often each workload is timed");
 
 static char *only;
 module_param(only, charp, 0400);
-MODULE_PARM_DESC(only, "name of the one workload to run");
+MODULE_PARM_DESC(only, "names of the workloads to run, with commas between them");
+
+static bool alone;
+module_param(alone, bool, 0400);
+MODULE_PARM_DESC(alone, "run ept without its peers and limits");
+
+static bool faults;
+module_param(faults, bool, 0400);
+MODULE_PARM_DESC(faults, "run faults on several CPUs instead of the workloads");
 
 static const struct bench_contender *const contenders[] = {
 	&bench_ours,
@@ -209,7 +217,8 @@ static void run(const struct bench_workload *workload)
 
 	for (unsigned int i = 0; i < NR_CONTENDERS; i++)
 		/* Warms up. */
-		results[i].err = run_round(contenders[i], workload);
+		results[i].err = alone && contenders[i] != &bench_ours ?
+				 -EOPNOTSUPP : run_round(contenders[i], workload);
 	for (unsigned int round = 0; round < rounds; round++) {
 		for (unsigned int i = 0; i < NR_CONTENDERS; i++) {
 			if (results[i].err)
@@ -222,15 +231,32 @@ static void run(const struct bench_workload *workload)
 		report(workload, contenders[i]->engine->name, &results[i]);
 }
 
+/* Whether the user asked for a workload */
+static bool wanted(const char *name)
+{
+	const size_t length = strlen(name);
+
+	for (const char *at = only; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (!strncmp(at, name, length) && (!at[length] || at[length] == ','))
+			return true;
+	}
+	return !only;
+}
+
 static int __init bench_init(void)
 {
 	rounds = clamp(rounds, 1U, MAX_ROUNDS);
+	pr_info("bench: khz|%llu\n", bench_clock_khz());
+	if (faults) {
+		bench_faults(rounds);
+		return 0;
+	}
 	bench_bitmap = vzalloc(BENCH_BITMAP_PAGES / 8);
 	if (!bench_bitmap)
 		return -ENOMEM;
-	pr_info("bench: khz|%llu\n", bench_clock_khz());
 	for (unsigned int i = 0; i < bench_nr_workloads; i++)
-		if (!only || !strcmp(only, bench_workloads[i].name))
+		if (wanted(bench_workloads[i].name))
 			run(&bench_workloads[i]);
 	vfree(bench_bitmap);
 	return 0;

@@ -21,8 +21,8 @@
 	  .offset = BENCH_AT_4K }
 #define RANDOM(what, n, bytes)								\
 	{ .op = (what), .calls = (n), .size = SZ_4K, .span = (bytes), .offset = BENCH_AT_4K }
-#define DIRTY(every)									\
-	{ .op = BENCH_DIRTY, .calls = PAGES(SZ_1G) / (every), .stride = (every) * SZ_4K }
+#define DIRTY_ALL	{ .op = BENCH_DIRTY, .calls = PAGES(SZ_1G), .stride = SZ_4K }
+#define DIRTY_64TH	{ .op = BENCH_DIRTY, .calls = PAGES(SZ_1G) / 64, .stride = 64 * SZ_4K }
 #define CREATE			{ .op = BENCH_CREATE, .calls = 1 }
 #define DESTROY			{ .op = BENCH_DESTROY, .calls = 1 }
 
@@ -37,11 +37,11 @@
 	{ .name = "unmap-" #n, .unit = "call", .units = SZ_1G / SZ_2M,			\
 	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = EACH_2M(BENCH_UNMAP, n) }
 
-/* A random page is unmapped and mapped again, beside so much that is mapped */
-#define BESIDE(what, bytes)								\
-	{ .name = "beside-" what, .unit = "pair", .units = 100000,			\
-	  .prepare = { MAP(bytes, BENCH_AT_4K) },					\
-	  .timed = RANDOM(BENCH_PAIR, 100000, bytes) }
+/* Pages are unmapped and mapped again, beside so much that is mapped */
+#define BESIDE(what, prepared, random_pairs)						\
+	{ .name = "beside-" what, .unit = "pair", .units = PAIRS,			\
+	  .prepare = { prepared }, .timed = random_pairs }
+#define PAIRS			100000
 
 const struct bench_workload bench_workloads[] = {
 	{ .name = "W1", .unit = "page", .units = PAGES(SZ_1G),
@@ -63,7 +63,7 @@ const struct bench_workload bench_workloads[] = {
 	{ .name = "W5", .unit = "page", .units = PAGES(SZ_1G),
 	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = ALL(BENCH_PROTECT, SZ_1G) },
 	{ .name = "W5-dirty", .unit = "page", .units = PAGES(SZ_1G), .live = true,
-	  .prepare = { MAP(SZ_1G, BENCH_AT_4K), DIRTY(1) }, .timed = ALL(BENCH_PROTECT, SZ_1G) },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K), DIRTY_ALL }, .timed = ALL(BENCH_PROTECT, SZ_1G) },
 	{ .name = "W5-live", .unit = "page", .units = PAGES(SZ_1G), .live = true,
 	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = ALL(BENCH_PROTECT, SZ_1G) },
 	{ .name = "W6", .unit = "map", .units = 100000, .builds = true,
@@ -75,6 +75,8 @@ const struct bench_workload bench_workloads[] = {
 	{ .name = "W7d", .unit = "lookup", .units = 1000000,
 	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) },
 	  .timed = RANDOM(BENCH_LOOKUP_CHAIN, 1000000, SZ_1G) },
+	{ .name = "lookup", .unit = "lookup", .units = 1000,
+	  .prepare = { MAP(SZ_2M, BENCH_AT_4K) }, .timed = RANDOM(BENCH_LOOKUP, 1000, SZ_2M) },
 	{ .name = "W8", .unit = "split", .units = SZ_1G / SZ_2M, .builds = true,
 	  .prepare = { MAP(SZ_1G, BENCH_AT_2M) }, .timed = EACH_2M(BENCH_PROTECT, 1) },
 	{ .name = "merge", .unit = "leaf", .units = SZ_1G / SZ_2M,
@@ -88,9 +90,9 @@ const struct bench_workload bench_workloads[] = {
 	{ .name = "W10a", .unit = "page", .units = PAGES(SZ_1G), .live = true,
 	  .prepare = { MAP(SZ_1G, BENCH_AT_4K) }, .timed = ALL(BENCH_HARVEST, SZ_1G) },
 	{ .name = "W10b", .unit = "page", .units = PAGES(SZ_1G), .live = true,
-	  .prepare = { MAP(SZ_1G, BENCH_AT_4K), DIRTY(64) }, .timed = ALL(BENCH_HARVEST, SZ_1G) },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K), DIRTY_64TH }, .timed = ALL(BENCH_HARVEST, SZ_1G) },
 	{ .name = "W10c", .unit = "page", .units = PAGES(SZ_1G), .live = true,
-	  .prepare = { MAP(SZ_1G, BENCH_AT_4K), DIRTY(1) }, .timed = ALL(BENCH_HARVEST, SZ_1G) },
+	  .prepare = { MAP(SZ_1G, BENCH_AT_4K), DIRTY_ALL }, .timed = ALL(BENCH_HARVEST, SZ_1G) },
 
 	MAP_PAGES(1), MAP_PAGES(2), MAP_PAGES(8), MAP_PAGES(64), MAP_PAGES(511),
 	PROTECT_PAGES(1), PROTECT_PAGES(2), PROTECT_PAGES(8), PROTECT_PAGES(64),
@@ -104,8 +106,11 @@ const struct bench_workload bench_workloads[] = {
 		     .offset = BENCH_AT_4K } },
 	UNMAP_PAGES(512),
 
-	BESIDE("2M", SZ_2M), BESIDE("64M", SZ_64M), BESIDE("1G", SZ_1G), BESIDE("8G", GIB(8)),
-	BESIDE("64G", GIB(64)),
+	BESIDE("2M", MAP(SZ_2M, BENCH_AT_4K), RANDOM(BENCH_PAIR, PAIRS, SZ_2M)),
+	BESIDE("64M", MAP(SZ_64M, BENCH_AT_4K), RANDOM(BENCH_PAIR, PAIRS, SZ_64M)),
+	BESIDE("1G", MAP(SZ_1G, BENCH_AT_4K), RANDOM(BENCH_PAIR, PAIRS, SZ_1G)),
+	BESIDE("8G", MAP(GIB(8), BENCH_AT_4K), RANDOM(BENCH_PAIR, PAIRS, GIB(8))),
+	BESIDE("64G", MAP(GIB(64), BENCH_AT_4K), RANDOM(BENCH_PAIR, PAIRS, GIB(64))),
 	{ .name = "create", .unit = "table", .units = 1,
 	  .prepare = { MAP(SZ_4K, BENCH_AT_4K) }, .timed = CREATE },
 	{ .name = "unmap-hole", .unit = "call", .units = 1,

@@ -4,8 +4,6 @@
 # Machines that measure. As those in boot.sh they leave the console's log and judge
 # nothing; results come from bench/report.py.
 
-BENCH=CONFIG_EPT_BENCH=m
-
 # icount CPUS ARGUMENT...: counts instructions. A tick of the time-stamp counter is
 # one of them, and two runs agree in each bit. The CPU has no fast rep stos, which
 # would count each byte.
@@ -13,7 +11,7 @@ icount() {
 	local cpus=$1
 
 	shift
-	need_packages "to count instructions" qemu-system-x86
+	need qemu
 	machine "$BED_DIR/machine.out" qemu-system-x86_64 -accel tcg,thread=single \
 		-cpu max,rdrand=off,rdseed=off,erms=off,fsrm=off \
 		-icount shift=0,align=off,sleep=off -rtc base=2024-01-01,clock=vm -seed 1 \

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Holds the instructions of some operations to bench/instructions.txt, to the last one.
+
+usage: instructions.py LOG COMPILER-AND-KERNEL [--update]
+
+Prints a line for each operation, "PASS|FAIL|SKIP<tab>name[<tab>reason]". They depend on
+the compiler and on the kernel's headers, so the table has a section for each pair of these;
+without one for the second argument, there is nothing to compare. --update writes the
+section anew: for changes that are meant to be, and whose commit says why.
+"""
+
+import pathlib
+import re
+import sys
+
+TABLE = pathlib.Path(__file__).resolve().parent / "instructions.txt"
+LINE = re.compile(r"bench: ([^|]+)\|([^|]+)\|(\d+)\|ept\|(\d+)\|\d+$")
+NEWLINE = "\x1e"  # as in testbed/lib.sh
+
+
+def read_table():
+    """Section -> {operation: instructions}, and the lines before the first section."""
+    head, sections = [], {}
+    for line in TABLE.read_text().splitlines():
+        if line.startswith("["):
+            section = sections.setdefault(line.strip("[]"), {})
+        elif not sections:
+            head.append(line)
+        elif line:
+            name, total = line.split()[:2]
+            section[name] = int(total)
+    return head, sections
+
+
+def write_table(head, sections):
+    lines = head[:]
+    for key in sorted(sections):
+        lines.append(f"[{key}]")
+        lines += [f"{name:<12} {total:>9}" for name, total in sections[key].items()]
+        lines.append("")
+    TABLE.write_text("\n".join(lines))
+
+
+def main():
+    log, key = sys.argv[1:3]
+    counted = {}
+    for line in open(log, errors="replace"):
+        match = LINE.search(line.rstrip())
+        if match:
+            name, unit, units, total = match.groups()
+            counted[name] = (int(total), f"{int(total) / int(units):.2f} a {unit}")
+    head, sections = read_table()
+    if "--update" in sys.argv:
+        sections[key] = {name: total for name, (total, _) in counted.items()}
+        write_table(head, sections)
+        return
+    if key not in sections:
+        print(f"SKIP\tinstructions\tno counts for {key} in bench/instructions.txt")
+        return
+    for name, expected in sections[key].items():
+        total, each = counted.get(name, (None, "not run"))
+        if total == expected:
+            print(f"PASS\tinstructions of {name}: {each}")
+        else:
+            print(f"FAIL\tinstructions of {name}\t{total} ({each}), expected {expected}; if it "
+                  f"is meant to be: make instructions,{NEWLINE}and say why in the commit")
+
+
+if __name__ == "__main__":
+    main()
