@@ -103,7 +103,9 @@ static void the_size_is_due(struct kunit *test)
 
 	expect(test, leaf, table, true);
 	expect(test, table, leaf, true);
-	expect(test, leaf, 0x40000000ULL | E_RWX, true);
+	/* Alone: the leaf is uncacheable, and the table is where it maps to. */
+	expect(test, 0x40000000ULL | E_RWX | E_LARGE, 0x40000000ULL | E_RWX, true);
+	expect(test, 0x40000000ULL | E_RWX, 0x40000000ULL | E_RWX | E_LARGE, true);
 	expect(test, table, table, false);
 	expect(test, 0, table, false);
 	expect(test, E_SUPPRESS_VE, leaf, false);
