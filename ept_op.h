@@ -150,7 +150,7 @@ static inline bool ept_run_only_leaves(const struct ept_run *run, u64 *any, u64 
 static inline void ept_gather_retire(struct ept_gather *gather, u64 *table)
 {
 	ept_table_retire(&gather->dead, table);
-	if (!(ept_overlook & EPT_OVERLOOK_TABLES))
+	if (!(ept_overlooked() & EPT_OVERLOOK_TABLES))
 		gather->flush = true;
 }
 
@@ -160,7 +160,7 @@ static inline void ept_gather_note(struct ept_gather *gather, const struct ept_r
 {
 	if (!run->private && !gather->flush)
 		gather->flush = ept_pte_needs_invept(&gather->ept->fmt, old,
-						     new ^ ((old ^ new) & ept_overlook));
+						     new ^ ((old ^ new) & ept_overlooked()));
 }
 
 /*

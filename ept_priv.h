@@ -75,11 +75,12 @@ u64 ept_vmx_pointer(const struct ept_config *config, phys_addr_t root);
  * whose change is overlooked, and one that no entry has, for tables that are unlinked.
  */
 #define EPT_OVERLOOK_TABLES	BIT_ULL(62)
-#if IS_ENABLED(CONFIG_KUNIT)
 extern u64 ept_overlook;
-#else
-#define ept_overlook		0ULL
-#endif
+
+static inline u64 ept_overlooked(void)
+{
+	return IS_ENABLED(CONFIG_KUNIT) ? ept_overlook : 0;
+}
 
 /* ept_flush.c */
 void ept_gather_invalidate(struct ept_gather *gather);
