@@ -129,6 +129,9 @@ u64 bench_clock_khz(void);
 u64 bench_clock_cost(void);
 void bench_clock_settle(void);
 
+/* memory.c */
+void bench_memory(void);
+
 /* faults.c */
 void bench_faults(unsigned int rounds);
 

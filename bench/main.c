@@ -252,6 +252,8 @@ static int __init bench_init(void)
 		bench_faults(rounds);
 		return 0;
 	}
+	if (wanted("tables"))
+		bench_memory();
 	bench_bitmap = vzalloc(BENCH_BITMAP_PAGES / 8);
 	if (!bench_bitmap)
 		return -ENOMEM;

@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """Makes the tables of what ept_bench.ko printed, and holds it to bench/targets.txt.
 
-The argument is the folder of a run, with a folder for each bed in it. A target that is
-missed is a MISS; one that Documentation/performance.rst lists with its reason, in lines
-"* ``<workload>`` <target>: ...", is a known one. The status is 1 if there are others.
+usage: report.py FOLDER-OF-A-RUN [--update]
+
+The run has a folder for each bed, with its console.log. A target that is missed is a
+MISS; one that Documentation/performance.rst lists with its reason, in a line that begins
+"* ``<workload>`` <target>:", is a known one. The status is 1 if there are others.
 
 Times are the least of many rounds. Ratios and instructions are judged, times never.
+
+--update puts the tables into Documentation/performance.rst, and the points of the chart
+into the run's folder.
 """
 
 import pathlib
@@ -14,13 +19,22 @@ import re
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
+DOCUMENT = TOP / "Documentation/performance.rst"
 LINE = re.compile(r"bench: ([^|]+)\|([^|]+)\|(\d+)\|([^|]+)\|(-?\d+)\|(-?\d+)$")
 KHZ = re.compile(r"bench: khz\|(\d+)$")
-KNOWN = re.compile(r"^\* ``([^`]+)`` (limit|peer|instructions): ")
+TABLES = re.compile(r"bench: tables\|([^|]+)\|(\d+)\|(\d+)$")
+KNOWN = re.compile(r"^\* ``([^`]+)`` (limit|peer|instructions):")
+BEGIN, END = ".. tables begin\n", ".. tables end\n"
 
-# Where the times of a workload come from, if not from bench-uml: a uniprocessor kernel
-# has no locked instructions.
-TIMES_OF = {"W5-live": "bench-smp"}
+# A uniprocessor kernel has no locked instructions: time what needs them on two CPUs.
+LOCKED = "W5-live"
+
+# A GiB of 4K leaves: 512 tables of them, one on each level above
+TABLES_AT_MOST = 515
+
+# The cost of a pair of calls doesn't depend on what else is mapped, but for cache misses.
+FLAT = "beside-"
+FLAT_WITHIN = 1.01
 
 
 class Row:
@@ -42,25 +56,35 @@ class Row:
         peers = self.peers()
         return min(peers.values()) / self.least["ept"] if peers else None
 
+    def without_loop(self, contender):
+        """The loop around the calls is nobody's."""
+        if contender not in self.least:
+            return None
+        return self.least[contender] - self.least.get("nothing", 0)
 
-def read_log(path, in_time):
-    """The rows of a log, in nanoseconds or in ticks of the clock."""
-    rows = {}
-    if not path.exists():
-        return rows
-    tick = 1
-    for line in path.read_text(errors="replace").splitlines():
-        khz = KHZ.search(line.rstrip())
-        if khz and in_time:
-            tick = 1e6 / int(khz[1])
-        match = LINE.search(line.rstrip())
-        if not match:
-            continue
-        name, unit, units, contender, least, median = match.groups()
-        row = rows.setdefault(name, Row(unit))
+
+class Log:
+    """What one machine's kernel printed."""
+
+    def __init__(self, path, in_time):
+        self.rows = {}
+        self.tables = []
+        tick = 1
+        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        for line in lines:
+            line = line.rstrip()
+            khz, row, tables = KHZ.search(line), LINE.search(line), TABLES.search(line)
+            if khz and in_time:
+                tick = 1e6 / int(khz[1])
+            if row:
+                self.add_row(tick, *row.groups())
+            if tables:
+                self.tables.append((tables[1], int(tables[2]), int(tables[3])))
+
+    def add_row(self, tick, name, unit, units, contender, least, median):
+        row = self.rows.setdefault(name, Row(unit))
         row.least[contender] = int(least) / int(units) * tick
         row.median[contender] = int(median) / int(units) * tick
-    return rows
 
 
 def read_targets():
@@ -73,28 +97,22 @@ def read_targets():
     return targets
 
 
-def read_known():
-    path = TOP / "Documentation/performance.rst"
-    if not path.exists():
-        return set()
-    return {match.groups() for match in map(KNOWN.match, path.read_text().splitlines())
-            if match}
-
-
 class Judge:
     """Compares with targets, and remembers what was missed."""
 
     def __init__(self):
-        self.known = read_known()
+        document = DOCUMENT.read_text() if DOCUMENT.exists() else ""
+        self.known = {match.groups() for match in map(KNOWN.match, document.splitlines())
+                      if match}
         self.unknown = []
 
     def verdict(self, name, checks):
         """checks: (target's name, whether it is met). Returns what the table says."""
         missed = [what for what, met in checks if not met]
         unknown = [what for what in missed if (name, what) not in self.known]
-        self.unknown += [f"{name}: {what}" for what in unknown]
+        self.unknown += [f"{name} {what}" for what in unknown]
         if not missed:
-            return "ok"
+            return "ok" if checks else ""
         return ("MISS " if unknown else "known ") + ", ".join(missed)
 
 
@@ -106,12 +124,14 @@ def number(value):
     return f"{value:.1f}" if value >= 100 else f"{value:.3g}"
 
 
-def print_table(head, lines):
+def table(head, lines):
     widths = [max(len(line[i]) for line in [head] + lines) for i in range(len(head))]
+    text = ""
     for line in [head] + lines:
         cells = [line[0].ljust(widths[0]), line[1].ljust(widths[1])]
         cells += [cell.rjust(width) for cell, width in zip(line[2:-1], widths[2:-1])]
-        print("  ".join(cells + [line[-1]]))
+        text += "  ".join(cells + [line[-1]]).rstrip() + "\n"
+    return text
 
 
 def peer_names(rows):
@@ -121,12 +141,10 @@ def peer_names(rows):
     return names
 
 
-def print_times(rows, targets, judge):
+def times(rows, targets, judge):
     peers = peer_names(rows)
     lines = []
     for name, row in rows.items():
-        if "ept" not in row.least:
-            continue
         limit, peer, _ = targets.get(name, (None, None, None))
         checks = []
         if limit:
@@ -137,52 +155,99 @@ def print_times(rows, targets, judge):
             [name, row.unit, number(row.least["ept"]), number(row.median["ept"]),
              number(row.least["limit"]), number(row.ratio()), number(limit)] +
             [number(row.least.get(name)) for name in peers] +
-            [number(row.to_best_peer()), judge.verdict(name, checks) if checks else ""])
-    print("Nanoseconds a unit, the least of many rounds; 'x peer': how much faster than the "
-          "best peer\n")
-    print_table(["workload", "unit", "ept", "(median)", "limit", "x limit", "target"] + peers +
-                ["x peer", ""], lines)
-    print()
+            [number(row.to_best_peer()), judge.verdict(name, checks)])
+    return ("Nanoseconds a unit, the least of many rounds\n\n" +
+            table(["workload", "unit", "ept", "(median)", "limit", "x limit", "target"] + peers +
+                  ["best peer x", ""], lines))
 
 
-def print_instructions(rows, targets, judge):
+def instructions(rows, targets, judge):
     peers = peer_names(rows)
     lines = []
     for name, row in rows.items():
-        if "ept" not in row.least:
-            continue
-        # The loop around the calls is nobody's.
-        loop = row.least.get("nothing", 0)
         target = targets.get(name, (None, None, None))[2]
-        ours = row.least["ept"] - loop
-        verdict = judge.verdict(name, [("instructions", ours <= target)]) if target else ""
+        ours = row.without_loop("ept")
+        checks = [("instructions", ours <= target)] if target else []
         lines.append([name, row.unit, number(ours), number(target),
-                      number(row.least["limit"] - loop)] +
-                     [number(row.least[peer] - loop) if peer in row.least else "-"
-                      for peer in peers] + [verdict])
-    print("Instructions a unit, the loop around the calls taken off\n")
-    print_table(["workload", "unit", "ept", "at most", "limit"] + peers + [""], lines)
-    print()
+                      number(row.without_loop("limit"))] +
+                     [number(row.without_loop(peer)) for peer in peers] +
+                     [judge.verdict(name, checks)])
+    return ("Instructions a unit, without the loop around the calls\n\n" +
+            table(["workload", "unit", "ept", "at most", "limit"] + peers + [""], lines))
+
+
+def curves(log, judge):
+    """What doesn't grow: tables, and cost with what is mapped."""
+    lines = [[f"tables {name}", "GiB", str(mapped), str(TABLES_AT_MOST), str(left), "1",
+              judge.verdict(f"tables-{name}",
+                            [("memory", mapped <= TABLES_AT_MOST and left <= 1)])]
+             for name, mapped, left in log.tables]
+    text = ("Tables of a GiB of 4K leaves, and after all is unmapped, by pattern of calls\n\n" +
+            table(["pattern", "", "mapped", "at most", "left", "at most", ""], lines))
+    flat = [row.without_loop("ept") for name, row in log.rows.items() if name.startswith(FLAT)]
+    if flat:
+        verdict = judge.verdict(FLAT + "*", [("flat", max(flat) <= FLAT_WITHIN * min(flat))])
+        text += (f"\nInstructions of unmap and map beside 2 MiB to 64 GiB of 4K leaves: "
+                 f"{min(flat):.1f} to {max(flat):.1f}  {verdict}\n")
+    return text
+
+
+def update_document(text):
+    before, rest = DOCUMENT.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    literal = "".join(f"  {line}\n" if line else "\n" for line in text.rstrip().splitlines())
+    DOCUMENT.write_text(f"{before}{BEGIN}\n::\n\n{literal}\n{END}{after}")
+
+
+def write_points(path, rows, prefix, contenders, value):
+    """A line for each workload with this prefix: what follows it, and each contender's cost."""
+    sizes = {"M": 2**20, "G": 2**30}
+    with open(path, "w") as out:
+        print("#", *contenders, file=out)
+        for name, row in rows.items():
+            match = re.fullmatch(prefix + r"(\d+)([MG]?)", name)
+            if match:
+                costs = [value(row, contender) for contender in contenders]
+                print(int(match[1]) * sizes.get(match[2], 1),
+                      *["?" if cost is None else cost for cost in costs], file=out)
+
+
+def write_chart(run, counted, timed):
+    contenders = ["ept", "generic_pt", "lpae"]
+    # Whole tables are another curve.
+    there = {name: row for name, row in counted.items() if name not in ("map-512", "unmap-512")}
+    for call in ("map", "protect", "unmap"):
+        write_points(run / f"{call}.dat", there, call + "-", contenders, Row.without_loop)
+    write_points(run / "beside.dat", timed, FLAT, contenders + ["limit"],
+                 lambda row, contender: row.least.get(contender))
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit(f"usage: {sys.argv[0]} FOLDER-OF-A-RUN")
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
     run = pathlib.Path(sys.argv[1])
     targets = read_targets()
     judge = Judge()
-    logs = {bed: read_log(run / bed / "console.log", bed != "bench-icount")
-            for bed in ("bench-uml", "bench-smp", "bench-icount")}
-    times = dict(logs["bench-uml"])
-    for name, bed in TIMES_OF.items():
-        if logs[bed] and name in times:
-            times[name] = logs[bed][name]
-    if times:
-        print_times(times, targets, judge)
-    if logs["bench-icount"]:
-        print_instructions(logs["bench-icount"], targets, judge)
+    timed = Log(run / "bench-uml/console.log", True).rows
+    locked = Log(run / "bench-smp/console.log", True).rows
+    icount = Log(run / "bench-icount/console.log", False)
+    faults = Log(run / "bench-faults/console.log", False).rows
+    if LOCKED in timed and LOCKED in locked:
+        timed[LOCKED] = locked[LOCKED]
+    parts = []
+    if timed:
+        parts.append(times(timed, targets, judge))
+    if icount.rows or faults:
+        parts.append(instructions({**icount.rows, **faults}, targets, judge))
+    if icount.tables:
+        parts.append(curves(icount, judge))
+    text = "\n".join(parts)
+    print(text)
+    if "--update" in sys.argv:
+        update_document(text)
+        write_chart(run, icount.rows, timed)
     if judge.unknown:
-        print(f"{len(judge.unknown)} targets missed: " + "; ".join(judge.unknown))
+        print(f"{len(judge.unknown)} targets missed: " + ", ".join(judge.unknown))
     sys.exit(bool(judge.unknown))
 
 

@@ -17,6 +17,8 @@ group() {
 		echo qemu-system-x86 ;;
 	bochs)		# emulates CPUs with VMX; boots from a CD
 		echo bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso ;;
+	chart)
+		echo gnuplot-nox ;;
 	lint)
 		echo perl sparse shellcheck ;;
 	esac
