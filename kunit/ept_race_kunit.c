@@ -5,10 +5,10 @@
  */
 #include <kunit/test.h>
 #include <linux/bitmap.h>
-#include <linux/delay.h>
 #include <linux/hrtimer.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
@@ -306,7 +306,7 @@ static unsigned int random_page(const struct flags *flags, struct rnd_state *ran
  * A CPU reads an entry, and sets flags in it if it is still what it was, wherever that is by then:
  * the longer it takes, the likelier in a table that was replaced.
  */
-static bool set_flags(struct flags *flags, unsigned int page, bool write, unsigned int us)
+static bool set_flags(struct flags *flags, unsigned int page, bool write, unsigned int delay)
 {
 	const struct mmu_access access = { .read = true, .write = write };
 	const u64 bits = flag_bits[ACCESSED] | (write ? flag_bits[DIRTY] : 0);
@@ -318,8 +318,8 @@ static bool set_flags(struct flags *flags, unsigned int page, bool write, unsign
 		mmu_look(&arena->mmu, arena->eptp, page * (u64)SZ_4K, &access, &result);
 		if (result.verdict != MMU_OK)
 			return false;
-		if (us)
-			usleep_range(us, 2 * us);
+		if (delay)
+			schedule_timeout_uninterruptible(delay);
 		old = result.entry;
 	} while (!try_cmpxchg64(result.where, &old, old | bits));
 	return true;
@@ -666,7 +666,7 @@ static void settle(struct hand *hand)
 		int busy = atomic_read(&flags->busy[i]);
 
 		while (busy & 1 && atomic_read(&flags->busy[i]) == busy)
-			usleep_range(10, 50);
+			schedule_timeout_uninterruptible(1);
 	}
 }
 
@@ -697,7 +697,7 @@ static void run_cpu(struct hand *hand)
 	bool set, write = hand_below(hand, 3);
 
 	down_read(&flags->arena->cpus);
-	set = set_flags(flags, page, write, hand_one_in(hand, 4) ? 20 : 0);
+	set = set_flags(flags, page, write, hand_one_in(hand, 16));
 	up_read(&flags->arena->cpus);
 	if (set)
 		expect_flag(hand, page, ACCESSED, stamp);
