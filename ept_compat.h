@@ -24,6 +24,16 @@
 #define EXPORT_SYMBOL_IF_KUNIT(symbol)	static_assert(sizeof(symbol))
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define system_dfl_wq		system_unbound_wq
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+#define rdmsrq_safe(msr, value)	rdmsrl_safe(msr, value)
+#elif !defined(CONFIG_UML)
+#include <asm/cpuid/api.h>
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
 #define alloc_pages_bulk_node(gfp, nid, nr, pages)	\
 	alloc_pages_bulk_array_node(gfp, nid, nr, pages)

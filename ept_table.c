@@ -257,7 +257,7 @@ static void grace_period_over(struct rcu_head *head)
 		return;
 	}
 	llist_add((struct llist_node *)&page->lru, &dead_trees);
-	queue_work(system_unbound_wq, &free_work);
+	queue_work(system_dfl_wq, &free_work);
 }
 
 /* Puts an unlinked table, with all tables below it, on a list of dead ones. */

@@ -246,7 +246,7 @@ static void read_cpu(struct ept_msrs *msrs)
 
 static void read_msr(struct ept_msrs *msrs, u32 msr, u32 bit, u64 *value)
 {
-	if (!rdmsrl_safe(msr, value))
+	if (!rdmsrq_safe(msr, value))
 		msrs->valid |= bit;
 	else
 		*value = 0;
