@@ -232,7 +232,7 @@ def main():
     locked = Log(run / "bench-smp/console.log", True).rows
     icount = Log(run / "bench-icount/console.log", False)
     faults = Log(run / "bench-faults/console.log", False).rows
-    if LOCKED in timed and LOCKED in locked:
+    if LOCKED in locked:
         timed[LOCKED] = locked[LOCKED]
     parts = []
     if timed:
