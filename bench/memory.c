@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * How many tables a GiB of 4K leaves takes, and how many of them are left when it has been
- * unmapped,
- * by patterns of calls. Prints a line for each:
+ * unmapped, by patterns of calls. Prints a line for each:
  *
  *	bench: tables|<pattern>|<mapped>|<left>
  */
