@@ -53,7 +53,9 @@ struct bench_engine {
  * @calls: how often; 0 ends a list of steps
  * @gpa: of the first call
  * @size: of each call
- * @stride: from a call's gpa to the next one's, or
+ * @stride: from a call's gpa to the next one's
+ * @scatter: each call is further inside its 2M: otherwise their entries would share a set of the
+ *	CPU's caches, which tables are in by the page. Or:
  * @span: they are random pages below this power of two, none of them twice, and none the last in
  *	its 2M
  * @offset: hpa - gpa
@@ -65,6 +67,7 @@ struct bench_step {
 	u64		gpa;
 	u64		size;
 	u64		stride;
+	bool		scatter;
 	u64		span;
 	u64		offset;
 	u64		seed;

@@ -8,6 +8,7 @@
 
 #include <linux/errno.h>
 #include <linux/log2.h>
+#include <linux/minmax.h>
 
 #include "bench.h"
 
@@ -20,11 +21,16 @@ static __always_inline u64 bench_random(u64 last)
 static __always_inline int bench_loop(bench_call call, void *table, const struct bench_step *step)
 {
 	const u64 offset = step->offset, size = step->size, stride = step->stride;
-	u64 gpa = step->gpa;
+	/* Another cache line each time, and never the last one */
+	const u64 shift = max_t(u64, size, SZ_32K);
+	const u64 wrap = step->scatter ? (SZ_2M / shift - 1) * shift : 0;
+	u64 gpa = step->gpa, inside = 0;
 	int err = 0;
 
-	for (unsigned int i = step->calls; i && !err; i--, gpa += stride)
-		err = call(table, gpa, gpa + offset, size);
+	for (unsigned int i = step->calls; i && !err; i--, gpa += stride) {
+		err = call(table, gpa + inside, gpa + inside + offset, size);
+		inside = inside + shift < wrap ? inside + shift : 0;
+	}
 	return err;
 }
 

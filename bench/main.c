@@ -8,6 +8,7 @@
  * The last two are of the clock's ticks for all units together; a first line says how many of these
  * are in a millisecond.
  */
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -18,11 +19,15 @@
 #include "ept_core.h"
 #include "bench.h"
 
-#define MAX_ROUNDS	101
+#define MAX_ROUNDS	1000
 
 static unsigned int rounds = 11;
 module_param(rounds, uint, 0400);
-MODULE_PARM_DESC(rounds, "how often each workload is timed");
+MODULE_PARM_DESC(rounds, "how often each workload is timed, at least");
+
+static unsigned int ms;
+module_param(ms, uint, 0400);
+MODULE_PARM_DESC(ms, "time each workload again and again for so long");
 
 static char *only;
 module_param(only, charp, 0400);
@@ -64,11 +69,13 @@ static const struct bench_contender *const contenders[] = {
  * @err: it cannot, or it failed
  * @least: of each slice, in all rounds
  * @rounds: each, all slices together
+ * @nr: of rounds
  */
 struct result {
 	int	err;
 	u64	least[MAX_SLICES];
 	u64	rounds[MAX_ROUNDS];
+	u32	nr;
 };
 
 static struct result results[NR_CONTENDERS];
@@ -173,16 +180,18 @@ static int run_round(const struct bench_contender *contender,
 	return err;
 }
 
-static void note_round(struct result *result, unsigned int round, unsigned int nr, u64 clock_cost)
+static void note_round(struct result *result, unsigned int nr, u64 clock_cost)
 {
-	result->rounds[round] = 0;
+	u64 sum = 0;
+
 	for (unsigned int i = 0; i < nr; i++) {
 		const u64 ticks = slices[i] - clock_cost;
 
-		result->rounds[round] += ticks;
-		if (!round || ticks < result->least[i])
+		sum += ticks;
+		if (!result->nr || ticks < result->least[i])
 			result->least[i] = ticks;
 	}
+	result->rounds[result->nr++] = sum;
 }
 
 static int by_value(const void *a, const void *b)
@@ -204,28 +213,37 @@ static void report(const struct bench_workload *workload, const char *name, stru
 	}
 	for (unsigned int i = 0; i < nr_slices(&workload->timed); i++)
 		least += result->least[i];
-	sort(result->rounds, rounds, sizeof(*result->rounds), by_value, NULL);
+	sort(result->rounds, result->nr, sizeof(*result->rounds), by_value, NULL);
 	pr_info("bench: %s|%s|%u|%s|%llu|%llu\n", workload->name, workload->unit, workload->units,
-		name, least, result->rounds[rounds / 2]);
+		name, least, result->rounds[result->nr / 2]);
 }
 
-/* In turn, so that what slows the machine down for a while slows down all. */
+static void run_in_turn(const struct bench_workload *workload, u64 clock_cost)
+{
+	for (unsigned int i = 0; i < NR_CONTENDERS; i++) {
+		if (results[i].err)
+			continue;
+		results[i].err = run_round(contenders[i], workload);
+		note_round(&results[i], nr_slices(&workload->timed), clock_cost);
+	}
+}
+
+/* Round by round, so that what slows the machine down for a while slows down all. */
 static void run(const struct bench_workload *workload)
 {
 	const u64 clock_cost = bench_clock_cost();
-	const unsigned int nr = nr_slices(&workload->timed);
+	const ktime_t until = ktime_add_ms(ktime_get(), ms);
 
-	for (unsigned int i = 0; i < NR_CONTENDERS; i++)
+	for (unsigned int i = 0; i < NR_CONTENDERS; i++) {
+		results[i].nr = 0;
 		/* Warms up. */
 		results[i].err = alone && contenders[i] != &bench_ours ?
 				 -EOPNOTSUPP : run_round(contenders[i], workload);
-	for (unsigned int round = 0; round < rounds; round++) {
-		for (unsigned int i = 0; i < NR_CONTENDERS; i++) {
-			if (results[i].err)
-				continue;
-			results[i].err = run_round(contenders[i], workload);
-			note_round(&results[i], round, nr, clock_cost);
-		}
+	}
+	for (unsigned int round = 0; round < MAX_ROUNDS; round++) {
+		if (round >= rounds && ktime_after(ktime_get(), until))
+			break;
+		run_in_turn(workload, clock_cost);
 	}
 	for (unsigned int i = 0; i < NR_CONTENDERS; i++)
 		report(workload, contenders[i]->engine->name, &results[i]);

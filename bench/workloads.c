@@ -15,10 +15,10 @@
 #define TABLES(bytes)									\
 	{ .op = BENCH_MAP, .calls = (bytes) / SZ_2M, .gpa = SZ_2M - SZ_4K, .size = SZ_4K,	\
 	  .stride = SZ_2M, .offset = BENCH_AT_4K }
-/* The first n pages of each 2M of a GiB */
+/* n pages of each 2M of a GiB */
 #define EACH_2M(what, n)								\
 	{ .op = (what), .calls = SZ_1G / SZ_2M, .size = (n) * SZ_4K, .stride = SZ_2M,	\
-	  .offset = BENCH_AT_4K }
+	  .scatter = true, .offset = BENCH_AT_4K }
 #define RANDOM(what, n, bytes)								\
 	{ .op = (what), .calls = (n), .size = SZ_4K, .span = (bytes), .offset = BENCH_AT_4K }
 #define DIRTY_ALL	{ .op = BENCH_DIRTY, .calls = PAGES(SZ_1G), .stride = SZ_4K }
