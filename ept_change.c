@@ -114,8 +114,8 @@ static const struct ept_visitor change_plan = {
  * Changes all leaves of a run alike, if that is right for each: they have rights before and after,
  * and may be as large as they are.
  */
-static bool change_all(struct ept_gather *gather, const struct ept_run *run,
-		       const struct change *change)
+static __always_inline bool change_all(struct ept_gather *gather, const struct ept_run *run,
+				       const struct change *change)
 {
 	const struct ept_format *fmt = &gather->ept->fmt;
 	u64 any, all;
@@ -136,11 +136,10 @@ static bool change_all(struct ept_gather *gather, const struct ept_run *run,
 	return true;
 }
 
-static void change_one(struct ept_gather *gather, const struct ept_run *run, u64 *entry,
-		       const struct change *change)
+static __always_inline void change_one(struct ept_gather *gather, const struct ept_run *run,
+				       u64 *entry, u64 old, const struct change *change)
 {
 	const struct ept_format *fmt = &gather->ept->fmt;
-	u64 old = READ_ONCE(*entry);
 	u64 new = change_leaf(fmt, change, old);
 
 	if (run->private || !ept_pte_is_volatile(fmt, old))
@@ -172,7 +171,7 @@ static int change_each(struct change_op *op, const struct ept_run *run)
 			ept_op_open_split(&op->op, run, i);
 			return i;
 		}
-		change_one(op->op.gather, run, &run->entry[i], op->change);
+		change_one(op->op.gather, run, &run->entry[i], old, op->change);
 	}
 	return run->nr;
 }
@@ -202,39 +201,37 @@ static const struct ept_visitor change_commit = {
 	.close = ept_op_close_leaf,
 };
 
-static bool change_short(struct ept_gather *gather, u64 gpa, u64 size, const struct change *change)
+/* Whether it was a short request, and could be done: all leaves are changed alike. */
+static __always_inline bool change_short(struct ept_gather *gather, u64 gpa, u64 size,
+					 const struct change *change)
 {
 	struct ept *ept = gather->ept;
 	struct ept_run run __uninitialized;
 	bool done;
+	u64 first;
 
-	if (change->judge)
-		return false;
 	ept_lock(ept);
-	done = ept_find_short_run(ept, gpa, size, &run) && change_all(gather, &run, change);
+	done = ept_find_short_run(ept, gpa, size, &run, &first);
+	if (done && size != PAGE_SIZE)
+		done = change_all(gather, &run, change);
+	else if (done && !ept_pte_is_hole(first))
+		change_one(gather, &run, run.entry, first, change);
 	ept_unlock(ept);
 	return done;
 }
 
-static noinline int change_long(struct ept_gather *gather, u64 gpa, u64 size,
-				const struct change *change)
-{
-	struct change_op op __uninitialized;
-
-	ept_op_init(&op.op, gather->ept, gpa, size, gather);
-	op.change = change;
-	return ept_op_run(&op.op, &change_plan, &change_commit);
-}
-
-static __always_inline int change_range(struct ept *ept, u64 gpa, u64 size,
-					const struct change *change, struct ept_gather *gather)
+static int change_range(struct ept *ept, u64 gpa, u64 size, const struct change *change,
+			struct ept_gather *gather)
 {
 	struct ept_gather own = { .ept = ept };
-	struct ept_gather *owed = gather ?: &own;
+	struct change_op op __uninitialized;
 	int err = 0;
 
-	if (!ept_is_short(gpa, size) || !change_short(owed, gpa, size, change))
-		err = change_long(owed, gpa, size, change);
+	ept_op_init(&op.op, ept, gpa, size, gather ?: &own);
+	op.change = change;
+	if (change->judge || !ept_is_short(ept, gpa, size) ||
+	    !change_short(op.op.gather, gpa, size, change))
+		err = ept_op_run(&op.op, &change_plan, &change_commit);
 	if (!gather)
 		ept_gather_flush(&own);
 	return err;
@@ -254,9 +251,11 @@ static bool protect_may_be_illegal(const struct ept_format *fmt, u32 clear, u32 
 	       !(set & EPT_PROT_EXEC);
 }
 
-int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct ept_gather *gather)
+/* Any request: looks at one argument after the other. */
+static noinline int protect_any(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set,
+				struct ept_gather *gather)
 {
-	struct change change __uninitialized;
+	struct change change = { .prot_clear = clear, .prot_set = set };
 	int err;
 
 	if (!ept_range_valid(ept, gpa, size) || (clear | set) & ~EPT_PROT_ALL ||
@@ -267,13 +266,26 @@ int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct e
 
 	change.clear = ept_prot_to_bits(&ept->fmt, clear);
 	change.set = ept_prot_to_bits(&ept->fmt, set);
-	change.prot_clear = clear;
-	change.prot_set = set;
 	change.judge = protect_may_be_illegal(&ept->fmt, clear, set);
 	change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
 	err = change_range(ept, gpa, size, &change, gather);
 	trace_ept_protect(ept->pointer, gpa, size, err);
 	return err;
+}
+
+int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct ept_gather *gather)
+{
+	struct change change __uninitialized;
+
+	if (unlikely(!ept_is_short(ept, gpa, size) || (clear | set) & ~EPT_PROT_ALL || !gather ||
+		     gather->ept != ept || protect_may_be_illegal(&ept->fmt, clear, set)))
+		return protect_any(ept, gpa, size, clear, set, gather);
+	change.clear = ept_prot_to_bits(&ept->fmt, clear);
+	change.set = ept_prot_to_bits(&ept->fmt, set);
+	if (unlikely(!change_short(gather, gpa, size, &change)))
+		return protect_any(ept, gpa, size, clear, set, gather);
+	trace_ept_protect(ept->pointer, gpa, size, 0);
+	return 0;
 }
 EXPORT_SYMBOL_EPT(ept_protect);
 

@@ -271,17 +271,18 @@ static __always_inline int map_one(struct ept *ept, u64 gpa, u64 leaf, enum ept_
 	return ret <= 0 ? ret : map_one_with_tables(ept, gpa, leaf, level, ret);
 }
 
-/* 0, -EEXIST, or 1: this isn't short */
-static int map_short(struct ept *ept, u64 gpa, u64 leaf, u64 size)
+/* Maps leaves that have rights. 0, -EEXIST, or 1: there is no table of 4K entries */
+static __always_inline int map_short(struct ept *ept, u64 gpa, u64 leaf, u64 size)
 {
 	struct ept_run run __uninitialized;
 	int ret = 1;
+	u64 first;
 
 	ept_lock(ept);
-	if (ept_find_short_run(ept, gpa, size, &run)) {
+	if (ept_find_short_run(ept, gpa, size, &run, &first)) {
 		ret = -EEXIST;
 		if (ept_pte_is_hole(ept_entries_any(run.entry, run.nr))) {
-			ept_entries_fill(run.entry, run.nr, leaf, ept_pte_step(leaf, EPT_4K));
+			ept_entries_fill(run.entry, run.nr, leaf, PAGE_SIZE);
 			ept_table_add_live(run.entry, run.nr);
 			ret = 0;
 		}
@@ -328,7 +329,9 @@ static bool is_one_leaf(u64 gpa, phys_addr_t hpa, u64 size, enum ept_level *leve
 	return false;
 }
 
-int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs)
+/* Any request: looks at one argument after the other. */
+static noinline int map_any(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
+			    const struct ept_attrs *attrs)
 {
 	enum ept_level level;
 	u64 bits;
@@ -338,14 +341,28 @@ int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ep
 		return err;
 	bits = ept_attrs_to_bits(&ept->fmt, attrs);
 	level = ept_pte_max_leaf(&ept->fmt, bits);
-	if (is_one_leaf(gpa, hpa, size, &level)) {
+	if (is_one_leaf(gpa, hpa, size, &level))
 		err = map_one(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, level, bits), level);
-	} else {
-		err = !ept_is_short(gpa, size) ? 1 :
-		      map_short(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, EPT_4K, bits), size);
-		if (err > 0)
-			err = map_long(ept, gpa, hpa, size, bits);
+	else
+		err = map_long(ept, gpa, hpa, size, bits);
+	trace_ept_map(ept->pointer, gpa, hpa, size, err);
+	return err;
+}
+
+int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs)
+{
+	int err = 1;
+	u64 bits;
+
+	if (likely(ept_is_short(ept, gpa, size) && attrs) &&
+	    !((hpa | (hpa + size - PAGE_SIZE)) & ept->fmt.hpa_illegal)) {
+		bits = ept_attrs_plain(&ept->fmt, attrs);
+		if (likely(bits))
+			err = size == PAGE_SIZE ? map_one(ept, gpa, hpa | bits, EPT_4K) :
+						  map_short(ept, gpa, hpa | bits, size);
 	}
+	if (unlikely(err > 0))
+		return map_any(ept, gpa, hpa, size, attrs);
 	trace_ept_map(ept->pointer, gpa, hpa, size, err);
 	return err;
 }

@@ -18,7 +18,7 @@
 
 static inline void ept_lock(struct ept *ept)
 {
-	if (!ept->external)
+	if (likely(!ept->external))
 		down_write(&ept->lock);
 	else if (ept->external_lock)
 		lockdep_assert(lock_is_held(ept->external_lock));
@@ -26,13 +26,13 @@ static inline void ept_lock(struct ept *ept)
 
 static inline void ept_unlock(struct ept *ept)
 {
-	if (!ept->external)
+	if (likely(!ept->external))
 		up_write(&ept->lock);
 }
 
 static inline void ept_lock_shared(struct ept *ept)
 {
-	if (!ept->external)
+	if (likely(!ept->external))
 		down_read(&ept->lock);
 	else if (ept->external_lock)
 		lockdep_assert(lock_is_held(ept->external_lock));
@@ -40,7 +40,7 @@ static inline void ept_lock_shared(struct ept *ept)
 
 static inline void ept_unlock_shared(struct ept *ept)
 {
-	if (!ept->external)
+	if (likely(!ept->external))
 		up_read(&ept->lock);
 }
 
@@ -165,28 +165,34 @@ static inline void ept_gather_note(struct ept_gather *gather, const struct ept_r
 
 /*
  * Short requests: the range lies in one table of 4K entries, which is there. No leaf is split and
- * no table is made, so it takes no plan, and as it is one run, no walk.
+ * no table is made, so it takes no plan, and as it is one run, no walk. A request of this kind with
+ * nothing else to say about it is done at once; all others are looked at one argument after the
+ * other, so that each gets the error that it should.
  */
+
+/* Whether a table and a range are valid, and the range is part of what one table of 4K entries maps */
+static __always_inline bool ept_is_short(const struct ept *ept, u64 gpa, u64 size)
+{
+	const u64 span = ept_level_size(EPT_2M), page = ept_level_size(EPT_4K);
+
+	return !IS_ERR_OR_NULL(ept) && !(gpa & ept->fmt.gpa_illegal) &&
+	       (size == page ||
+		(size - 1 < span - 1 && !((gpa ^ (gpa + size - page)) & ~(span - page))));
+}
+
+/* Finds it, and the value of its first entry, if there is such a table. */
 static __always_inline bool ept_find_short_run(const struct ept *ept, u64 gpa, u64 size,
-					       struct ept_run *run)
+					       struct ept_run *run, u64 *first)
 {
 	enum ept_level level = EPT_4K;
-	u64 first;
 
-	run->entry = ept_descend(&ept->fmt, ept->root, gpa, &level, &first);
+	run->entry = ept_descend(&ept->fmt, ept->root, gpa, &level, first);
 	run->gpa = gpa;
 	run->nr = size >> ept_level_shift(EPT_4K);
 	run->level = EPT_4K;
 	run->private = false;
 	run->blank = false;
 	return level == EPT_4K;
-}
-
-static __always_inline bool ept_is_short(u64 gpa, u64 size)
-{
-	const u64 span = ept_level_size(EPT_2M);
-
-	return size < span && (gpa & (span - 1)) + size <= span;
 }
 
 #endif /* _EPT_OP_H */

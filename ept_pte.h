@@ -96,6 +96,10 @@ static inline unsigned int ept_index(u64 gpa, enum ept_level level)
  * @rights: the rights that mean something
  * @hole: what a hole holds
  * @ad: EPT_PTE_AD where a CPU sets these, otherwise 0
+ * @gpa_illegal: bits that no address of a guest's page has
+ * @hpa_illegal: bits that no address of a host's page has
+ * @plain_rights: for each EPT_PROT_* mask, its rights; 0 where there is more to say: it allows
+ *	nothing, or this table can't have it
  */
 struct ept_format {
 	unsigned int	levels;
@@ -106,6 +110,9 @@ struct ept_format {
 	u64		rights;
 	u64		hole;
 	u64		ad;
+	u64		gpa_illegal;
+	u64		hpa_illegal;
+	u16		plain_rights[16];
 };
 
 void ept_format_init(struct ept_format *fmt, const struct ept_config *config);
@@ -204,6 +211,18 @@ static inline u64 ept_attrs_to_bits(const struct ept_format *fmt, const struct e
 		   FIELD_PREP(EPT_PTE_TAG, attrs->tag);
 
 	return likely(!attrs->flags) ? bits : bits | ept_flags_to_bits(attrs->flags);
+}
+
+/* The same for attributes that need no second look: they can be had, and allow some access. Or 0 */
+static inline u64 ept_attrs_plain(const struct ept_format *fmt, const struct ept_attrs *attrs)
+{
+	static_assert(ARRAY_SIZE(fmt->plain_rights) == EPT_PROT_ALL + 1);
+
+	if (unlikely(attrs->prot > EPT_PROT_ALL || !ept_memtype_valid(attrs->memtype) ||
+		     attrs->flags || attrs->tag > EPT_TAG_MAX || !fmt->plain_rights[attrs->prot]))
+		return 0;
+	return fmt->plain_rights[attrs->prot] | FIELD_PREP(EPT_PTE_MEMTYPE, attrs->memtype) |
+	       FIELD_PREP(EPT_PTE_TAG, attrs->tag);
 }
 
 /* The inverse of ept_attrs_to_bits() */

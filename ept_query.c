@@ -11,7 +11,7 @@
 
 static bool gpa_fits(const struct ept *ept, u64 gpa)
 {
-	return !(gpa >> ept_gpa_width(&ept->fmt));
+	return !(gpa & ept->fmt.gpa_illegal & PAGE_MASK);
 }
 
 static __always_inline struct ept_mapping to_mapping(const struct ept_format *fmt, u64 leaf,
@@ -23,9 +23,26 @@ static __always_inline struct ept_mapping to_mapping(const struct ept_format *fm
 		.size = ept_level_size(level),
 		.level = level,
 		.attrs = ept_attrs_from_bits(leaf),
-		.accessed = leaf & fmt->ad & EPT_PTE_ACCESSED,
-		.dirty = leaf & fmt->ad & EPT_PTE_DIRTY,
+		/* Nobody sets these where the table is configured without. */
+		.accessed = leaf & EPT_PTE_ACCESSED,
+		.dirty = leaf & EPT_PTE_DIRTY,
 	};
+}
+
+/* Whether a leaf has nothing that only few have: a hidden address, a flag */
+static bool is_plain(u64 leaf)
+{
+	return leaf & EPT_PTE_RIGHTS && !(leaf & EPT_PTE_FLAGS);
+}
+
+/* Apart, so that the common case calls nothing, and has no registers to save. */
+static noinline int lookup_any(const struct ept *ept, u64 leaf, enum ept_level level, u64 gpa,
+			       struct ept_mapping *mapping)
+{
+	if (!ept_pte_is_leaf(leaf, level))
+		return -ENOENT;
+	*mapping = to_mapping(&ept->fmt, leaf, level, gpa);
+	return 0;
 }
 
 int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping)
@@ -38,12 +55,13 @@ int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping)
 	if (!gpa_fits(ept, gpa))
 		return -ERANGE;
 
-	rcu_read_lock();
+	/* A few instructions: what holds preemption off holds RCU off, too, and costs less. */
+	rcu_read_lock_sched();
 	ept_descend(&ept->fmt, ept->root, gpa, &level, &leaf);
-	rcu_read_unlock();
-	if (!ept_pte_is_leaf(leaf, level))
-		return -ENOENT;
-	*mapping = to_mapping(&ept->fmt, leaf, level, gpa);
+	rcu_read_unlock_sched();
+	if (unlikely(level != EPT_4K || !is_plain(leaf)))
+		return lookup_any(ept, leaf, level, gpa, mapping);
+	*mapping = to_mapping(&ept->fmt, leaf, EPT_4K, gpa);
 	return 0;
 }
 EXPORT_SYMBOL_EPT(ept_lookup);

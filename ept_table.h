@@ -82,9 +82,15 @@ static inline phys_addr_t ept_table_phys(const u64 *entry)
 #define EPT_TABLE_LEVEL		GENMASK(23, 16)
 #define EPT_TABLE_MARK		(0x457054UL << 32)
 
+/* Tables are in the direct map, so this is less than virt_to_page(), which asks where @entry is. */
+static inline struct page *ept_table_page(const u64 *entry)
+{
+	return pfn_to_page(PHYS_PFN((unsigned long)entry - PAGE_OFFSET));
+}
+
 static inline atomic_long_t *ept_table_state(const u64 *entry)
 {
-	return (atomic_long_t *)&virt_to_page(entry)->private;
+	return (atomic_long_t *)&ept_table_page(entry)->private;
 }
 
 static inline enum ept_level ept_table_level(const u64 *entry)
@@ -94,7 +100,7 @@ static inline enum ept_level ept_table_level(const u64 *entry)
 
 static inline u64 ept_table_gpa(const u64 *entry)
 {
-	return (u64)virt_to_page(entry)->lru.prev;
+	return (u64)ept_table_page(entry)->lru.prev;
 }
 
 /* @entry is any of the table's, here and below. */
@@ -103,12 +109,14 @@ static inline unsigned int ept_table_live(const u64 *entry)
 	return FIELD_GET(EPT_TABLE_LIVE, atomic_long_read(ept_table_state(entry)));
 }
 
-/* With all other changes of the table excluded */
-static inline void ept_table_add_live(const u64 *entry, int nr)
+/* With all other changes of the table excluded. Returns the new count. */
+static inline unsigned int ept_table_add_live(const u64 *entry, int nr)
 {
 	atomic_long_t *state = ept_table_state(entry);
+	const unsigned long new = atomic_long_read(state) + nr;
 
-	atomic_long_set(state, atomic_long_read(state) + nr);
+	atomic_long_set(state, new);
+	return FIELD_GET(EPT_TABLE_LIVE, new);
 }
 
 /* In parallel with itself */
@@ -128,14 +136,24 @@ static inline void ept_table_inc_live(const u64 *entry)
  */
 #define EPT_UNSHARED(access)	data_race(access)
 
+/*
+ * Eight entries at a time, then the rest one by one: in a long run a test and a jump for each entry
+ * would cost as much as the work, in a short one so would the way into an unrolled loop.
+ */
+#define EPT_STRIDE	8
+
 /* The bits that any entry of a run has */
 static inline u64 ept_entries_any(const u64 *entry, unsigned int nr)
 {
 	u64 any = 0;
 
+	for (; nr >= EPT_STRIDE; nr -= EPT_STRIDE, entry += EPT_STRIDE) {
 #pragma GCC unroll 8
-	for (unsigned int i = 0; i < nr; i++)
-		any |= EPT_UNSHARED(entry[i]);
+		for (unsigned int i = 0; i < EPT_STRIDE; i++)
+			any |= EPT_UNSHARED(entry[i]);
+	}
+	for (; nr; nr--, entry++)
+		any |= EPT_UNSHARED(*entry);
 	return any;
 }
 
@@ -144,10 +162,16 @@ static inline u64 ept_entries_any_all(const u64 *entry, unsigned int nr, u64 *al
 {
 	u64 any = 0, every = ~0ULL;
 
+	for (; nr >= EPT_STRIDE; nr -= EPT_STRIDE, entry += EPT_STRIDE) {
 #pragma GCC unroll 8
-	for (unsigned int i = 0; i < nr; i++) {
-		any |= EPT_UNSHARED(entry[i]);
-		every &= EPT_UNSHARED(entry[i]);
+		for (unsigned int i = 0; i < EPT_STRIDE; i++) {
+			any |= EPT_UNSHARED(entry[i]);
+			every &= EPT_UNSHARED(entry[i]);
+		}
+	}
+	for (; nr; nr--, entry++) {
+		any |= EPT_UNSHARED(*entry);
+		every &= EPT_UNSHARED(*entry);
 	}
 	*all = every;
 	return any;
@@ -156,32 +180,61 @@ static inline u64 ept_entries_any_all(const u64 *entry, unsigned int nr, u64 *al
 /* Stores @nr entries, each @step more than the one before. */
 static inline void ept_entries_fill(u64 *entry, unsigned int nr, u64 value, u64 step)
 {
+	for (; nr >= EPT_STRIDE; nr -= EPT_STRIDE, entry += EPT_STRIDE) {
 #pragma GCC unroll 8
-	for (unsigned int i = 0; i < nr; i++, value += step)
-		WRITE_ONCE(entry[i], value);
+		for (unsigned int i = 0; i < EPT_STRIDE; i++, value += step)
+			WRITE_ONCE(entry[i], value);
+	}
+	for (; nr; nr--, entry++, value += step)
+		WRITE_ONCE(*entry, value);
+}
+
+static inline void ept_entries_clear(u64 *entry, unsigned int nr, u64 clear)
+{
+	for (; nr >= EPT_STRIDE; nr -= EPT_STRIDE, entry += EPT_STRIDE) {
+#pragma GCC unroll 8
+		for (unsigned int i = 0; i < EPT_STRIDE; i++)
+			EPT_UNSHARED(entry[i] &= ~clear);
+	}
+	for (; nr; nr--, entry++)
+		EPT_UNSHARED(*entry &= ~clear);
+}
+
+static inline void ept_entries_set(u64 *entry, unsigned int nr, u64 set)
+{
+	for (; nr >= EPT_STRIDE; nr -= EPT_STRIDE, entry += EPT_STRIDE) {
+#pragma GCC unroll 8
+		for (unsigned int i = 0; i < EPT_STRIDE; i++)
+			EPT_UNSHARED(entry[i] |= set);
+	}
+	for (; nr; nr--, entry++)
+		EPT_UNSHARED(*entry |= set);
+}
+
+static inline void ept_entries_replace(u64 *entry, unsigned int nr, u64 clear, u64 set)
+{
+	for (; nr >= EPT_STRIDE; nr -= EPT_STRIDE, entry += EPT_STRIDE) {
+#pragma GCC unroll 8
+		for (unsigned int i = 0; i < EPT_STRIDE; i++)
+			WRITE_ONCE(entry[i], (EPT_UNSHARED(entry[i]) & ~clear) | set);
+	}
+	for (; nr; nr--, entry++)
+		WRITE_ONCE(*entry, (EPT_UNSHARED(*entry) & ~clear) | set);
 }
 
 /*
- * Takes and gives bits of @nr entries; set wins. Taking alone, or giving alone, is one instruction
- * an entry that reads and writes it whole; otherwise a store is, so that nothing in between shows.
+ * Takes and gives bits of @nr entries; set wins. Taking alone is one instruction an entry, which
+ * reads and writes it whole, and so is giving alone; otherwise a store is, so that nothing in
+ * between shows.
  */
 static inline void ept_entries_change(u64 *entry, unsigned int nr, u64 clear, u64 set)
 {
-	unsigned int i;
-
-	if (!set) {
-#pragma GCC unroll 8
-		for (i = 0; i < nr; i++)
-			EPT_UNSHARED(entry[i] &= ~clear);
-	} else if (!(clear & ~set)) {
-#pragma GCC unroll 8
-		for (i = 0; i < nr; i++)
-			EPT_UNSHARED(entry[i] |= set);
-	} else {
-#pragma GCC unroll 8
-		for (i = 0; i < nr; i++)
-			WRITE_ONCE(entry[i], (EPT_UNSHARED(entry[i]) & ~clear) | set);
-	}
+	if (!set)
+		ept_entries_clear(entry, nr, clear);
+	else if (!(clear & ~set))
+		ept_entries_set(entry, nr, set);
+	else
+		ept_entries_replace(entry, nr, clear, set);
 }
 
 /* The same where a CPU may set accessed or dirty meanwhile, of which none is lost */

@@ -21,46 +21,43 @@ static const struct ept_visitor unmap_plan = {
 };
 
 /* Unmaps what a run has, entry by entry. Returns how many had something. */
-static unsigned int unmap_each(struct ept_gather *gather, const struct ept_run *run)
+static noinline unsigned int unmap_each(struct ept_gather *gather, struct ept_run run)
 {
 	const u64 hole = gather->ept->fmt.hole;
 	unsigned int gone = 0;
 
-	for (unsigned int i = 0; i < run->nr; i++) {
-		const u64 entry = READ_ONCE(run->entry[i]);
+	for (unsigned int i = 0; i < run.nr; i++) {
+		const u64 entry = READ_ONCE(run.entry[i]);
 
 		if (ept_pte_is_hole(entry))
 			continue;
 		gone++;
-		WRITE_ONCE(run->entry[i], hole);
-		if (ept_pte_is_table(entry, run->level))
+		WRITE_ONCE(run.entry[i], hole);
+		if (ept_pte_is_table(entry, run.level))
 			ept_gather_retire(gather, ept_table_at(entry));
 		else
-			ept_gather_note(gather, run, entry, hole);
+			ept_gather_note(gather, &run, entry, hole);
 	}
 	return gone;
 }
 
-static void unmap_run(struct ept_gather *gather, const struct ept_run *run)
+/* Unmaps a run. Returns how many of its entries had something. */
+static __always_inline unsigned int unmap_run(struct ept_gather *gather, const struct ept_run *run)
 {
 	const u64 hole = gather->ept->fmt.hole;
-	unsigned int gone = run->nr;
 	u64 any, all;
 
 	if (ept_run_only_leaves(run, &any, &all)) {
 		ept_entries_fill(run->entry, run->nr, hole, 0);
 		ept_gather_note(gather, run, any, hole);
-	} else if (!ept_pte_is_hole(any)) {
-		gone = unmap_each(gather, run);
-	} else {
-		return;
+		return run->nr;
 	}
-	ept_table_add_live(run->entry, -(int)gone);
+	return ept_pte_is_hole(any) ? 0 : unmap_each(gather, *run);
 }
 
 static int unmap_commit_run(struct ept_walk *walk, const struct ept_run *run)
 {
-	unmap_run(to_ept_op(walk)->gather, run);
+	ept_table_add_live(run->entry, -(int)unmap_run(to_ept_op(walk)->gather, run));
 	return run->nr;
 }
 
@@ -100,47 +97,73 @@ static noinline void unmap_close(struct ept_gather *gather, u64 gpa, u64 size)
 	ept_walk_pass(&op.walk, &unmap_commit);
 }
 
-static bool unmap_short(struct ept_gather *gather, u64 gpa, u64 size)
+static __always_inline unsigned int unmap_page(struct ept_gather *gather, const struct ept_run *run,
+					       u64 leaf)
+{
+	const u64 hole = gather->ept->fmt.hole;
+
+	if (ept_pte_is_hole(leaf))
+		return 0;
+	WRITE_ONCE(*run->entry, hole);
+	ept_gather_note(gather, run, leaf, hole);
+	return 1;
+}
+
+/* Whether it was a short request, which is done */
+static __always_inline bool unmap_short(struct ept_gather *gather, u64 gpa, u64 size)
 {
 	struct ept *ept = gather->ept;
 	struct ept_run run __uninitialized;
+	unsigned int gone;
 	bool found;
+	u64 first;
 
 	ept_lock(ept);
-	found = ept_find_short_run(ept, gpa, size, &run);
+	found = ept_find_short_run(ept, gpa, size, &run, &first);
 	if (found) {
-		unmap_run(gather, &run);
-		if (!ept_table_live(run.entry))
+		gone = size == PAGE_SIZE ? unmap_page(gather, &run, first) :
+					   unmap_run(gather, &run);
+		if (!ept_table_add_live(run.entry, -(int)gone))
 			unmap_close(gather, gpa, size);
 	}
 	ept_unlock(ept);
 	return found;
 }
 
-static noinline int unmap_long(struct ept_gather *gather, u64 gpa, u64 size)
+/* Any request: looks at one argument after the other. */
+static noinline int unmap_any(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
 {
 	struct ept_op op __uninitialized;
+	int err;
 
-	ept_op_init(&op, gather->ept, gpa, size, gather);
-	return ept_op_run(&op, &unmap_plan, &unmap_commit);
-}
-
-int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
-{
-	struct ept_gather own = { .ept = ept };
-	struct ept_gather *owed = gather ?: &own;
-	int err = 0;
-
-	if (!ept_range_valid(ept, gpa, size) || !ept_gather_valid(ept, gather))
+	if (!ept_range_valid(ept, gpa, size) || gather->ept != ept)
 		return -EINVAL;
 	if (!ept_fits(gpa, size, ept_gpa_width(&ept->fmt)))
 		return -ERANGE;
 
-	if (!ept_is_short(gpa, size) || !unmap_short(owed, gpa, size))
-		err = unmap_long(owed, gpa, size);
-	if (!gather)
-		ept_gather_flush(&own);
+	ept_op_init(&op, ept, gpa, size, gather);
+	err = ept_op_run(&op, &unmap_plan, &unmap_commit);
 	trace_ept_unmap(ept->pointer, gpa, size, err);
 	return err;
+}
+
+static noinline int unmap_and_flush(struct ept *ept, u64 gpa, u64 size)
+{
+	struct ept_gather own = { .ept = ept };
+	int err = ept_unmap(ept, gpa, size, &own);
+
+	ept_gather_flush(&own);
+	return err;
+}
+
+int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
+{
+	if (!gather)
+		return unmap_and_flush(ept, gpa, size);
+	if (unlikely(!ept_is_short(ept, gpa, size) || gather->ept != ept ||
+		     !unmap_short(gather, gpa, size)))
+		return unmap_any(ept, gpa, size, gather);
+	trace_ept_unmap(ept->pointer, gpa, size, 0);
+	return 0;
 }
 EXPORT_SYMBOL_EPT(ept_unmap);
