@@ -68,27 +68,71 @@ static int harvest_large(struct harvest_op *harvest, const struct ept_run *run)
 	return run->nr;
 }
 
-/* A cache line's worth of leaves at a time: most have nothing to report. */
-static void harvest_pages(struct harvest_op *harvest, const struct ept_run *run)
+/* Whether all leaves of a stride have the flag, and may lose it alike */
+static bool harvest_stride(struct harvest_op *harvest, const struct ept_run *run, u64 *entry)
+{
+	const u64 flag = harvest->flag;
+	u64 all, any = ept_entries_any_all(entry, EPT_STRIDE, &all);
+
+	if (!(all & flag))
+		return false;
+	if (harvest->peek)
+		return true;
+	if (ept_pte_is_volatile(harvest->op.walk.fmt, (any & ~EPT_PTE_AD) | (all & EPT_PTE_AD)))
+		return false;
+	ept_entries_clear(entry, EPT_STRIDE, flag);
+	ept_gather_note(harvest->op.gather, run, any, any & ~flag);
+	return true;
+}
+
+/* Some of these leaves have the flag. */
+static void harvest_each(struct harvest_op *harvest, const struct ept_run *run, unsigned int i,
+			 unsigned int end)
 {
 	const unsigned long page = (run->gpa - harvest->op.walk.gpa) >> PAGE_SHIFT;
-	const u64 flag = harvest->flag;
-	unsigned int n;
 
-	for (unsigned int i = 0; i < run->nr; i += n) {
-		n = min(run->nr - i, SMP_CACHE_BYTES / (unsigned int)sizeof(u64));
-		if (!(ept_entries_any(run->entry + i, n) & flag))
+	for (; i < end; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+
+		if (!(entry & harvest->flag))
 			continue;
-		for (unsigned int j = i; j < i + n; j++) {
-			const u64 entry = READ_ONCE(run->entry[j]);
-
-			if (!(entry & flag))
-				continue;
-			__set_bit(page + j, harvest->bitmap);
-			if (!harvest->peek)
-				harvest_clear(harvest, run, &run->entry[j], entry);
-		}
+		__set_bit(page + i, harvest->bitmap);
+		if (!harvest->peek)
+			harvest_clear(harvest, run, &run->entry[i], entry);
 	}
+}
+
+/* Deals with leaves from the first stride on, in which some have the flag. Returns how many. */
+static noinline unsigned int harvest_found(struct harvest_op *harvest, const struct ept_run *run,
+					   unsigned int first)
+{
+	unsigned int i = first;
+
+	while (i + EPT_STRIDE <= run->nr && harvest_stride(harvest, run, run->entry + i))
+		i += EPT_STRIDE;
+	if (i != first) {
+		harvest_report(harvest, run->gpa + first * SZ_4K, run->gpa + i * SZ_4K);
+	} else {
+		i = min(first + EPT_STRIDE, run->nr);
+		harvest_each(harvest, run, first, i);
+	}
+	return i - first;
+}
+
+/* Most have nothing to report. */
+static void harvest_pages(struct harvest_op *harvest, const struct ept_run *run)
+{
+	const u64 flag = harvest->flag;
+	unsigned int i = 0;
+
+	while (i + EPT_STRIDE <= run->nr) {
+		if (ept_entries_any(run->entry + i, EPT_STRIDE) & flag)
+			i += harvest_found(harvest, run, i);
+		else
+			i += EPT_STRIDE;
+	}
+	if (ept_entries_any(run->entry + i, run->nr - i) & flag)
+		harvest_each(harvest, run, i, run->nr);
 }
 
 static int harvest_run(struct ept_walk *walk, const struct ept_run *run)
