@@ -220,21 +220,13 @@ static __always_inline bool change_short(struct ept_gather *gather, u64 gpa, u64
 	return done;
 }
 
-static int change_range(struct ept *ept, u64 gpa, u64 size, const struct change *change,
-			struct ept_gather *gather)
+static int change_long(struct ept_gather *gather, u64 gpa, u64 size, const struct change *change)
 {
-	struct ept_gather own = { .ept = ept };
 	struct change_op op __uninitialized;
-	int err = 0;
 
-	ept_op_init(&op.op, ept, gpa, size, gather ?: &own);
+	ept_op_init(&op.op, gather->ept, gpa, size, gather);
 	op.change = change;
-	if (change->judge || !ept_is_short(ept, gpa, size) ||
-	    !change_short(op.op.gather, gpa, size, change))
-		err = ept_op_run(&op.op, &change_plan, &change_commit);
-	if (!gather)
-		ept_gather_flush(&own);
-	return err;
+	return ept_op_run(&op.op, &change_plan, &change_commit);
 }
 
 /*
@@ -259,7 +251,7 @@ static noinline int protect_any(struct ept *ept, u64 gpa, u64 size, u32 clear, u
 	int err;
 
 	if (!ept_range_valid(ept, gpa, size) || (clear | set) & ~EPT_PROT_ALL ||
-	    !ept_gather_valid(ept, gather))
+	    gather->ept != ept)
 		return -EINVAL;
 	if (!ept_fits(gpa, size, ept_gpa_width(&ept->fmt)))
 		return -ERANGE;
@@ -268,8 +260,17 @@ static noinline int protect_any(struct ept *ept, u64 gpa, u64 size, u32 clear, u
 	change.set = ept_prot_to_bits(&ept->fmt, set);
 	change.judge = protect_may_be_illegal(&ept->fmt, clear, set);
 	change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
-	err = change_range(ept, gpa, size, &change, gather);
+	err = change_long(gather, gpa, size, &change);
 	trace_ept_protect(ept->pointer, gpa, size, err);
+	return err;
+}
+
+static noinline int protect_and_flush(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set)
+{
+	struct ept_gather own = { .ept = ept };
+	int err = ept_protect(ept, gpa, size, clear, set, &own);
+
+	ept_gather_flush(&own);
 	return err;
 }
 
@@ -277,7 +278,9 @@ int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct e
 {
 	struct change change __uninitialized;
 
-	if (unlikely(!ept_is_short(ept, gpa, size) || (clear | set) & ~EPT_PROT_ALL || !gather ||
+	if (!gather)
+		return protect_and_flush(ept, gpa, size, clear, set);
+	if (unlikely(!ept_is_short(ept, gpa, size, true) || (clear | set) & ~EPT_PROT_ALL ||
 		     gather->ept != ept || protect_may_be_illegal(&ept->fmt, clear, set)))
 		return protect_any(ept, gpa, size, clear, set, gather);
 	change.clear = ept_prot_to_bits(&ept->fmt, clear);
@@ -288,6 +291,22 @@ int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct e
 	return 0;
 }
 EXPORT_SYMBOL_EPT(ept_protect);
+
+/* What needs no judging, with a flush where the client passed no gather */
+static int change_range(struct ept *ept, u64 gpa, u64 size, const struct change *change,
+			struct ept_gather *gather)
+{
+	struct ept_gather own = { .ept = ept };
+	int err = 0;
+
+	if (!gather) {
+		err = change_range(ept, gpa, size, change, &own);
+		ept_gather_flush(&own);
+	} else if (!ept_is_short(ept, gpa, size, true) || !change_short(gather, gpa, size, change)) {
+		err = change_long(gather, gpa, size, change);
+	}
+	return err;
+}
 
 int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype,
 		    struct ept_gather *gather)

@@ -354,7 +354,7 @@ int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ep
 	int err = 1;
 	u64 bits;
 
-	if (likely(ept_is_short(ept, gpa, size) && attrs) &&
+	if (likely(ept_is_short(ept, gpa, size, false) && attrs) &&
 	    !((hpa | (hpa + size - PAGE_SIZE)) & ept->fmt.hpa_illegal)) {
 		bits = ept_attrs_plain(&ept->fmt, attrs);
 		if (likely(bits))

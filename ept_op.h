@@ -170,14 +170,17 @@ static inline void ept_gather_note(struct ept_gather *gather, const struct ept_r
  * other, so that each gets the error that it should.
  */
 
-/* Whether a table and a range are valid, and the range is part of what one table of 4K entries maps */
-static __always_inline bool ept_is_short(const struct ept *ept, u64 gpa, u64 size)
+/*
+ * Whether a table and a range are valid, and one table of 4K entries maps all of the range; it
+ * alone only if @whole.
+ */
+static __always_inline bool ept_is_short(const struct ept *ept, u64 gpa, u64 size, bool whole)
 {
 	const u64 span = ept_level_size(EPT_2M), page = ept_level_size(EPT_4K);
 
 	return !IS_ERR_OR_NULL(ept) && !(gpa & ept->fmt.gpa_illegal) &&
 	       (size == page ||
-		(size - 1 < span - 1 && !((gpa ^ (gpa + size - page)) & ~(span - page))));
+		(size - 1 < span - !whole && !((gpa ^ (gpa + size - page)) & ~(span - page))));
 }
 
 /* Finds it, and the value of its first entry, if there is such a table. */

@@ -149,7 +149,7 @@ static inline bool ept_memtype_valid(u64 memtype)
 	const u32 valid = BIT(EPT_MT_UC) | BIT(EPT_MT_WC) | BIT(EPT_MT_WT) | BIT(EPT_MT_WP) |
 			  BIT(EPT_MT_WB);
 
-	return memtype <= EPT_MT_WB && valid & BIT(memtype);
+	return memtype < 32 && valid & BIT(memtype);
 }
 
 /* Whether some table can have these rights */

@@ -21,10 +21,10 @@ static const struct ept_visitor unmap_plan = {
 };
 
 /* Unmaps what a run has, entry by entry. Returns how many had something. */
-static noinline unsigned int unmap_each(struct ept_gather *gather, struct ept_run run)
+static noinline int unmap_each(struct ept_gather *gather, struct ept_run run)
 {
 	const u64 hole = gather->ept->fmt.hole;
-	unsigned int gone = 0;
+	int gone = 0;
 
 	for (unsigned int i = 0; i < run.nr; i++) {
 		const u64 entry = READ_ONCE(run.entry[i]);
@@ -42,7 +42,7 @@ static noinline unsigned int unmap_each(struct ept_gather *gather, struct ept_ru
 }
 
 /* Unmaps a run. Returns how many of its entries had something. */
-static __always_inline unsigned int unmap_run(struct ept_gather *gather, const struct ept_run *run)
+static __always_inline int unmap_run(struct ept_gather *gather, const struct ept_run *run)
 {
 	const u64 hole = gather->ept->fmt.hole;
 	u64 any, all;
@@ -57,7 +57,7 @@ static __always_inline unsigned int unmap_run(struct ept_gather *gather, const s
 
 static int unmap_commit_run(struct ept_walk *walk, const struct ept_run *run)
 {
-	ept_table_add_live(run->entry, -(int)unmap_run(to_ept_op(walk)->gather, run));
+	ept_table_add_live(run->entry, -unmap_run(to_ept_op(walk)->gather, run));
 	return run->nr;
 }
 
@@ -97,7 +97,7 @@ static noinline void unmap_close(struct ept_gather *gather, u64 gpa, u64 size)
 	ept_walk_pass(&op.walk, &unmap_commit);
 }
 
-static __always_inline unsigned int unmap_page(struct ept_gather *gather, const struct ept_run *run,
+static __always_inline int unmap_page(struct ept_gather *gather, const struct ept_run *run,
 					       u64 leaf)
 {
 	const u64 hole = gather->ept->fmt.hole;
@@ -114,16 +114,16 @@ static __always_inline bool unmap_short(struct ept_gather *gather, u64 gpa, u64 
 {
 	struct ept *ept = gather->ept;
 	struct ept_run run __uninitialized;
-	unsigned int gone;
-	bool found;
+	bool found = false;
 	u64 first;
+	int gone;
 
 	ept_lock(ept);
-	found = ept_find_short_run(ept, gpa, size, &run, &first);
-	if (found) {
+	if (ept_find_short_run(ept, gpa, size, &run, &first)) {
+		found = true;
 		gone = size == PAGE_SIZE ? unmap_page(gather, &run, first) :
 					   unmap_run(gather, &run);
-		if (!ept_table_add_live(run.entry, -(int)gone))
+		if (!ept_table_add_live(run.entry, -gone))
 			unmap_close(gather, gpa, size);
 	}
 	ept_unlock(ept);
@@ -160,7 +160,7 @@ int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
 {
 	if (!gather)
 		return unmap_and_flush(ept, gpa, size);
-	if (unlikely(!ept_is_short(ept, gpa, size) || gather->ept != ept ||
+	if (unlikely(!ept_is_short(ept, gpa, size, false) || gather->ept != ept ||
 		     !unmap_short(gather, gpa, size)))
 		return unmap_any(ept, gpa, size, gather);
 	trace_ept_unmap(ept->pointer, gpa, size, 0);

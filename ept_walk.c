@@ -100,12 +100,11 @@ static enum ept_level lowest_level(u64 gpa, u64 end)
  */
 void ept_walk_begin(struct ept_walk *walk)
 {
-	const enum ept_level root = ept_root_level(walk->fmt);
+	enum ept_level level = min(lowest_level(walk->gpa, walk->end), ept_root_level(walk->fmt));
 	u64 value;
 
-	walk->top_level = min(lowest_level(walk->gpa, walk->end), root);
-	walk->top = ept_table_of(ept_descend(walk->fmt, walk->root, walk->gpa, &walk->top_level,
-					     &value));
+	walk->top = ept_table_of(ept_descend(walk->fmt, walk->root, walk->gpa, &level, &value));
+	walk->top_level = level;
 	walk->edges = !IS_ALIGNED(walk->gpa | walk->end, ept_level_size(walk->top_level));
 	walk->next = NULL;
 }

@@ -112,8 +112,9 @@ static __always_inline int ours_pair(void *table, u64 gpa, u64 hpa, u64 size)
 
 static __always_inline u64 ours_lookup(void *table, u64 gpa)
 {
+	/* Not zeroed for each call, which would be the caller's cost */
+	struct ept_mapping mapping __uninitialized;
 	struct ours *ours = table;
-	struct ept_mapping mapping;
 
 	if (ept_lookup(ours->ept, gpa, &mapping))
 		return 0;
