@@ -614,7 +614,7 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
  * operation can need is at most one table a level for a one-leaf map and for each edge of the range
  * of any other, plus one for each 512 entries of new tables' leaves.
  *
- * Context: Process; may sleep. Excluded like the functions that change the table.
+ * Context: Process; may sleep. Needs no exclusion: operations may draw on the reserve meanwhile.
  * Return: 0, -EINVAL for NULL, -ENOMEM with the reserve as it was.
  */
 int ept_reserve(struct ept *ept, unsigned int nr);

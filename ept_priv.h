@@ -86,6 +86,7 @@ static inline u64 ept_overlooked(void)
 void ept_gather_invalidate(struct ept_gather *gather);
 
 /* ept_query.c */
+int ept_check_entries(struct ept *ept, struct ept_check_report *report);
 void ept_dump_tables(struct seq_file *m, struct ept *ept);
 void ept_dump_explanation(struct seq_file *m, struct ept *ept, u64 gpa);
 

@@ -38,6 +38,35 @@ struct hand *crew_hire(struct crew *crew, const char *name, void (*work)(struct 
 	return hand;
 }
 
+static enum hrtimer_restart interrupt(struct hrtimer *timer)
+{
+	struct crew *crew = container_of(timer, struct crew, timer);
+	struct hand *hand = &crew->interrupt;
+	const u64 start = ktime_get_ns();
+
+	if (!READ_ONCE(crew->over))
+		hand->work(hand);
+	WRITE_ONCE(hand->steps, hand->steps + 1);
+	/* Not in step with what is interrupted, and with time left for it */
+	hrtimer_forward_now(timer, ns_to_ktime(6 * (ktime_get_ns() - start) + 4000 +
+					       hand_below(hand, 8000)));
+	return HRTIMER_RESTART;
+}
+
+struct hand *crew_hire_interrupt(struct crew *crew, void (*work)(struct hand *hand))
+{
+	struct hand *hand = &crew->interrupt;
+
+	hand->crew = crew;
+	hand->id = CREW_MAX;
+	hand->name = "interrupt";
+	hand->work = work;
+	prandom_seed_state(&hand->random, CREW_MAX + 1);
+	hrtimer_init(&crew->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
+	crew->timer.function = interrupt;
+	return hand;
+}
+
 static void end_of_work(struct crew *crew)
 {
 	WRITE_ONCE(crew->over, true);
@@ -77,6 +106,10 @@ static int work(void *data)
 {
 	struct hand *hand = data;
 
+	/* Here, as the interrupts are to come where the first hand is. */
+	if (!hand->id && hand->crew->interrupt.work)
+		hrtimer_start(&hand->crew->timer, ns_to_ktime(NSEC_PER_USEC),
+			      HRTIMER_MODE_REL_PINNED);
 	while (!READ_ONCE(hand->crew->over)) {
 		hand->work(hand);
 		WRITE_ONCE(hand->steps, hand->steps + 1);
@@ -87,22 +120,28 @@ static int work(void *data)
 	return 0;
 }
 
+static bool report_wrong(struct crew *crew, const struct hand *hand)
+{
+	if (hand->wrong)
+		KUNIT_FAIL(crew->test, "%s, step %lu: %s: %#llx, %#llx", hand->name, hand->steps,
+			   hand->wrong, hand->found[0], hand->found[1]);
+	return hand->wrong;
+}
+
 static void report(struct crew *crew)
 {
-	bool wrong = false;
+	bool wrong = report_wrong(crew, &crew->interrupt);
 	unsigned int i;
 
-	for (i = 0; i < crew->nr; i++) {
-		const struct hand *hand = &crew->hands[i];
-
-		if (hand->wrong)
-			KUNIT_FAIL(crew->test, "%s, step %lu: %s: %#llx, %#llx", hand->name,
-				   hand->steps, hand->wrong, hand->found[0], hand->found[1]);
-		wrong |= !!hand->wrong;
-	}
-	for (i = 0; i < crew->nr && !wrong; i++)
+	for (i = 0; i < crew->nr; i++)
+		wrong |= report_wrong(crew, &crew->hands[i]);
+	if (wrong)
+		return;
+	for (i = 0; i < crew->nr; i++)
 		KUNIT_EXPECT_GE_MSG(crew->test, crew->hands[i].steps, crew->least, "steps of %s",
 				    crew->hands[i].name);
+	if (crew->interrupt.work)
+		KUNIT_EXPECT_GE(crew->test, crew->interrupt.steps, crew->least);
 }
 
 /* The least is for machines that are slow, or that others use too; nothing lasts for ever. */
@@ -116,6 +155,8 @@ static bool is_enough(const struct crew *crew, unsigned long start, unsigned int
 	for (i = 0; i < crew->nr; i++)
 		if (READ_ONCE(crew->hands[i].steps) < crew->least)
 			return false;
+	if (crew->interrupt.work && READ_ONCE(crew->interrupt.steps) < crew->least)
+		return false;
 	return time_after(jiffies, start + msecs_to_jiffies(ms));
 }
 
@@ -142,18 +183,22 @@ void crew_work(struct crew *crew, unsigned int ms)
 	end_of_work(crew);
 	for (i = 0; i < started; i++)
 		kthread_stop(crew->hands[i].task);
+	if (crew->interrupt.work)
+		hrtimer_cancel(&crew->timer);
 	report(crew);
 }
 
-/* Waits for the CPUs that are in the table. */
+/* Waits for the CPUs that are in the table; those of an atomic table hold no lock. */
 static void invalidate(struct ept *ept, void *cookie)
 {
 	struct arena *arena = cookie;
 
 	if (arena->on_invalidate)
 		arena->on_invalidate(arena);
-	down_write(&arena->cpus);
-	up_write(&arena->cpus);
+	if (!(arena->config.flags & EPT_CONFIG_ATOMIC)) {
+		down_write(&arena->cpus);
+		up_write(&arena->cpus);
+	}
 	atomic64_inc(&arena->invalidations);
 }
 

@@ -8,6 +8,7 @@
 #define EPT_KUNIT_CREW_H
 
 #include <kunit/test.h>
+#include <linux/hrtimer.h>
 #include <linux/prandom.h>
 #include <linux/rwsem.h>
 #include <linux/wait.h>
@@ -37,6 +38,8 @@ struct crew {
 	struct kunit		*test;
 	unsigned int		nr;
 	struct hand		hands[CREW_MAX];
+	struct hand		interrupt;	/* a timer's, where it has work */
+	struct hrtimer		timer;
 	unsigned long		least;		/* steps of each hand, if need be in more time */
 	bool			over;
 	atomic_t		arrived;
@@ -47,6 +50,11 @@ struct crew {
 
 void crew_init(struct crew *crew, struct kunit *test, void *arg);
 struct hand *crew_hire(struct crew *crew, const char *name, void (*work)(struct hand *hand));
+/*
+ * A hand that is interrupts on the CPU of the first one: they come between any two instructions,
+ * also where there is but one CPU. Its id is CREW_MAX.
+ */
+struct hand *crew_hire_interrupt(struct crew *crew, void (*work)(struct hand *hand));
 /*
  * Sets all hands to work for so long, and until each has taken the least number of steps. A failed
  * expectation for what was wrong, and for who didn't come to that number.

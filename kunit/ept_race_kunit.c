@@ -5,7 +5,6 @@
  */
 #include <kunit/test.h>
 #include <linux/bitmap.h>
-#include <linux/hrtimer.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -19,19 +18,20 @@ static unsigned int race_ms = 150;
 module_param(race_ms, uint, 0444);
 MODULE_PARM_DESC(race_ms, "for how long each race is run");
 
-#define CONFIG(_levels, _leaf, _features) {	\
-	.levels = (_levels),			\
-	.max_leaf = (_leaf),			\
-	.maxphyaddr = 46,			\
-	.features = (_features),		\
-	.table_memtype = EPT_MT_WB,		\
-	.nid = NUMA_NO_NODE,			\
+#define CONFIG(_levels, _leaf, _features, _flags) {	\
+	.levels = (_levels),				\
+	.max_leaf = (_leaf),				\
+	.maxphyaddr = 46,				\
+	.features = (_features),			\
+	.flags = (_flags),				\
+	.table_memtype = EPT_MT_WB,			\
+	.nid = NUMA_NO_NODE,				\
 }
 
 static const struct arena_config leaf_races[] = {
-	{ "4l_1g_ad", CONFIG(4, EPT_1G, EPT_FEATURE_AD) },
-	{ "4l_2m_ve", CONFIG(4, EPT_2M, EPT_FEATURE_VE), .own_flush = true },
-	{ "5l_1g_mbec", CONFIG(5, EPT_1G, EPT_FEATURE_MODE_EXEC) },
+	{ "4l_1g_ad", CONFIG(4, EPT_1G, EPT_FEATURE_AD, 0) },
+	{ "4l_2m_ve", CONFIG(4, EPT_2M, EPT_FEATURE_VE, 0), .own_flush = true },
+	{ "5l_1g_mbec", CONFIG(5, EPT_1G, EPT_FEATURE_MODE_EXEC, 0) },
 };
 
 KUNIT_ARRAY_PARAM_DESC(leaf_race, leaf_races, name);
@@ -281,9 +281,6 @@ struct flags {
 	atomic_t	busy[CREW_MAX];		/* odd: in an operation */
 
 	/* A CPU that interrupts */
-	struct hrtimer	timer;
-	struct rnd_state random;
-	unsigned long	interrupts;
 	DECLARE_BITMAP(used, BLOCK);		/* pages, since the last look */
 
 	/* A CPU that knows where these pages' entries are, until it is told to forget */
@@ -502,14 +499,13 @@ struct flag_race {
 	bool	large;
 };
 
-static enum hrtimer_restart interrupt(struct hrtimer *timer)
+static void set_flags_amid(struct hand *hand)
 {
-	struct flags *flags = container_of(timer, struct flags, timer);
-	const u64 start = ktime_get_ns();
+	struct flags *flags = hand->arg;
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
-		unsigned int page = random_page(flags, &flags->random);
+		unsigned int page = random_page(flags, &hand->random);
 		u64 stamp = atomic64_inc_return(&flags->clock);
 		bool write = i;
 
@@ -520,11 +516,6 @@ static enum hrtimer_restart interrupt(struct hrtimer *timer)
 			WRITE_ONCE(flags->set[DIRTY][page], stamp);
 		set_bit(page, flags->used);
 	}
-	WRITE_ONCE(flags->interrupts, flags->interrupts + 1);
-	/* Not in step with the operations, and with time left for them */
-	hrtimer_forward_now(timer, ns_to_ktime(6 * (ktime_get_ns() - start) + 5000 +
-					       prandom_u32_state(&flags->random) % 10000));
-	return HRTIMER_RESTART;
 }
 
 static void find_entries(struct flags *flags)
@@ -574,7 +565,10 @@ static void look_for_lost_flags(struct hand *hand)
 	struct flags *flags = hand->arg;
 	unsigned int page, flag;
 
-	for_each_set_bit(page, flags->used, BLOCK) {
+	/* Not for_each_set_bit(), which would read plainly what interrupts set. */
+	for (page = 0; page < BLOCK; page++) {
+		if (!test_bit(page, flags->used))
+			continue;
 		clear_bit(page, flags->used);
 		for (flag = 0; flag < NR_FLAGS; flag++)
 			if (!flag_is_known(flags, page, flag))
@@ -588,9 +582,6 @@ static void operate_and_look(struct hand *hand)
 	const struct flag_race *race = param->arg;
 	struct flags *flags = hand->arg;
 
-	/* Here, as the interrupts are to come where the operations are. */
-	if (!hand->steps)
-		hrtimer_start(&flags->timer, ns_to_ktime(NSEC_PER_USEC), HRTIMER_MODE_REL_PINNED);
 	find_entries(flags);
 	race->work(hand);
 	flags->nr_known = 0;
@@ -621,22 +612,18 @@ static void no_flag_set_amid_an_operation_is_lost(struct kunit *test)
 
 	flags->arena->arg = flags;
 	flags->arena->on_invalidate = set_last_flags;
-	prandom_seed_state(&flags->random, 1);
-	hrtimer_init(&flags->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
-	flags->timer.function = interrupt;
 	flags->crew.least = 200;
 	crew_hire(&flags->crew, "operator", operate_and_look)->arg = flags;
+	crew_hire_interrupt(&flags->crew, set_flags_amid)->arg = flags;
 	crew_work(&flags->crew, race_ms);
-	hrtimer_cancel(&flags->timer);
 	look_for_lost_flags(&flags->crew.hands[0]);
 	KUNIT_EXPECT_NULL(test, flags->crew.hands[0].wrong);
-	KUNIT_EXPECT_GT(test, flags->interrupts, 100);
 	KUNIT_EXPECT_EQ(test, ept_check(flags->arena->ept, NULL), 0);
 }
 
 #define FLAG_RACE(_name, _work, _large) {			\
 	.name = (_name),					\
-	.config = CONFIG(4, EPT_1G, EPT_FEATURE_AD),		\
+	.config = CONFIG(4, EPT_1G, EPT_FEATURE_AD, 0),		\
 	.arg = &(const struct flag_race){ (_work), (_large) },	\
 }
 
@@ -736,13 +723,154 @@ static void no_flag_set_beside_operations_is_lost(struct kunit *test)
 }
 
 static const struct arena_config cpu_configs[] = {
-	{ "4l_1g_ad", CONFIG(4, EPT_1G, EPT_FEATURE_AD) },
+	{ "4l_1g_ad", CONFIG(4, EPT_1G, EPT_FEATURE_AD, 0) },
 };
 
 KUNIT_ARRAY_PARAM_DESC(cpu, cpu_configs, name);
 
+/*
+ * Neighbours: pages of one table, of which each is mapped and unmapped by a hand of its own. The
+ * table comes and goes with the first and the last of them.
+ */
+
+static void come_and_go(struct hand *hand)
+{
+	struct arena *arena = hand->arg;
+	u64 gpa = SZ_1G + hand->id * SZ_4K, hpa = SZ_4G + hand->steps % 1024 * SZ_2M + gpa;
+	struct ept_mapping mapping;
+	int ret = ept_map(arena->ept, gpa, hpa, SZ_4K, &EPT_ATTRS_RAM);
+
+	if (ret)
+		crew_wrong(hand, "map", ret, gpa);
+	if (ept_lookup(arena->ept, gpa, &mapping) || mapping.hpa != hpa)
+		crew_wrong(hand, "not mapped", gpa, hpa);
+	ret = ept_unmap(arena->ept, gpa, SZ_4K, NULL);
+	if (ret)
+		crew_wrong(hand, "unmap", ret, gpa);
+	if (!ept_lookup(arena->ept, gpa, &mapping))
+		crew_wrong(hand, "still mapped", gpa, mapping.hpa);
+}
+
+static void neighbours_come_and_go(struct kunit *test)
+{
+	struct crew *crew = kunit_kzalloc(test, sizeof(*crew), GFP_KERNEL);
+	struct arena *arena = test->priv;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, crew);
+	crew_init(crew, test, NULL);
+	crew->least = 100;
+	for (i = 0; i < crew_size(); i++)
+		crew_hire(crew, "neighbour", come_and_go)->arg = arena;
+	crew_work(crew, race_ms);
+	KUNIT_EXPECT_EQ(test, ept_check(arena->ept, NULL), 0);
+	KUNIT_EXPECT_EQ(test, table_pages(), arena->pages_before + 1);
+}
+
+/*
+ * Presence: what is split, merged, remapped and changed, but never unmapped, is never missing.
+ */
+
+static void expect_present(struct hand *hand)
+{
+	u64 gpa = hand_below(hand, SZ_2M), elsewhere = SZ_1G - 1;
+	struct arena *arena = hand->arg;
+	struct ept_mapping mapping = { };
+	phys_addr_t hpa = 0;
+	int ret;
+
+	ret = ept_lookup(arena->ept, gpa, &mapping);
+	if (ret || ((mapping.hpa - mapping.gpa) & elsewhere))
+		crew_wrong(hand, "lookup", ret, mapping.hpa);
+	ret = ept_translate(arena->ept, gpa, EPT_PROT_READ, &hpa);
+	if (ret || ((hpa - gpa) & elsewhere))
+		crew_wrong(hand, "translate", ret, hpa);
+}
+
+static void look_and_look(struct hand *hand)
+{
+	unsigned int i;
+
+	for (i = 0; i < 100; i++)
+		expect_present(hand);
+}
+
+/* Elsewhere, and back: what is contiguous can be merged. */
+static int remap_twice(struct ept *ept, u64 gpa, u64 hpa, u64 size)
+{
+	return ept_remap(ept, gpa, hpa + gpa, size, &EPT_ATTRS_RAM, NULL) ?:
+	       ept_remap(ept, gpa, gpa, size, &EPT_ATTRS_RAM, NULL);
+}
+
+static void replace(struct hand *hand)
+{
+	u64 gpa = hand_below(hand, BLOCK) * SZ_4K, hpa = hand_below(hand, 4) * (u64)SZ_1G;
+	struct arena *arena = hand->arg;
+	int ret;
+
+	switch (hand_below(hand, 16)) {
+	case 0:
+		ret = remap_twice(arena->ept, gpa, hpa, SZ_4K);
+		break;
+	case 1:
+		ret = remap_twice(arena->ept, 0, hpa, SZ_2M);
+		break;
+	case 2:
+		ret = ept_protect(arena->ept, gpa, SZ_4K, EPT_PROT_WRITE, 0, NULL) ?:
+		      ept_set_attrs(arena->ept, 0, SZ_2M, &EPT_ATTRS_RAM, NULL);
+		break;
+	default:
+		ret = ept_split(arena->ept, gpa, SZ_4K, EPT_4K, NULL) ?:
+		      min(ept_merge(arena->ept, 0, SZ_2M, EPT_2M), 0);
+		break;
+	}
+	/* The reserve may be short just now. */
+	if (ret && (ret != -ENOMEM || !(arena->config.flags & EPT_CONFIG_ATOMIC)))
+		crew_wrong(hand, "an operation", ret, gpa);
+}
+
+static void supply_and_look(struct hand *hand)
+{
+	struct arena *arena = hand->arg;
+	struct ept_stats stats;
+
+	ept_get_stats(arena->ept, &stats);
+	/* The interrupts draw on it meanwhile. */
+	if (stats.reserved < 100 && ept_reserve(arena->ept, 400))
+		crew_wrong(hand, "reserve", stats.reserved, 0);
+	look_and_look(hand);
+}
+
+static void what_is_replaced_is_never_missing(struct kunit *test)
+{
+	struct crew *crew = kunit_kzalloc(test, sizeof(*crew), GFP_KERNEL);
+	struct arena *arena = test->priv;
+	bool atomic = arena->config.flags & EPT_CONFIG_ATOMIC;
+
+	KUNIT_ASSERT_NOT_NULL(test, crew);
+	KUNIT_ASSERT_EQ(test, ept_reserve(arena->ept, 200), 0);
+	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
+	crew_init(crew, test, NULL);
+	crew->least = 50;
+	/* An operation that interrupts a look, or a look that interrupts an operation */
+	crew_hire_interrupt(crew, atomic ? replace : expect_present)->arg = arena;
+	crew_hire(crew, "first", atomic ? supply_and_look : replace)->arg = arena;
+	crew_hire(crew, "reader", look_and_look)->arg = arena;
+	crew_work(crew, 2 * race_ms);
+	KUNIT_EXPECT_EQ(test, ept_check(arena->ept, NULL), 0);
+}
+
+static const struct arena_config presence_configs[] = {
+	{ "look_amid_operations", CONFIG(4, EPT_1G, EPT_FEATURE_AD, 0) },
+	{ "operations_amid_look", CONFIG(5, EPT_2M, EPT_FEATURE_VE, EPT_CONFIG_ATOMIC) },
+};
+
+KUNIT_ARRAY_PARAM_DESC(presence, presence_configs, name);
+
 static struct kunit_case race_cases[] = {
 	KUNIT_CASE_PARAM(maps_of_one_leaf_have_one_winner, leaf_race_gen_params),
+	KUNIT_CASE_PARAM(neighbours_come_and_go, leaf_race_gen_params),
+	KUNIT_CASE_PARAM(what_is_replaced_is_never_missing, presence_gen_params),
 	KUNIT_CASE_PARAM(no_flag_set_amid_an_operation_is_lost, flag_race_gen_params),
 	KUNIT_CASE_PARAM(no_flag_set_beside_operations_is_lost, cpu_gen_params),
 	{}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who waits for whom: while one operation holds the table's lock, each other one that changes the
+ * table waits, and each reader doesn't. ept_merge() flushes under the lock, so that the client's
+ * invalidate is where another thread's call can be watched.
+ */
+#include <kunit/test.h>
+#include <linux/bitmap.h>
+#include <linux/completion.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "crew.h"
+#include "fixture.h"
+
+#define MERGED		0ULL		/* 4K leaves that become a large one */
+#define SMALL		((u64)SZ_1G)	/* 4K leaves, */
+#define GAP		(SMALL + 100 * SZ_4K)	/* and holes among them */
+#define GAP_SIZE	(16 * SZ_4K)
+#define LARGE		((u64)SZ_2G)	/* a 2M leaf */
+#define EMPTY		((u64)SZ_4G)
+
+struct call {
+	int	(*run)(struct ept *ept);
+	bool	reads;			/* so it doesn't wait */
+};
+
+struct exclude {
+	struct arena		*arena;
+	const struct call	*call;
+	struct task_struct	*task;
+	struct completion	begun;
+	struct completion	ended;
+	int			ret;
+	bool			watched;
+	bool			ended_under_lock;
+};
+
+static int map_one(struct ept *ept)
+{
+	return ept_map(ept, GAP, GAP, SZ_4K, &EPT_ATTRS_RAM);
+}
+
+static int map_one_and_tables(struct ept *ept)
+{
+	return ept_map(ept, EMPTY, EMPTY, SZ_4K, &EPT_ATTRS_RAM);
+}
+
+static int map_short(struct ept *ept)
+{
+	return ept_map(ept, GAP, GAP, GAP_SIZE, &EPT_ATTRS_RAM);
+}
+
+static int map_long(struct ept *ept)
+{
+	return ept_map(ept, EMPTY, EMPTY, SZ_4M + SZ_4K, &EPT_ATTRS_RAM);
+}
+
+static int map_pages(struct ept *ept)
+{
+	struct page *pages[] = { ZERO_PAGE(0), ZERO_PAGE(0) };
+
+	return ept_map_pages(ept, GAP, pages, ARRAY_SIZE(pages), &EPT_ATTRS_RAM);
+}
+
+static int remap(struct ept *ept)
+{
+	return ept_remap(ept, SMALL, EMPTY, SZ_4K, &EPT_ATTRS_RAM, NULL);
+}
+
+static int unmap_short(struct ept *ept)
+{
+	return ept_unmap(ept, SMALL, SZ_4K, NULL);
+}
+
+static int unmap_long(struct ept *ept)
+{
+	return ept_unmap(ept, SMALL, SZ_2M, NULL);
+}
+
+static int protect_short(struct ept *ept)
+{
+	return ept_protect(ept, SMALL, SZ_4K, EPT_PROT_WRITE, 0, NULL);
+}
+
+static int protect_long(struct ept *ept)
+{
+	return ept_protect(ept, SMALL, LARGE, EPT_PROT_WRITE, 0, NULL);
+}
+
+static int set_memtype(struct ept *ept)
+{
+	return ept_set_memtype(ept, SMALL, SZ_4K, EPT_MT_UC, NULL);
+}
+
+static int set_attrs(struct ept *ept)
+{
+	return ept_set_attrs(ept, SMALL, SZ_4K, &EPT_ATTRS_DEVICE, NULL);
+}
+
+static int split(struct ept *ept)
+{
+	return ept_split(ept, LARGE, SZ_2M, EPT_4K, NULL);
+}
+
+static int merge(struct ept *ept)
+{
+	return min(ept_merge(ept, LARGE, SZ_2M, EPT_2M), 0);
+}
+
+static int harvest(struct ept *ept)
+{
+	DECLARE_BITMAP(bitmap, SZ_2M / SZ_4K) = { };
+
+	return ept_harvest_dirty(ept, SMALL, SZ_2M, bitmap, false, NULL);
+}
+
+static int check(struct ept *ept)
+{
+	return ept_check(ept, NULL);
+}
+
+static int lookup(struct ept *ept)
+{
+	struct ept_mapping mapping;
+
+	return ept_lookup(ept, SMALL, &mapping);
+}
+
+static int translate(struct ept *ept)
+{
+	return ept_translate(ept, SMALL, EPT_PROT_READ, NULL);
+}
+
+static int explain(struct ept *ept)
+{
+	struct ept_explanation explanation;
+
+	return ept_explain(ept, SMALL, &explanation);
+}
+
+static int stats(struct ept *ept)
+{
+	struct ept_stats stats;
+
+	ept_get_stats(ept, &stats);
+	return 0;
+}
+
+static int dump(struct ept *ept)
+{
+	struct seq_file m = { .size = SZ_4K };
+	int ret = -ENOMEM;
+
+	m.buf = kmalloc(m.size, GFP_KERNEL);
+	if (m.buf)
+		ret = ept_dump(&m, ept);
+	kfree(m.buf);
+	return ret;
+}
+
+static int reserve(struct ept *ept)
+{
+	return ept_reserve(ept, 2);
+}
+
+static int call(void *data)
+{
+	struct exclude *exclude = data;
+
+	complete(&exclude->begun);
+	exclude->ret = exclude->call->run(exclude->arena->ept);
+	complete_all(&exclude->ended);
+	return 0;
+}
+
+/* Under the lock, for the merge. The other call may come here, too, when it is its turn. */
+static void watch(struct arena *arena)
+{
+	struct exclude *exclude = arena->arg;
+	const unsigned long patience = msecs_to_jiffies(exclude->call->reads ? 5000 : 40);
+
+	if (exclude->watched)
+		return;
+	exclude->watched = true;
+	wake_up_process(exclude->task);
+	wait_for_completion(&exclude->begun);
+	exclude->ended_under_lock = wait_for_completion_timeout(&exclude->ended, patience);
+}
+
+static void set_up(struct kunit *test, struct ept *ept)
+{
+	KUNIT_ASSERT_EQ(test, ept_map(ept, MERGED, MERGED, SZ_2M, &EPT_ATTRS_RAM), 0);
+	KUNIT_ASSERT_EQ(test, ept_split(ept, MERGED, SZ_2M, EPT_4K, NULL), 0);
+	KUNIT_ASSERT_EQ(test, ept_map(ept, SMALL, SMALL, SZ_2M, &EPT_ATTRS_RAM), 0);
+	KUNIT_ASSERT_EQ(test, ept_split(ept, SMALL, SZ_2M, EPT_4K, NULL), 0);
+	KUNIT_ASSERT_EQ(test, ept_unmap(ept, GAP, GAP_SIZE, NULL), 0);
+	KUNIT_ASSERT_EQ(test, ept_map(ept, LARGE, LARGE, SZ_2M, &EPT_ATTRS_RAM), 0);
+}
+
+static void who_changes_the_table_waits(struct kunit *test)
+{
+	struct exclude *exclude = kunit_kzalloc(test, sizeof(*exclude), GFP_KERNEL);
+	const struct arena_config *config = test->param_value;
+	struct arena *arena = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, exclude);
+	set_up(test, arena->ept);
+	exclude->arena = arena;
+	exclude->call = config->arg;
+	init_completion(&exclude->begun);
+	init_completion(&exclude->ended);
+	exclude->task = kthread_create(call, exclude, "ept_exclude");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, exclude->task);
+	get_task_struct(exclude->task);
+	arena->arg = exclude;
+	arena->on_invalidate = watch;
+	KUNIT_EXPECT_EQ(test, ept_merge(arena->ept, MERGED, SZ_2M, EPT_2M), 1);
+	KUNIT_EXPECT_TRUE(test, exclude->watched);
+	if (exclude->watched)
+		wait_for_completion(&exclude->ended);
+	kthread_stop(exclude->task);
+	put_task_struct(exclude->task);
+	arena->on_invalidate = NULL;
+	KUNIT_EXPECT_EQ(test, exclude->ended_under_lock, exclude->call->reads);
+	KUNIT_EXPECT_EQ(test, exclude->ret, 0);
+}
+
+#define CALL(_run, _reads) {					\
+	.name = #_run,						\
+	.config = {						\
+		.levels = 4,					\
+		.max_leaf = EPT_2M,				\
+		.maxphyaddr = 46,				\
+		.features = EPT_FEATURE_AD,			\
+		.table_memtype = EPT_MT_WB,			\
+		.nid = NUMA_NO_NODE,				\
+	},							\
+	.arg = &(const struct call){ (_run), (_reads) },	\
+}
+
+static const struct arena_config calls[] = {
+	CALL(map_one, false),
+	CALL(map_one_and_tables, false),
+	CALL(map_short, false),
+	CALL(map_long, false),
+	CALL(map_pages, false),
+	CALL(remap, false),
+	CALL(unmap_short, false),
+	CALL(unmap_long, false),
+	CALL(protect_short, false),
+	CALL(protect_long, false),
+	CALL(set_memtype, false),
+	CALL(set_attrs, false),
+	CALL(split, false),
+	CALL(merge, false),
+	CALL(harvest, false),
+	CALL(check, false),
+	CALL(lookup, true),
+	CALL(translate, true),
+	CALL(explain, true),
+	CALL(stats, true),
+	CALL(dump, true),
+	CALL(reserve, true),
+};
+
+KUNIT_ARRAY_PARAM_DESC(call, calls, name);
+
+static struct kunit_case exclude_cases[] = {
+	KUNIT_CASE_PARAM(who_changes_the_table_waits, call_gen_params),
+	{}
+};
+
+static struct kunit_suite exclude_suite = {
+	.name = "ept_race_exclude",
+	.init = arena_init,
+	.exit = arena_exit,
+	.test_cases = exclude_cases,
+};
+
+kunit_test_suite(exclude_suite);
