@@ -19,8 +19,13 @@ static unsigned int steps = 300;
 module_param(steps, uint, 0444);
 MODULE_PARM_DESC(steps, "how many steps a random case takes");
 
+static unsigned int atomic_steps = 200;
+module_param(atomic_steps, uint, 0444);
+MODULE_PARM_DESC(atomic_steps, "how many steps a random case on an atomic table takes");
+
 #define WINDOW		SZ_8G
 #define MAX_LEAVES	1024	/* that one operation makes, so that a step stays short */
+#define ACCESSES	8	/* that CPUs do in a step */
 
 struct random {
 	struct fixture		*fixture;
@@ -77,13 +82,16 @@ static u64 random_size(struct random *random, u64 unit)
 	return min(unit * (1 + below(random, 1U << below(random, 9))), WINDOW);
 }
 
-/* As aligned as @gpa for leaves of a random level. */
+/* As aligned as @gpa for leaves of a random level, or what it maps to already. */
 static u64 random_hpa(struct random *random, u64 gpa)
 {
 	static const u64 units[] = { SZ_4K, SZ_2M, SZ_1G, SZ_1G, SZ_1G, SZ_1G };
+	const struct flat_piece *piece = flat_at(random->fixture->flat, gpa);
 	u64 unit = units[below(random, ARRAY_SIZE(units))];
 	u64 memory = 1ULL << random->fixture->config.maxphyaddr;
 
+	if (piece && one_in(random, 2))
+		return gpa + piece->delta;
 	return (round_down(random_u64(random), unit) | (gpa & (unit - 1))) % memory;
 }
 
@@ -103,9 +111,11 @@ static void random_attrs(struct random *random, struct ept_attrs *attrs)
 	} while (flat_judge(&random->fixture->config, attrs) && !one_in(random, 20));
 }
 
-/* Now and then, an argument that is wrong. */
+/* Now and then, an argument that is wrong; never one that is right and makes a step long. */
 static void spoil(struct random *random, u64 *address, u64 *size)
 {
+	u64 limit = *size;
+
 	if (!one_in(random, 12))
 		return;
 	switch (below(random, 6)) {
@@ -128,6 +138,8 @@ static void spoil(struct random *random, u64 *address, u64 *size)
 		*address |= 1ULL << (below(random, 12) + 46);
 		break;
 	}
+	if (*size > limit && *size <= 1ULL << 57)
+		*size = 0;
 }
 
 /* The smallest leaves that a map makes are what limits its size. */
@@ -140,21 +152,31 @@ static u64 limited(u64 gpa, u64 hpa, u64 size, enum ept_level largest)
 	return min(size, MAX_LEAVES * flat_span(level));
 }
 
+struct random_map {
+	u64			gpa;
+	u64			hpa;
+	u64			size;
+	struct ept_attrs	attrs;
+};
+
+static void random_placement(struct random *random, struct random_map *map)
+{
+	u64 unit = random_alignment(random);
+
+	map->gpa = round_down(one_in(random, 3) ? random_gpa(random) : anywhere(random), unit);
+	map->hpa = random_hpa(random, map->gpa);
+	random_attrs(random, &map->attrs);
+	map->size = limited(map->gpa, map->hpa, random_size(random, unit),
+			    flat_largest(&random->fixture->config, &map->attrs));
+	spoil(random, one_in(random, 2) ? &map->gpa : &map->hpa, &map->size);
+}
+
 static void random_map(struct random *random)
 {
-	struct fixture *fixture = random->fixture;
-	struct ept_attrs attrs;
-	u64 gpa, hpa, size, unit;
+	struct random_map map;
 
-	unit = random_alignment(random);
-	gpa = round_down(one_in(random, 3) ? random_gpa(random) : anywhere(random), unit);
-	hpa = random_hpa(random, gpa);
-	random_attrs(random, &attrs);
-	size = limited(gpa, hpa, random_size(random, unit), flat_largest(&fixture->config, &attrs));
-	spoil(random, one_in(random, 2) ? &gpa : &hpa, &size);
-	if (size > MAX_LEAVES * flat_span(EPT_1G) && size <= 1ULL << 52)
-		size = 0;
-	do_map(fixture, gpa, hpa, size, &attrs);
+	random_placement(random, &map);
+	do_map(random->fixture, map.gpa, map.hpa, map.size, &map.attrs);
 }
 
 #define NR_PAGES	300
@@ -184,6 +206,23 @@ static struct ept_gather *random_gather(struct random *random)
 	return random->gathering && !one_in(random, 4) ? &random->gather : NULL;
 }
 
+static void random_remap(struct random *random)
+{
+	struct random_map map;
+
+	random_placement(random, &map);
+	do_remap(random->fixture, map.gpa, map.hpa, map.size, &map.attrs, random_gather(random));
+}
+
+/* A range of what is mapped, mostly; none of its leaves is to become smaller than @smallest. */
+static void random_range(struct random *random, enum ept_level smallest, u64 *gpa, u64 *size)
+{
+	*gpa = random_gpa(random);
+	*size = random_size(random, random_alignment(random));
+	*size = min(*size, MAX_LEAVES * flat_span(smallest));
+	spoil(random, gpa, size);
+}
+
 static void random_unmap(struct random *random)
 {
 	u64 gpa = random_gpa(random), size = random_size(random, random_alignment(random));
@@ -207,9 +246,10 @@ static void random_protect(struct random *random)
 		{ 15, EPT_PROT_READ },
 		{ 0, EPT_PROT_READ },
 	};
-	u64 gpa = random_gpa(random), size = random_size(random, random_alignment(random));
+	bool shrinks = random->fixture->config.flags & EPT_CONFIG_NO_EXEC_LARGE;
 	unsigned int i = below(random, ARRAY_SIZE(masks) + 3);
 	u32 clear = below(random, 16), set = below(random, 16);
+	u64 gpa, size;
 
 	if (i < ARRAY_SIZE(masks)) {
 		clear = masks[i].clear;
@@ -217,20 +257,100 @@ static void random_protect(struct random *random)
 	} else if (one_in(random, 10)) {
 		set |= 16;
 	}
-	if (random->fixture->config.flags & EPT_CONFIG_NO_EXEC_LARGE)
-		size = min_t(u64, size, SZ_32M);	/* may come down to 4K leaves */
-	spoil(random, &gpa, &size);
+	random_range(random, shrinks ? EPT_4K : EPT_1G, &gpa, &size);
 	do_protect(random->fixture, gpa, size, clear, set, random_gather(random));
 }
 
+static void random_set_memtype(struct random *random)
+{
+	enum ept_memtype memtype = below(random, one_in(random, 10) ? 9 : 2);
+	u64 gpa, size;
+
+	random_range(random, EPT_1G, &gpa, &size);
+	do_set_memtype(random->fixture, gpa, size, memtype, random_gather(random));
+}
+
+/* New ones all in all, or what a leaf has but for one thing. */
+static void random_set_attrs(struct random *random)
+{
+	struct fixture *fixture = random->fixture;
+	const struct flat_piece *piece;
+	struct ept_attrs attrs;
+	u64 gpa, size;
+
+	random_attrs(random, &attrs);
+	random_range(random, flat_largest(&fixture->config, &attrs), &gpa, &size);
+	piece = flat_at(fixture->flat, gpa);
+	if (piece && one_in(random, 2)) {
+		u32 flags = attrs.flags & ~EPT_ATTR_SUBPAGE;
+
+		attrs = piece->attrs;
+		if (one_in(random, 2))
+			attrs.tag ^= 1;
+		else
+			attrs.flags |= flags;
+	}
+	do_set_attrs(fixture, gpa, size, &attrs, random_gather(random));
+}
+
+static enum ept_level random_level(struct random *random)
+{
+	return one_in(random, 12) ? below(random, 7) : below(random, 3);
+}
+
+static void random_split(struct random *random)
+{
+	enum ept_level level = random_level(random);
+	u64 gpa, size;
+
+	random_range(random, min(level, EPT_1G), &gpa, &size);
+	do_split(random->fixture, gpa, size, level, random_gather(random));
+}
+
+/* All of a window or more, mostly: only what lies wholly in the range can become large. */
+static void random_merge(struct random *random)
+{
+	u64 gpa, size;
+
+	random_range(random, EPT_1G, &gpa, &size);
+	if (!one_in(random, 3)) {
+		gpa = 0;
+		size = flat_width(random->fixture->flat);
+	}
+	do_merge(random->fixture, gpa, size, random_level(random));
+}
+
+static void random_harvest(struct random *random)
+{
+	u64 gpa, size;
+
+	random_range(random, EPT_1G, &gpa, &size);
+	do_harvest(random->fixture, gpa, size, one_in(random, 2), one_in(random, 4),
+		   random_gather(random));
+}
+
+/* One that the rights allow */
 static void random_access(struct random *random)
 {
 	struct fixture *fixture = random->fixture;
 	u64 gpa = random_gpa(random) + below(random, SZ_4K);
 	const struct flat_piece *piece = flat_at(fixture->flat, gpa);
+	u32 prot = piece ? piece->attrs.prot : 0;
 
-	if (piece && (piece->attrs.prot & EPT_PROT_READ))
-		do_access(fixture, gpa, (piece->attrs.prot & EPT_PROT_WRITE) && one_in(random, 2));
+	if ((prot & EPT_PROT_UEXEC) && one_in(random, 4))
+		do_fetch(fixture, gpa, true);
+	else if ((prot & EPT_PROT_EXEC) && (!(prot & EPT_PROT_READ) || one_in(random, 4)))
+		do_fetch(fixture, gpa, false);
+	else if (prot & EPT_PROT_READ)
+		do_access(fixture, gpa, (prot & EPT_PROT_WRITE) && one_in(random, 2));
+}
+
+static void random_accesses(struct random *random)
+{
+	unsigned int i;
+
+	for (i = 0; i < ACCESSES; i++)
+		random_access(random);
 }
 
 static void random_gathering(struct random *random)
@@ -249,10 +369,16 @@ static const struct {
 } actions[] = {
 	{ "map", random_map, 8 },
 	{ "map_pages", random_map_pages, 2 },
+	{ "remap", random_remap, 5 },
 	{ "unmap", random_unmap, 4 },
-	{ "protect", random_protect, 6 },
-	{ "access", random_access, 4 },
-	{ "gather", random_gathering, 2 },
+	{ "protect", random_protect, 5 },
+	{ "set_memtype", random_set_memtype, 3 },
+	{ "set_attrs", random_set_attrs, 3 },
+	{ "split", random_split, 4 },
+	{ "merge", random_merge, 4 },
+	{ "harvest", random_harvest, 4 },
+	{ "accesses", random_accesses, 4 },
+	{ "gather", random_gathering, 3 },
 };
 
 static const char *act(struct random *random)
@@ -268,16 +394,17 @@ static const char *act(struct random *random)
 	return actions[i].name;
 }
 
-static void table_and_model_stay_the_same(struct kunit *test)
+static void stay_the_same(struct kunit *test, unsigned int nr_steps)
 {
 	struct fixture *fixture = test->priv;
 	struct random *random = kunit_kzalloc(test, sizeof(*random), GFP_KERNEL);
+	struct ept_stats stats;
 	unsigned int step;
 
 	KUNIT_ASSERT_NOT_NULL(test, random);
 	random->fixture = fixture;
 	prandom_seed_state(&random->state, seed);
-	for (step = 0; step < steps; step++) {
+	for (step = 0; step < nr_steps; step++) {
 		const char *name = act(random);
 
 		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "seed %u step %u: %s", seed, step,
@@ -287,11 +414,33 @@ static void table_and_model_stay_the_same(struct kunit *test)
 		do_flush(fixture, &random->gather);
 	must_unmap(fixture, 0, flat_width(fixture->flat));
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
-	KUNIT_EXPECT_EQ(test, table_pages(), fixture->pages_before + 1);
+	ept_get_stats(fixture->ept, &stats);
+	KUNIT_EXPECT_EQ(test, table_pages(), fixture->pages_before + 1 + stats.reserved);
+}
+
+static void table_and_model_stay_the_same(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	stay_the_same(test, steps);
+	KUNIT_EXPECT_EQ(test, !fixture->flat->merges, fixture->config.max_leaf == EPT_4K);
+}
+
+/* Interrupts off, and with no more tables in the reserve than the operation takes. */
+static void atomic_table_and_model_stay_the_same(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_config config = fixture->config;
+
+	config.flags |= EPT_CONFIG_ATOMIC;
+	fixture_recreate(fixture, &config);
+	stay_the_same(test, atomic_steps);
+	KUNIT_EXPECT_GT(test, fixture->shortages, atomic_steps / 20);
 }
 
 static struct kunit_case random_cases[] = {
 	KUNIT_CASE_PARAM(table_and_model_stay_the_same, configs_gen_params),
+	KUNIT_CASE_PARAM(atomic_table_and_model_stay_the_same, configs_gen_params),
 	{}
 };
 

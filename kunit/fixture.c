@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Set-up and end of each case, and operations done to table and model alike. */
+/* Set-up and end of each case. */
 #include <kunit/test.h>
 #include <linux/err.h>
 #include <linux/module.h>
-#include <linux/slab.h>
 
 #include "ept_table.h"
 #include "fixture.h"
@@ -48,7 +47,8 @@ static void count_invalidation(struct ept *ept, void *cookie)
 {
 	struct fixture *fixture = cookie;
 
-	might_sleep();
+	if (!is_atomic(fixture))
+		might_sleep();
 	fixture->invalidations++;
 	if (fixture->on_invalidate)
 		fixture->on_invalidate(fixture);
@@ -95,6 +95,8 @@ static void setup(struct fixture *fixture, const struct ept_config *config)
 	fixture->config.ops = &fixture->ops;
 	fixture->config.cookie = fixture;
 	fixture->invalidations = 0;
+	fixture->shortages = 0;
+	fixture->owed = false;
 	fixture->unit = flat_span(max(config->max_leaf, EPT_2M));
 	mmu_for_config(&fixture->mmu, config);
 	fixture->flat = flat_create(&fixture->config);
@@ -132,116 +134,6 @@ void fixture_exit(struct kunit *test)
 		return;
 	teardown(fixture);
 	KUNIT_EXPECT_EQ_MSG(test, table_pages(), fixture->pages_before, "pages of tables leaked");
-}
-
-/* What an operation returned; an error, too, where it succeeded but had to fail. */
-static int answer(int ret, int expected)
-{
-	return ret || !expected ? ret : -EUCLEAN;
-}
-
-/* What the operation owes in invalidations, beside what it did. */
-static void expect_invalidations(struct fixture *fixture, u64 before, struct ept_gather *gather)
-{
-	bool due = fixture->flat->flush_due;
-
-	if (gather) {
-		fixture->owed |= due;
-		due = false;
-	}
-	KUNIT_EXPECT_EQ_MSG(fixture->test, fixture->invalidations - before, due,
-			    "invalidations of one operation");
-}
-
-int do_map(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs)
-{
-	u64 before = fixture->invalidations;
-	int expected = flat_map(fixture->flat, gpa, hpa, size, attrs);
-	int ret = ept_map(fixture->ept, gpa, hpa, size, attrs);
-
-	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "map %#llx to %#llx size %#llx",
-			    gpa, hpa, size);
-	expect_invalidations(fixture, before, NULL);
-	return answer(ret, expected);
-}
-
-int do_map_pages(struct fixture *fixture, u64 gpa, const u64 *hpas, unsigned long nr,
-		 const struct ept_attrs *attrs)
-{
-	struct page **pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL);
-	u64 before = fixture->invalidations;
-	unsigned long i;
-	int expected, ret;
-
-	KUNIT_ASSERT_NOT_NULL(fixture->test, pages);
-	for (i = 0; i < nr; i++)
-		pages[i] = pfn_to_page(PHYS_PFN(hpas[i]));
-	expected = flat_map_pages(fixture->flat, gpa, hpas, nr, attrs);
-	ret = ept_map_pages(fixture->ept, gpa, pages, nr, attrs);
-	kvfree(pages);
-	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "map %lu pages to %#llx", nr, gpa);
-	expect_invalidations(fixture, before, NULL);
-	return answer(ret, expected);
-}
-
-int do_unmap(struct fixture *fixture, u64 gpa, u64 size, struct ept_gather *gather)
-{
-	u64 before = fixture->invalidations;
-	int expected = flat_unmap(fixture->flat, gpa, size);
-	int ret = ept_unmap(fixture->ept, gpa, size, gather);
-
-	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "unmap %#llx size %#llx", gpa, size);
-	expect_invalidations(fixture, before, gather);
-	return answer(ret, expected);
-}
-
-int do_protect(struct fixture *fixture, u64 gpa, u64 size, u32 clear, u32 set,
-	       struct ept_gather *gather)
-{
-	u64 before = fixture->invalidations;
-	int expected = flat_protect(fixture->flat, gpa, size, clear, set);
-	int ret = ept_protect(fixture->ept, gpa, size, clear, set, gather);
-
-	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "protect %#llx size %#llx -%x +%x",
-			    gpa, size, clear, set);
-	expect_invalidations(fixture, before, gather);
-	return answer(ret, expected);
-}
-
-void do_flush(struct fixture *fixture, struct ept_gather *gather)
-{
-	u64 before = fixture->invalidations;
-
-	ept_gather_flush(gather);
-	KUNIT_EXPECT_EQ_MSG(fixture->test, fixture->invalidations - before, fixture->owed,
-			    "invalidations of one gather");
-	fixture->owed = false;
-}
-
-void do_access(struct fixture *fixture, u64 gpa, bool write)
-{
-	const struct mmu_access access = { .read = true, .write = write };
-	struct mmu_result result;
-
-	mmu_access(&fixture->mmu, fixture->eptp, gpa, &access, &result);
-	KUNIT_ASSERT_EQ(fixture->test, result.verdict, MMU_OK);
-	if (fixture->config.features & EPT_FEATURE_AD)
-		flat_mark(fixture->flat, gpa, write);
-}
-
-void must_map(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs)
-{
-	KUNIT_ASSERT_EQ(fixture->test, do_map(fixture, gpa, hpa, size, attrs), 0);
-}
-
-void must_unmap(struct fixture *fixture, u64 gpa, u64 size)
-{
-	KUNIT_ASSERT_EQ(fixture->test, do_unmap(fixture, gpa, size, NULL), 0);
-}
-
-void must_protect(struct fixture *fixture, u64 gpa, u64 size, u32 clear, u32 set)
-{
-	KUNIT_ASSERT_EQ(fixture->test, do_protect(fixture, gpa, size, clear, set, NULL), 0);
 }
 
 EPT_IMPORT_NS;

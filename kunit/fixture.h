@@ -38,9 +38,15 @@ struct fixture {
 	unsigned long		pages_before;
 	u64			invalidations;
 	bool			owed;		/* an open gather owes an invalidation */
+	unsigned int		shortages;	/* operations that found the reserve short */
 	void			(*on_invalidate)(struct fixture *fixture);
 	void			*arg;		/* the case's own */
 };
+
+static inline bool is_atomic(const struct fixture *fixture)
+{
+	return fixture->config.flags & EPT_CONFIG_ATOMIC;
+}
 
 /* For .init and .exit of a suite; the table is made for the case's parameter, or the first one. */
 int fixture_init(struct kunit *test);
@@ -84,16 +90,33 @@ static inline u64 cut_size(const struct fixture *fixture, const struct cut *cut)
 /*
  * Each does an operation to the table and to the flat model, expects the same result, and expects
  * an invalidation exactly if the model asks for one.
+ *
+ * Where the table is an atomic one, the operation runs with interrupts off, and on a reserve that
+ * is filled up only as it turns out to be short: -ENOMEM, and nothing has changed; when it succeeds
+ * nothing of the reserve is left.
  */
 int do_map(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs);
 int do_map_pages(struct fixture *fixture, u64 gpa, const u64 *hpas, unsigned long nr,
 		 const struct ept_attrs *attrs);
+int do_remap(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs,
+	     struct ept_gather *gather);
 int do_unmap(struct fixture *fixture, u64 gpa, u64 size, struct ept_gather *gather);
 int do_protect(struct fixture *fixture, u64 gpa, u64 size, u32 clear, u32 set,
+	       struct ept_gather *gather);
+int do_set_memtype(struct fixture *fixture, u64 gpa, u64 size, enum ept_memtype memtype,
+		   struct ept_gather *gather);
+int do_set_attrs(struct fixture *fixture, u64 gpa, u64 size, const struct ept_attrs *attrs,
+		 struct ept_gather *gather);
+int do_split(struct fixture *fixture, u64 gpa, u64 size, enum ept_level level,
+	     struct ept_gather *gather);
+int do_merge(struct fixture *fixture, u64 gpa, u64 size, enum ept_level level);
+/* Also compares what was reported, and that nothing beside it was written. */
+int do_harvest(struct fixture *fixture, u64 gpa, u64 size, bool dirty, bool peek,
 	       struct ept_gather *gather);
 void do_flush(struct fixture *fixture, struct ept_gather *gather);
 /* A CPU's access, which has to succeed; marks the model as the CPU marks the table. */
 void do_access(struct fixture *fixture, u64 gpa, bool write);
+void do_fetch(struct fixture *fixture, u64 gpa, bool user);
 
 /* Shorthands for ranges that have to succeed. */
 void must_map(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs);

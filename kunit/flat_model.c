@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The flat model: the contract of each operation, over a map of pages. */
+/*
+ * The flat model: the space itself, what attributes are worth, and the contracts of what maps and
+ * unmaps, over a map of pages.
+ */
 #include <linux/align.h>
 #include <linux/err.h>
 #include <linux/minmax.h>
 #include <linux/slab.h>
 
-#include "flat_model.h"
+#include "flat_space.h"
 
-#define PAGE(address)	((address) >> 12)
-
-#define ALL_PROT	(EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC)
 #define ANY_EXEC	(EPT_PROT_EXEC | EPT_PROT_UEXEC)
 #define ALL_FLAGS	(EPT_ATTR_IGNORE_PAT | EPT_ATTR_SUPPRESS_VE | EPT_ATTR_SUBPAGE |	\
 			 EPT_ATTR_PAGING_WRITE | EPT_ATTR_VERIFY_PAGING | EPT_ATTR_SUPER_SHADOW)
@@ -36,11 +36,6 @@ u64 flat_span(enum ept_level level)
 u64 flat_width(const struct flat *flat)
 {
 	return 1ULL << (flat->config.levels == 5 ? 57 : 48);
-}
-
-static bool has(const struct ept_config *config, u32 feature)
-{
-	return config->features & feature;
 }
 
 struct flat *flat_create(const struct ept_config *config)
@@ -85,7 +80,7 @@ const struct flat_piece *flat_at(struct flat *flat, u64 gpa)
 }
 
 /* A model that cannot get memory has nothing to say any more. */
-static void store(struct flat *flat, u64 first, u64 last, const struct flat_piece *like)
+void flat_store(struct flat *flat, u64 first, u64 last, const struct flat_piece *like)
 {
 	struct flat_piece *piece = NULL;
 
@@ -96,29 +91,24 @@ static void store(struct flat *flat, u64 first, u64 last, const struct flat_piec
 	WARN_ON(mtree_store_range(&flat->pages, first, last, piece, GFP_KERNEL));
 }
 
-static u64 pages_of(enum ept_level level)
-{
-	return PAGE(flat_span(level));
-}
-
 /*
  * The edge of a range cuts a leaf: every level above that of the edge's alignment gives way to 512
  * smaller leaves, of which at most one is cut in its turn.
  */
-static void split_at(struct flat *flat, u64 page)
+void flat_split_at(struct flat *flat, u64 page)
 {
 	const struct flat_piece *piece;
 
-	while ((piece = mtree_load(&flat->pages, page)) && page % pages_of(piece->level)) {
-		u64 first = rounddown(page, pages_of(piece->level));
-		u64 last = first + pages_of(piece->level) - 1;
+	while ((piece = mtree_load(&flat->pages, page)) && page % flat_pages_of(piece->level)) {
+		u64 first = rounddown(page, flat_pages_of(piece->level));
+		u64 last = first + flat_pages_of(piece->level) - 1;
 		struct flat_piece smaller = *piece;
 
 		if (piece->attrs.prot)
 			flat->flush_due = true;
 		smaller.level--;
 		flat->splits++;
-		store(flat, first, last, &smaller);
+		flat_store(flat, first, last, &smaller);
 	}
 }
 
@@ -137,41 +127,29 @@ static u64 total_tables(struct flat *flat)
 	return total;
 }
 
-static int check_range(const struct flat *flat, u64 gpa, u64 size)
-{
-	if (size > flat_width(flat) || gpa > flat_width(flat) - size)
-		return -ERANGE;
-	return 0;
-}
-
-static bool is_page_multiple(u64 value)
-{
-	return IS_ALIGNED(value, 4096);
-}
-
-static bool is_memtype(enum ept_memtype memtype)
+bool flat_is_memtype(enum ept_memtype memtype)
 {
 	return memtype == EPT_MT_UC || memtype == EPT_MT_WC || memtype == EPT_MT_WT ||
 	       memtype == EPT_MT_WP || memtype == EPT_MT_WB;
 }
 
-static bool is_legal_prot(u32 prot)
+bool flat_is_legal_prot(u32 prot)
 {
 	return !(prot & ~ALL_PROT) && (!(prot & EPT_PROT_WRITE) || (prot & EPT_PROT_READ));
 }
 
 static bool are_legal(const struct ept_attrs *attrs)
 {
-	return attrs && is_legal_prot(attrs->prot) && is_memtype(attrs->memtype) &&
+	return attrs && flat_is_legal_prot(attrs->prot) && flat_is_memtype(attrs->memtype) &&
 	       !(attrs->flags & ~ALL_FLAGS) && attrs->tag <= 31;
 }
 
-static bool supports_prot(const struct ept_config *config, u32 prot)
+bool flat_supports_prot(const struct ept_config *config, u32 prot)
 {
-	if (!has(config, EPT_FEATURE_MODE_EXEC) && (prot & ANY_EXEC) == EPT_PROT_UEXEC)
+	if (!flat_has(config, EPT_FEATURE_MODE_EXEC) && (prot & ANY_EXEC) == EPT_PROT_UEXEC)
 		return false;
 	if ((prot & ANY_EXEC) && !(prot & EPT_PROT_READ))
-		return has(config, EPT_FEATURE_EXEC_ONLY);
+		return flat_has(config, EPT_FEATURE_EXEC_ONLY);
 	return true;
 }
 
@@ -180,9 +158,9 @@ static bool supports(const struct ept_config *config, const struct ept_attrs *at
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(flag_needs); i++)
-		if ((attrs->flags & flag_needs[i].flag) && !has(config, flag_needs[i].feature))
+		if ((attrs->flags & flag_needs[i].flag) && !flat_has(config, flag_needs[i].feature))
 			return false;
-	return supports_prot(config, attrs->prot);
+	return flat_supports_prot(config, attrs->prot);
 }
 
 int flat_judge(const struct ept_config *config, const struct ept_attrs *attrs)
@@ -192,9 +170,9 @@ int flat_judge(const struct ept_config *config, const struct ept_attrs *attrs)
 	return supports(config, attrs) ? 0 : -EOPNOTSUPP;
 }
 
-static u32 meaningful_prot(const struct flat *flat, u32 prot)
+u32 flat_meaningful_prot(const struct flat *flat, u32 prot)
 {
-	return has(&flat->config, EPT_FEATURE_MODE_EXEC) ? prot : prot & ~EPT_PROT_UEXEC;
+	return flat_has(&flat->config, EPT_FEATURE_MODE_EXEC) ? prot : prot & ~EPT_PROT_UEXEC;
 }
 
 enum ept_level flat_largest(const struct ept_config *config, const struct ept_attrs *attrs)
@@ -223,16 +201,45 @@ static u64 leaf_run(enum ept_level largest, u64 gpa, u64 hpa, u64 size, enum ept
 	return run;
 }
 
+/*
+ * The table of INVEPT's guidelines: what is present may be cached, and anything that a guest could
+ * notice has to be forgotten, but for rights that were added.
+ */
+bool flat_asks_for_flush(const struct flat_piece *old, const struct flat_piece *new)
+{
+	return old->attrs.prot &&
+	       ((old->attrs.prot & ~new->attrs.prot) || old->delta != new->delta ||
+		old->attrs.memtype != new->attrs.memtype || old->attrs.flags != new->attrs.flags ||
+		old->level != new->level || (old->accessed && !new->accessed) ||
+		(old->dirty && !new->dirty));
+}
+
+/*
+ * Puts leaves where there may be others. Where those are smaller, a table gives way, which a CPU
+ * may know whatever is in it.
+ */
+static void replace(struct flat *flat, u64 first, u64 last, const struct flat_piece *new)
+{
+	struct flat_range range;
+	u64 page;
+
+	for (page = first; flat_next(flat, page, &range) && range.first <= last;
+	     page = range.last + 1)
+		if (flat_asks_for_flush(range.piece, new) || range.piece->level < new->level)
+			flat->flush_due = true;
+	flat_store(flat, first, last, new);
+}
+
 static void fill(struct flat *flat, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs)
 {
 	struct flat_piece piece = { .delta = hpa - gpa, .attrs = *attrs };
 	enum ept_level largest = flat_largest(&flat->config, attrs);
 
-	piece.attrs.prot = meaningful_prot(flat, attrs->prot);
+	piece.attrs.prot = flat_meaningful_prot(flat, attrs->prot);
 	while (size) {
 		u64 run = leaf_run(largest, gpa, hpa, size, &piece.level);
 
-		store(flat, PAGE(gpa), PAGE(gpa + run - 1), &piece);
+		replace(flat, PAGE(gpa), PAGE(gpa + run - 1), &piece);
 		gpa += run;
 		hpa += run;
 		size -= run;
@@ -251,19 +258,39 @@ static u64 memory_end(const struct flat *flat)
 	return 1ULL << flat->config.maxphyaddr;
 }
 
-int flat_map(struct flat *flat, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs)
+static int judge_map(const struct flat *flat, u64 gpa, u64 hpa, u64 size,
+		     const struct ept_attrs *attrs)
 {
-	flat->flush_due = false;
-	if (!size || !is_page_multiple(gpa | hpa | size) || !are_legal(attrs))
+	if (!size || !flat_is_page_multiple(gpa | hpa | size) || !are_legal(attrs))
 		return -EINVAL;
-	if (check_range(flat, gpa, size))
+	if (flat_check_range(flat, gpa, size))
 		return -ERANGE;
 	if (size > memory_end(flat) || hpa > memory_end(flat) - size)
 		return -ERANGE;
-	if (!supports(&flat->config, attrs))
-		return -EOPNOTSUPP;
-	if (!is_hole(flat, gpa, size))
-		return -EEXIST;
+	return supports(&flat->config, attrs) ? 0 : -EOPNOTSUPP;
+}
+
+int flat_map(struct flat *flat, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs)
+{
+	int ret = judge_map(flat, gpa, hpa, size, attrs);
+
+	flat->flush_due = false;
+	if (!ret && !is_hole(flat, gpa, size))
+		ret = -EEXIST;
+	if (!ret)
+		fill(flat, gpa, hpa, size, attrs);
+	return ret;
+}
+
+int flat_remap(struct flat *flat, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs)
+{
+	int ret = judge_map(flat, gpa, hpa, size, attrs);
+
+	flat->flush_due = false;
+	if (ret)
+		return ret;
+	flat_split_at(flat, PAGE(gpa));
+	flat_split_at(flat, PAGE(gpa + size));
 	fill(flat, gpa, hpa, size, attrs);
 	return 0;
 }
@@ -274,9 +301,9 @@ int flat_map_pages(struct flat *flat, u64 gpa, const u64 *hpas, unsigned long nr
 	unsigned long i, run;
 
 	flat->flush_due = false;
-	if (!hpas || !nr || !is_page_multiple(gpa) || !are_legal(attrs))
+	if (!hpas || !nr || !flat_is_page_multiple(gpa) || !are_legal(attrs))
 		return -EINVAL;
-	if (nr > PAGE(flat_width(flat)) || check_range(flat, gpa, (u64)nr << 12))
+	if (nr > PAGE(flat_width(flat)) || flat_check_range(flat, gpa, (u64)nr << 12))
 		return -ERANGE;
 	for (i = 0; i < nr; i++)
 		if (hpas[i] >= memory_end(flat))
@@ -312,9 +339,9 @@ int flat_unmap(struct flat *flat, u64 gpa, u64 size)
 	u64 tables = 0, splits = flat->splits;
 
 	flat->flush_due = false;
-	if (!size || !is_page_multiple(gpa | size))
+	if (!size || !flat_is_page_multiple(gpa | size))
 		return -EINVAL;
-	if (check_range(flat, gpa, size))
+	if (flat_check_range(flat, gpa, size))
 		return -ERANGE;
 	if (is_hole(flat, gpa, size))
 		return 0;
@@ -322,106 +349,24 @@ int flat_unmap(struct flat *flat, u64 gpa, u64 size)
 		flat->flush_due = true;
 	else
 		tables = total_tables(flat);
-	split_at(flat, first);
-	split_at(flat, last + 1);
-	store(flat, first, last, NULL);
+	flat_split_at(flat, first);
+	flat_split_at(flat, last + 1);
+	flat_store(flat, first, last, NULL);
 	if (!flat->flush_due && total_tables(flat) < tables + flat->splits - splits)
 		flat->flush_due = true;
-	return 0;
-}
-
-static u32 protected_prot(const struct flat_piece *piece, u32 clear, u32 set)
-{
-	return (piece->attrs.prot & ~clear) | set;
-}
-
-static int judge_protect(struct flat *flat, u64 first, u64 last, u32 clear, u32 set)
-{
-	struct flat_range range;
-	int ret = 0;
-	u64 page;
-
-	for (page = first; flat_next(flat, page, &range) && range.first <= last;
-	     page = range.last + 1) {
-		u32 prot = protected_prot(range.piece, clear, set);
-
-		if (!is_legal_prot(prot))
-			return -EINVAL;
-		if (!supports_prot(&flat->config, prot))
-			ret = -EOPNOTSUPP;
-	}
-	return ret;
-}
-
-/* A leaf that keeps its rights isn't split. */
-static void split_if_protected(struct flat *flat, u64 page, u32 clear, u32 set)
-{
-	const struct flat_piece *piece = mtree_load(&flat->pages, page);
-	u32 prot;
-
-	if (!piece)
-		return;
-	prot = meaningful_prot(flat, protected_prot(piece, clear, set));
-	if (prot != piece->attrs.prot)
-		split_at(flat, page);
-}
-
-/* How many splits it takes to make leaves of @to out of one of @from. */
-static u64 splits_between(enum ept_level from, enum ept_level to)
-{
-	return from > to ? 1 + 512 * splits_between(from - 1, to) : 0;
-}
-
-static void protect_range(struct flat *flat, u64 first, u64 last,
-			  const struct flat_piece *piece, u32 clear, u32 set)
-{
-	struct flat_piece new = *piece;
-
-	new.attrs.prot = meaningful_prot(flat, protected_prot(piece, clear, set));
-	if (new.attrs.prot == piece->attrs.prot)
-		return;
-	new.level = min(piece->level, flat_largest(&flat->config, &new.attrs));
-	flat->splits += splits_between(piece->level, new.level) *
-			((last - first + 1) / pages_of(piece->level));
-	if (piece->attrs.prot & ~new.attrs.prot ||
-	    (piece->attrs.prot && new.level != piece->level))
-		flat->flush_due = true;
-	store(flat, first, last, &new);
-}
-
-int flat_protect(struct flat *flat, u64 gpa, u64 size, u32 clear, u32 set)
-{
-	u64 page, first = PAGE(gpa), last = PAGE(gpa + size - 1);
-	struct flat_range range;
-	int ret;
-
-	flat->flush_due = false;
-	if (!size || !is_page_multiple(gpa | size) || ((clear | set) & ~ALL_PROT))
-		return -EINVAL;
-	if (check_range(flat, gpa, size))
-		return -ERANGE;
-	ret = judge_protect(flat, first, last, clear, set);
-	if (ret)
-		return ret;
-	split_if_protected(flat, first, clear, set);
-	split_if_protected(flat, last + 1, clear, set);
-	for (page = first; flat_next(flat, page, &range) && range.first <= last;
-	     page = range.last + 1)
-		protect_range(flat, max(range.first, first), min(range.last, last), range.piece,
-			      clear, set);
 	return 0;
 }
 
 void flat_mark(struct flat *flat, u64 gpa, bool dirty)
 {
 	struct flat_piece piece = *flat_at(flat, gpa);
-	u64 first = rounddown(PAGE(gpa), pages_of(piece.level));
+	u64 first = rounddown(PAGE(gpa), flat_pages_of(piece.level));
 
 	if (piece.accessed && (piece.dirty || !dirty))
 		return;
 	piece.accessed = true;
 	piece.dirty |= dirty;
-	store(flat, first, first + pages_of(piece.level) - 1, &piece);
+	flat_store(flat, first, first + flat_pages_of(piece.level) - 1, &piece);
 }
 
 void flat_mapping(const struct flat_range *range, struct ept_mapping *mapping)
@@ -456,10 +401,10 @@ void flat_count(struct flat *flat, u64 leaves[FLAT_LEAF_LEVELS], u64 tables[FLAT
 	tables[root] = 1;
 	for (; flat_next(flat, page, &range); page = range.last + 1) {
 		leaves[range.piece->level] += (range.last - range.first + 1) /
-					      pages_of(range.piece->level);
+					      flat_pages_of(range.piece->level);
 		for (l = range.piece->level; l < root; l++) {
-			u64 from = range.first / pages_of(l + 1);
-			u64 to = range.last / pages_of(l + 1);
+			u64 from = range.first / flat_pages_of(l + 1);
+			u64 to = range.last / flat_pages_of(l + 1);
 
 			from = max(from, next[l]);
 			if (from > to)

@@ -33,6 +33,7 @@ struct flat {
 	struct maple_tree	pages;		/* page number -> flat_piece */
 	struct list_head	pieces;
 	u64			splits;		/* leaves split since creation */
+	u64			merges;		/* leaves made by merges since creation */
 	bool			flush_due;	/* the last operation asks for an invalidation */
 };
 
@@ -49,8 +50,15 @@ void flat_destroy(struct flat *flat);
 int flat_map(struct flat *flat, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs);
 int flat_map_pages(struct flat *flat, u64 gpa, const u64 *hpas, unsigned long nr,
 		   const struct ept_attrs *attrs);
+int flat_remap(struct flat *flat, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs);
 int flat_unmap(struct flat *flat, u64 gpa, u64 size);
 int flat_protect(struct flat *flat, u64 gpa, u64 size, u32 clear, u32 set);
+int flat_set_memtype(struct flat *flat, u64 gpa, u64 size, enum ept_memtype memtype);
+int flat_set_attrs(struct flat *flat, u64 gpa, u64 size, const struct ept_attrs *attrs);
+int flat_split(struct flat *flat, u64 gpa, u64 size, enum ept_level level);
+int flat_merge(struct flat *flat, u64 gpa, u64 size, enum ept_level level);
+int flat_harvest_dirty(struct flat *flat, u64 gpa, u64 size, unsigned long *bitmap, bool peek);
+int flat_harvest_accessed(struct flat *flat, u64 gpa, u64 size, unsigned long *bitmap, bool peek);
 
 /* A CPU accessed the leaf that holds @gpa, which must be mapped. */
 void flat_mark(struct flat *flat, u64 gpa, bool dirty);

@@ -155,9 +155,27 @@ static bool verify_counts(struct fixture *fixture, const struct scan *scan)
 		same &= scan->leaves[i] == leaves[i] && stats.leaves[i] == leaves[i];
 	}
 	KUNIT_EXPECT_EQ(test, stats.splits, fixture->flat->splits);
+	KUNIT_EXPECT_EQ(test, stats.merges, fixture->flat->merges);
 	KUNIT_EXPECT_EQ(test, stats.flushes, fixture->invalidations);
 	return same && stats.splits == fixture->flat->splits &&
-	       stats.flushes == fixture->invalidations;
+	       stats.merges == fixture->flat->merges && stats.flushes == fixture->invalidations;
+}
+
+bool verify_check(struct fixture *fixture)
+{
+	u64 leaves[FLAT_LEAF_LEVELS], tables[FLAT_TABLE_LEVELS], total = 0;
+	struct ept_check_report report = { };
+	int ret = ept_check(fixture->ept, &report);
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, 0, "%s: %#llx at %#llx, level %u",
+			    report.why ?: "?", report.entry, report.gpa, report.level);
+	flat_count(fixture->flat, leaves, tables);
+	for (i = 0; i < FLAT_TABLE_LEVELS; i++)
+		total += tables[i];
+	KUNIT_EXPECT_EQ(fixture->test, report.tables, total);
+	KUNIT_EXPECT_EQ(fixture->test, report.entries, total * MMU_ENTRIES);
+	return !ret && report.tables == total && report.entries == total * MMU_ENTRIES;
 }
 
 bool verify_entries(struct fixture *fixture)
@@ -369,5 +387,6 @@ bool verify_edges(struct fixture *fixture)
 
 bool verify(struct fixture *fixture)
 {
-	return verify_entries(fixture) && verify_mappings(fixture) && verify_edges(fixture);
+	return verify_entries(fixture) && verify_check(fixture) && verify_mappings(fixture) &&
+	       verify_edges(fixture);
 }

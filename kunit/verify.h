@@ -15,6 +15,8 @@ bool verify(struct fixture *fixture);
 
 /* Every entry of every table: bits, legality, holes, number of tables, ept_get_stats(). */
 bool verify_entries(struct fixture *fixture);
+/* ept_check() finds nothing, and has looked at everything. */
+bool verify_check(struct fixture *fixture);
 /* ept_for_each_mapping() over the whole space. */
 bool verify_mappings(struct fixture *fixture);
 /* ept_lookup(), ept_translate() and the model MMU, at the edges of everything that is mapped. */

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Operations done to table and model alike; declared in fixture.h. */
+#include <kunit/test.h>
+#include <linux/err.h>
+#include <linux/irqflags.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+
+#include "ept_table.h"
+#include "fixture.h"
+
+/* One operation under way */
+struct call {
+	u64		invalidations;	/* before it */
+	u64		digest;		/* of an atomic table, before it */
+	unsigned long	pages;
+	unsigned long	flags;
+	bool		short_of;	/* it has found the reserve short */
+};
+
+static int mix_entry(const struct mmu_entry *entry, void *arg)
+{
+	u64 *digest = arg;
+
+	*digest = (*digest ^ entry->entry) * 0x9e3779b97f4a7c15ULL;
+	*digest ^= *digest >> 29;
+	return 0;
+}
+
+/* Of every entry, where it is and what it holds */
+static u64 digest(struct fixture *fixture)
+{
+	u64 sum = 0;
+
+	mmu_scan(&fixture->mmu, fixture->eptp, mix_entry, &sum);
+	return sum;
+}
+
+static void begin(struct fixture *fixture, struct call *call)
+{
+	call->invalidations = fixture->invalidations;
+	call->short_of = false;
+	if (is_atomic(fixture))
+		call->digest = digest(fixture);
+}
+
+static void enter(struct fixture *fixture, struct call *call)
+{
+	if (!is_atomic(fixture))
+		return;
+	local_irq_save(call->flags);
+	call->pages = ept_table_pages();
+}
+
+static u64 reserved(struct fixture *fixture)
+{
+	struct ept_stats stats;
+
+	ept_get_stats(fixture->ept, &stats);
+	return stats.reserved;
+}
+
+/* Nothing has come from the system, and nothing has gone back in this context. */
+static void expect_no_allocation(struct fixture *fixture, const struct call *call,
+				 unsigned long pages)
+{
+	if (num_online_cpus() == 1)
+		KUNIT_EXPECT_EQ_MSG(fixture->test, pages, call->pages, "pages of tables");
+	else
+		KUNIT_EXPECT_LE_MSG(fixture->test, pages, call->pages, "pages of tables");
+}
+
+/* True: it has to be tried again, with one more table in the reserve. */
+static bool leave(struct fixture *fixture, struct call *call, int ret, int expected)
+{
+	struct kunit *test = fixture->test;
+	unsigned long pages;
+
+	if (!is_atomic(fixture))
+		return false;
+	pages = ept_table_pages();
+	local_irq_restore(call->flags);
+	expect_no_allocation(fixture, call, pages);
+	if (ret != -ENOMEM || expected < 0) {
+		if (call->short_of)
+			KUNIT_EXPECT_EQ_MSG(test, reserved(fixture), 0, "more than it took");
+		return false;
+	}
+	if (!call->short_of) {
+		KUNIT_EXPECT_EQ_MSG(test, digest(fixture), call->digest, "changed on an error");
+		KUNIT_EXPECT_EQ(test, fixture->invalidations, call->invalidations);
+		fixture->shortages++;
+	}
+	call->short_of = true;
+	KUNIT_ASSERT_LT_MSG(test, reserved(fixture), 5000, "a reserve that is never enough");
+	KUNIT_ASSERT_EQ(test, ept_reserve(fixture->ept, reserved(fixture) + 1), 0);
+	return true;
+}
+
+/* The result of @operation, in the context that the table asks for */
+#define CALL(fixture, call, expected, operation)				\
+({										\
+	int _ret;								\
+										\
+	do {									\
+		enter(fixture, call);						\
+		_ret = (operation);						\
+	} while (leave(fixture, call, _ret, expected));				\
+	_ret;									\
+})
+
+/* What an operation returned; an error, too, where it succeeded but had to fail. */
+static int answer(int ret, int expected)
+{
+	return ret < 0 || expected >= 0 ? ret : -EUCLEAN;
+}
+
+/* What the operation owes in invalidations, beside what it did. */
+static void expect_invalidations(struct fixture *fixture, const struct call *call,
+				 struct ept_gather *gather)
+{
+	bool due = fixture->flat->flush_due;
+
+	if (gather) {
+		fixture->owed |= due;
+		due = false;
+	}
+	KUNIT_EXPECT_EQ_MSG(fixture->test, fixture->invalidations - call->invalidations, due,
+			    "invalidations of one operation");
+}
+
+int do_map(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs)
+{
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_map(fixture->flat, gpa, hpa, size, attrs);
+	ret = CALL(fixture, &call, expected, ept_map(fixture->ept, gpa, hpa, size, attrs));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "map %#llx to %#llx size %#llx",
+			    gpa, hpa, size);
+	expect_invalidations(fixture, &call, NULL);
+	return answer(ret, expected);
+}
+
+int do_map_pages(struct fixture *fixture, u64 gpa, const u64 *hpas, unsigned long nr,
+		 const struct ept_attrs *attrs)
+{
+	struct page **pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL);
+	struct call call;
+	unsigned long i;
+	int expected, ret;
+
+	KUNIT_ASSERT_NOT_NULL(fixture->test, pages);
+	for (i = 0; i < nr; i++)
+		pages[i] = pfn_to_page(PHYS_PFN(hpas[i]));
+	begin(fixture, &call);
+	expected = flat_map_pages(fixture->flat, gpa, hpas, nr, attrs);
+	ret = CALL(fixture, &call, expected, ept_map_pages(fixture->ept, gpa, pages, nr, attrs));
+	kvfree(pages);
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "map %lu pages to %#llx", nr, gpa);
+	expect_invalidations(fixture, &call, NULL);
+	return answer(ret, expected);
+}
+
+int do_remap(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs,
+	     struct ept_gather *gather)
+{
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_remap(fixture->flat, gpa, hpa, size, attrs);
+	ret = CALL(fixture, &call, expected,
+		   ept_remap(fixture->ept, gpa, hpa, size, attrs, gather));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "remap %#llx to %#llx size %#llx",
+			    gpa, hpa, size);
+	expect_invalidations(fixture, &call, gather);
+	return answer(ret, expected);
+}
+
+int do_unmap(struct fixture *fixture, u64 gpa, u64 size, struct ept_gather *gather)
+{
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_unmap(fixture->flat, gpa, size);
+	ret = CALL(fixture, &call, expected, ept_unmap(fixture->ept, gpa, size, gather));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "unmap %#llx size %#llx", gpa, size);
+	expect_invalidations(fixture, &call, gather);
+	return answer(ret, expected);
+}
+
+int do_protect(struct fixture *fixture, u64 gpa, u64 size, u32 clear, u32 set,
+	       struct ept_gather *gather)
+{
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_protect(fixture->flat, gpa, size, clear, set);
+	ret = CALL(fixture, &call, expected,
+		   ept_protect(fixture->ept, gpa, size, clear, set, gather));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "protect %#llx size %#llx -%x +%x",
+			    gpa, size, clear, set);
+	expect_invalidations(fixture, &call, gather);
+	return answer(ret, expected);
+}
+
+int do_set_memtype(struct fixture *fixture, u64 gpa, u64 size, enum ept_memtype memtype,
+		   struct ept_gather *gather)
+{
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_set_memtype(fixture->flat, gpa, size, memtype);
+	ret = CALL(fixture, &call, expected,
+		   ept_set_memtype(fixture->ept, gpa, size, memtype, gather));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "set_memtype %#llx size %#llx: %u",
+			    gpa, size, memtype);
+	expect_invalidations(fixture, &call, gather);
+	return answer(ret, expected);
+}
+
+int do_set_attrs(struct fixture *fixture, u64 gpa, u64 size, const struct ept_attrs *attrs,
+		 struct ept_gather *gather)
+{
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_set_attrs(fixture->flat, gpa, size, attrs);
+	ret = CALL(fixture, &call, expected,
+		   ept_set_attrs(fixture->ept, gpa, size, attrs, gather));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "set_attrs %#llx size %#llx", gpa, size);
+	expect_invalidations(fixture, &call, gather);
+	return answer(ret, expected);
+}
+
+int do_split(struct fixture *fixture, u64 gpa, u64 size, enum ept_level level,
+	     struct ept_gather *gather)
+{
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_split(fixture->flat, gpa, size, level);
+	ret = CALL(fixture, &call, expected, ept_split(fixture->ept, gpa, size, level, gather));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "split %#llx size %#llx level %u", gpa,
+			    size, level);
+	expect_invalidations(fixture, &call, gather);
+	return answer(ret, expected);
+}
+
+int do_merge(struct fixture *fixture, u64 gpa, u64 size, enum ept_level level)
+{
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_merge(fixture->flat, gpa, size, level);
+	ret = CALL(fixture, &call, expected, ept_merge(fixture->ept, gpa, size, level));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "merge %#llx size %#llx level %u", gpa,
+			    size, level);
+	expect_invalidations(fixture, &call, NULL);
+	return answer(ret, expected);
+}
+
+/* A range that is longer is one that has to be refused. */
+#define MAX_HARVEST	SZ_16G
+
+/* Two bitmaps alike, for as many pages as the range has and some, with bits set in them */
+static size_t make_bitmaps(struct fixture *fixture, u64 size, unsigned long *bitmaps[2])
+{
+	size_t bytes = ALIGN((size > MAX_HARVEST ? 0 : size) / SZ_4K / 8 + 16, 8);
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		bitmaps[i] = kvmalloc(bytes, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(fixture->test, bitmaps[i]);
+		memset(bitmaps[i], 0x21, bytes);
+	}
+	return bytes;
+}
+
+int do_harvest(struct fixture *fixture, u64 gpa, u64 size, bool dirty, bool peek,
+	       struct ept_gather *gather)
+{
+	int (*harvest)(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek,
+		       struct ept_gather *gather) = dirty ? ept_harvest_dirty : ept_harvest_accessed;
+	unsigned long *bitmaps[2];
+	size_t bytes = make_bitmaps(fixture, size, bitmaps);
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = (dirty ? flat_harvest_dirty : flat_harvest_accessed)(fixture->flat, gpa, size,
+									bitmaps[0], peek);
+	ret = CALL(fixture, &call, expected,
+		   harvest(fixture->ept, gpa, size, bitmaps[1], peek, gather));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "harvest %#llx size %#llx", gpa, size);
+	KUNIT_EXPECT_EQ_MSG(fixture->test, memcmp(bitmaps[0], bitmaps[1], bytes), 0,
+			    "what a harvest of %#llx size %#llx reports", gpa, size);
+	kvfree(bitmaps[0]);
+	kvfree(bitmaps[1]);
+	expect_invalidations(fixture, &call, gather);
+	return answer(ret, expected);
+}
+
+void do_flush(struct fixture *fixture, struct ept_gather *gather)
+{
+	u64 before = fixture->invalidations;
+	struct call call = { };
+
+	enter(fixture, &call);
+	ept_gather_flush(gather);
+	leave(fixture, &call, 0, 0);
+	KUNIT_EXPECT_EQ_MSG(fixture->test, fixture->invalidations - before, fixture->owed,
+			    "invalidations of one gather");
+	fixture->owed = false;
+}
+
+static void access(struct fixture *fixture, u64 gpa, const struct mmu_access *access)
+{
+	struct mmu_result result;
+
+	mmu_access(&fixture->mmu, fixture->eptp, gpa, access, &result);
+	KUNIT_ASSERT_EQ(fixture->test, result.verdict, MMU_OK);
+	if (fixture->config.features & EPT_FEATURE_AD)
+		flat_mark(fixture->flat, gpa, access->write);
+}
+
+void do_access(struct fixture *fixture, u64 gpa, bool write)
+{
+	access(fixture, gpa, &(struct mmu_access){ .read = true, .write = write });
+}
+
+void do_fetch(struct fixture *fixture, u64 gpa, bool user)
+{
+	access(fixture, gpa, &(struct mmu_access){ .fetch = true, .user = user });
+}
+
+void must_map(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs)
+{
+	KUNIT_ASSERT_EQ(fixture->test, do_map(fixture, gpa, hpa, size, attrs), 0);
+}
+
+void must_unmap(struct fixture *fixture, u64 gpa, u64 size)
+{
+	KUNIT_ASSERT_EQ(fixture->test, do_unmap(fixture, gpa, size, NULL), 0);
+}
+
+void must_protect(struct fixture *fixture, u64 gpa, u64 size, u32 clear, u32 set)
+{
+	KUNIT_ASSERT_EQ(fixture->test, do_protect(fixture, gpa, size, clear, set, NULL), 0);
+}
