@@ -74,7 +74,7 @@ static int make_root(struct ept *ept)
 
 	if (!err) {
 		ept->root = ept_pool_take(&pool, ept_root_level(&ept->fmt), 0);
-		ept_entries_fill(ept->root, EPT_ENTRIES, ept->fmt.hole, 0);
+		ept_table_clear(ept->root, ept->fmt.hole);
 	}
 	return err;
 }

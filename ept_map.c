@@ -193,11 +193,9 @@ static u64 chain_to_leaf(struct ept *ept, struct ept_pool *pool, u64 gpa, enum e
 {
 	for (; leaf_level < level; leaf_level++) {
 		u64 *table = ept_pool_take(pool, leaf_level, gpa);
-		const unsigned int index = ept_index(gpa, leaf_level);
 
-		ept_entries_fill(table, index, ept->fmt.hole, 0);
-		table[index] = leaf;
-		ept_entries_fill(table + index + 1, EPT_ENTRIES - 1 - index, ept->fmt.hole, 0);
+		ept_table_clear(table, ept->fmt.hole);
+		table[ept_index(gpa, leaf_level)] = leaf;
 		ept_table_add_live(table, 1);
 		leaf = ept_pte_table(&ept->fmt, ept_table_phys(table));
 	}

@@ -14,6 +14,7 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 
 #include "ept_pte.h"
 
@@ -123,6 +124,15 @@ static inline unsigned int ept_table_add_live(const u64 *entry, int nr)
 static inline void ept_table_inc_live(const u64 *entry)
 {
 	atomic_long_inc(ept_table_state(entry));
+}
+
+/* Makes all entries of an unlinked table holes. */
+static inline void ept_table_clear(u64 *table, u64 hole)
+{
+	if (hole)
+		memset64(table, hole, EPT_ENTRIES);
+	else
+		clear_page(table);
 }
 
 /*

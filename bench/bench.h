@@ -109,6 +109,7 @@ extern const struct bench_workload bench_workloads[];
 extern const unsigned int bench_nr_workloads;
 
 extern const struct bench_contender bench_ours;
+extern const struct bench_contender bench_unlocked;
 extern const struct bench_contender bench_limit;
 extern const struct bench_contender bench_nothing;
 extern const struct bench_contender bench_generic_pt;

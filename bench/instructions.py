@@ -5,7 +5,7 @@
 usage: instructions.py LOG COMPILER-AND-KERNEL [--update]
 
 Prints a line for each operation, "PASS|FAIL|SKIP<tab>name[<tab>reason]". They depend on
-the compiler and on the kernel's headers, so the table has a section for each pair of these;
+the compiler, the kernel's headers and its locks, so the table has a section for each pair of these;
 without one for the second argument, there is nothing to compare. --update writes the
 section anew: for changes that are meant to be, and whose commit says why.
 """

@@ -43,6 +43,7 @@ MODULE_PARM_DESC(faults, "run faults on several CPUs instead of the workloads");
 
 static const struct bench_contender *const contenders[] = {
 	&bench_ours,
+	&bench_unlocked,
 	&bench_limit,
 	&bench_nothing,
 #if IS_ENABLED(CONFIG_IOMMU_PT_VTDSS)

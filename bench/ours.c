@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ept as a contender, through its public header. Flushes are gathered, as those of the peers are.
+ * ept as a contender, through its public header: as it is by default, and without its locks, which
+ * the peers leave to their callers, too. Flushes are gathered, as those of the peers are.
  */
 #include <linux/err.h>
 #include <linux/io.h>
@@ -22,13 +23,14 @@ static void invalidate(struct ept *ept, void *cookie)
 
 static const struct ept_ops ops = { .invalidate = invalidate };
 
-static void *ours_create(bool live)
+static __always_inline void *create(bool live, u32 flags)
 {
 	const struct ept_config config = {
 		.levels = 4,
 		.max_leaf = EPT_1G,
 		.maxphyaddr = 46,
 		.features = live ? EPT_FEATURE_AD : 0,
+		.flags = flags,
 		.table_memtype = EPT_MT_WB,
 		.nid = NUMA_NO_NODE,
 		.ops = &ops,
@@ -44,6 +46,16 @@ static void *ours_create(bool live)
 	}
 	ept_gather_init(&ours->gather, ours->ept);
 	return ours;
+}
+
+static void *ours_create(bool live)
+{
+	return create(live, 0);
+}
+
+static void *unlocked_create(bool live)
+{
+	return create(live, EPT_CONFIG_EXTERNAL_LOCK);
 }
 
 static void ours_destroy(void *table)
@@ -128,26 +140,35 @@ static u64 *ours_root(void *table)
 	return phys_to_virt(ept_pointer(ours->ept) & PAGE_MASK);
 }
 
-static const struct bench_engine ours_engine = {
-	.name = "ept",
-	.create = ours_create,
-	.destroy = ours_destroy,
-	.lookup = ours_lookup,
-	.root = ours_root,
-	.settle = ours_settle,
-	.call = {
-		[BENCH_MAP] = ours_map,
-		[BENCH_UNMAP] = ours_unmap,
-		[BENCH_PROTECT] = ours_protect,
-		[BENCH_MERGE] = ours_merge,
-		[BENCH_HARVEST] = ours_harvest,
-		[BENCH_PAIR] = ours_pair,
-	},
-};
+#define OURS(_name, _create) {			\
+	.name = (_name),			\
+	.create = (_create),			\
+	.destroy = ours_destroy,		\
+	.lookup = ours_lookup,			\
+	.root = ours_root,			\
+	.settle = ours_settle,			\
+	.call = {				\
+		[BENCH_MAP] = ours_map,		\
+		[BENCH_UNMAP] = ours_unmap,	\
+		[BENCH_PROTECT] = ours_protect,	\
+		[BENCH_MERGE] = ours_merge,	\
+		[BENCH_HARVEST] = ours_harvest,	\
+		[BENCH_PAIR] = ours_pair,	\
+	},					\
+}
+
+static const struct bench_engine ours_engine = OURS("ept", ours_create);
+static const struct bench_engine unlocked_engine = OURS("unlocked", unlocked_create);
 
 static int ours_run(void *table, struct bench_step *step)
 {
 	return bench_run(&ours_engine, table, step);
 }
 
+static int unlocked_run(void *table, struct bench_step *step)
+{
+	return bench_run(&unlocked_engine, table, step);
+}
+
 const struct bench_contender bench_ours = { &ours_engine, ours_run };
+const struct bench_contender bench_unlocked = { &unlocked_engine, unlocked_run };
