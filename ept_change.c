@@ -280,8 +280,9 @@ int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct e
 
 	if (!gather)
 		return protect_and_flush(ept, gpa, size, clear, set);
-	if (unlikely(!ept_is_short(ept, gpa, size, true) || (clear | set) & ~EPT_PROT_ALL ||
-		     gather->ept != ept || protect_may_be_illegal(&ept->fmt, clear, set)))
+	if (unlikely(!ept_range_plain(ept, gpa, size) || (clear | set) & ~EPT_PROT_ALL ||
+		     gather->ept != ept || !ept_range_short(gpa, size, true) ||
+		     protect_may_be_illegal(&ept->fmt, clear, set)))
 		return protect_any(ept, gpa, size, clear, set, gather);
 	change.clear = ept_prot_to_bits(&ept->fmt, clear);
 	change.set = ept_prot_to_bits(&ept->fmt, set);
@@ -302,7 +303,7 @@ static int change_range(struct ept *ept, u64 gpa, u64 size, const struct change 
 	if (!gather) {
 		err = change_range(ept, gpa, size, change, &own);
 		ept_gather_flush(&own);
-	} else if (!ept_is_short(ept, gpa, size, true) || !change_short(gather, gpa, size, change)) {
+	} else if (!ept_range_short(gpa, size, true) || !change_short(gather, gpa, size, change)) {
 		err = change_long(gather, gpa, size, change);
 	}
 	return err;

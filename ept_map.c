@@ -289,7 +289,7 @@ static __always_inline int map_short(struct ept *ept, u64 gpa, u64 leaf, u64 siz
 	return ret;
 }
 
-static noinline int map_long(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits)
+static int map_long(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits)
 {
 	struct map_op map __uninitialized;
 
@@ -327,40 +327,52 @@ static bool is_one_leaf(u64 gpa, phys_addr_t hpa, u64 size, enum ept_level *leve
 	return false;
 }
 
+/* A valid request for leaves of any size. 0 or an error */
+static noinline int map_bits(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits)
+{
+	enum ept_level level = ept_pte_max_leaf(&ept->fmt, bits);
+
+	if (!is_one_leaf(gpa, hpa, size, &level))
+		return map_long(ept, gpa, hpa, size, bits);
+	return map_one(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, level, bits), level);
+}
+
+/* A valid request whose attributes are plain */
+static __always_inline int map_plain(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits)
+{
+	int err = 1;
+
+	if (likely(size == PAGE_SIZE))
+		return map_one(ept, gpa, hpa | bits, EPT_4K);
+	if (ept_range_short(gpa, size, false))
+		err = map_short(ept, gpa, hpa | bits, size);
+	return err > 0 ? map_bits(ept, gpa, hpa, size, bits) : err;
+}
+
 /* Any request: looks at one argument after the other. */
 static noinline int map_any(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
 			    const struct ept_attrs *attrs)
 {
-	enum ept_level level;
-	u64 bits;
 	int err = map_check(ept, gpa, hpa, size, attrs);
 
 	if (err)
 		return err;
-	bits = ept_attrs_to_bits(&ept->fmt, attrs);
-	level = ept_pte_max_leaf(&ept->fmt, bits);
-	if (is_one_leaf(gpa, hpa, size, &level))
-		err = map_one(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, level, bits), level);
-	else
-		err = map_long(ept, gpa, hpa, size, bits);
+	err = map_bits(ept, gpa, hpa, size, ept_attrs_to_bits(&ept->fmt, attrs));
 	trace_ept_map(ept->pointer, gpa, hpa, size, err);
 	return err;
 }
 
 int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs)
 {
-	int err = 1;
-	u64 bits;
+	u64 bits = 0;
+	int err;
 
-	if (likely(ept_is_short(ept, gpa, size, false) && attrs) &&
-	    !((hpa | (hpa + size - PAGE_SIZE)) & ept->fmt.hpa_illegal)) {
+	if (likely(ept_range_plain(ept, gpa, size) && attrs) &&
+	    !((hpa | (hpa + size - PAGE_SIZE)) & ept->fmt.hpa_illegal))
 		bits = ept_attrs_plain(&ept->fmt, attrs);
-		if (likely(bits))
-			err = size == PAGE_SIZE ? map_one(ept, gpa, hpa | bits, EPT_4K) :
-						  map_short(ept, gpa, hpa | bits, size);
-	}
-	if (unlikely(err > 0))
+	if (unlikely(!bits))
 		return map_any(ept, gpa, hpa, size, attrs);
+	err = map_plain(ept, gpa, hpa, size, bits);
 	trace_ept_map(ept->pointer, gpa, hpa, size, err);
 	return err;
 }

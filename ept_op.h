@@ -164,23 +164,30 @@ static inline void ept_gather_note(struct ept_gather *gather, const struct ept_r
 }
 
 /*
- * Short requests: the range lies in one table of 4K entries, which is there. No leaf is split and
- * no table is made, so it takes no plan, and as it is one run, no walk. A request of this kind with
- * nothing else to say about it is done at once; all others are looked at one argument after the
- * other, so that each gets the error that it should.
+ * Requests with nothing special about them are told apart by a few instructions. All others are
+ * looked at one argument after the other, so that each gets the error that it should.
  */
+
+/* Whether a table and a range of it are valid */
+static __always_inline bool ept_range_plain(const struct ept *ept, u64 gpa, u64 size)
+{
+	/* Without a size, it lies before gpa. */
+	const u64 last = gpa + size - ept_level_size(EPT_4K);
+
+	return !IS_ERR_OR_NULL(ept) && !((gpa | last) & ept->fmt.gpa_illegal) && gpa <= last;
+}
 
 /*
- * Whether a table and a range are valid, and one table of 4K entries maps all of the range; it
- * alone only if @whole.
+ * Short requests: a valid range lies in one table of 4K entries, and that is there. No leaf is
+ * split and no table is made, so it takes no plan, and as it is one run, no walk. @whole: also
+ * where it is all that the table maps.
  */
-static __always_inline bool ept_is_short(const struct ept *ept, u64 gpa, u64 size, bool whole)
+static __always_inline bool ept_range_short(u64 gpa, u64 size, bool whole)
 {
-	const u64 span = ept_level_size(EPT_2M), page = ept_level_size(EPT_4K);
+	const u64 span = ept_level_size(EPT_2M);
 
-	return !IS_ERR_OR_NULL(ept) && !(gpa & ept->fmt.gpa_illegal) &&
-	       (size == page ||
-		(size - 1 < span - !whole && !((gpa ^ (gpa + size - page)) & ~(span - page))));
+	return size == ept_level_size(EPT_4K) ||
+	       ((gpa ^ (gpa + size - 1)) < span && (whole || size != span));
 }
 
 /* Finds it, and the value of its first entry, if there is such a table. */

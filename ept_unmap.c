@@ -87,14 +87,14 @@ static const struct ept_visitor unmap_commit = {
 	.close = unmap_commit_close,
 };
 
-/* Unlinks the tables that a short unmap left empty: a walk finds nothing else to do. */
-static noinline void unmap_close(struct ept_gather *gather, u64 gpa, u64 size)
+/* Unlinks the tables that a short unmap left empty, from @table up. */
+static noinline void unmap_close(struct ept_gather *gather, u64 gpa, u64 *table)
 {
 	struct ept_op op;
 
-	ept_op_init(&op, gather->ept, gpa, size, gather);
-	ept_walk_begin(&op.walk);
-	ept_walk_pass(&op.walk, &unmap_commit);
+	ept_op_init(&op, gather->ept, gpa, SZ_4K, gather);
+	op.walk.visitor = &unmap_commit;
+	ept_walk_close_empty(&op.walk, table, EPT_4K);
 }
 
 static __always_inline int unmap_page(struct ept_gather *gather, const struct ept_run *run,
@@ -124,7 +124,7 @@ static __always_inline bool unmap_short(struct ept_gather *gather, u64 gpa, u64 
 		gone = size == PAGE_SIZE ? unmap_page(gather, &run, first) :
 					   unmap_run(gather, &run);
 		if (!ept_table_add_live(run.entry, -gone))
-			unmap_close(gather, gpa, size);
+			unmap_close(gather, gpa, ept_table_of(run.entry));
 	}
 	ept_unlock(ept);
 	return found;
@@ -160,8 +160,9 @@ int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
 {
 	if (!gather)
 		return unmap_and_flush(ept, gpa, size);
-	if (unlikely(!ept_is_short(ept, gpa, size, false) || gather->ept != ept ||
-		     !unmap_short(gather, gpa, size)))
+	/* Of a whole table the entries aren't visited. */
+	if (unlikely(!ept_range_plain(ept, gpa, size) || gather->ept != ept ||
+		     !ept_range_short(gpa, size, false) || !unmap_short(gather, gpa, size)))
 		return unmap_any(ept, gpa, size, gather);
 	trace_ept_unmap(ept->pointer, gpa, size, 0);
 	return 0;

@@ -109,13 +109,15 @@ void ept_walk_begin(struct ept_walk *walk)
 	walk->next = NULL;
 }
 
-/* Closes the tables between the top and the root that became empty. */
-static void close_empty(struct ept_walk *walk)
+/*
+ * Closes what became empty of the tables on the way to the walk's first address: @table, which has
+ * entries of @level, and those above it.
+ */
+void ept_walk_close_empty(struct ept_walk *walk, u64 *table, enum ept_level level)
 {
-	u64 *table = walk->top, value;
+	u64 value;
 
-	for (enum ept_level level = walk->top_level + 1;
-	     level < walk->fmt->levels && !ept_table_live(table); level++) {
+	while (++level < walk->fmt->levels && !ept_table_live(table)) {
 		enum ept_level at = level;
 		const struct ept_run run = {
 			.entry = ept_descend(walk->fmt, walk->root, walk->gpa, &at, &value),
@@ -143,7 +145,7 @@ int ept_walk_pass(struct ept_walk *walk, const struct ept_visitor *visitor)
 	run.blank = false;
 	err = walk_table(walk, walk->top, &run, walk->gpa, walk->end);
 	if (!err && visitor->close)
-		close_empty(walk);
+		ept_walk_close_empty(walk, walk->top, walk->top_level);
 	return err;
 }
 

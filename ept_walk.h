@@ -86,6 +86,7 @@ struct ept_walk {
 
 void ept_walk_begin(struct ept_walk *walk);
 int ept_walk_pass(struct ept_walk *walk, const struct ept_visitor *visitor);
+void ept_walk_close_empty(struct ept_walk *walk, u64 *table, enum ept_level level);
 u64 ept_walk_tables(u64 gpa, u64 end, enum ept_level level, enum ept_level leaf);
 
 /*
