@@ -6,7 +6,7 @@ usage: report.py FOLDER-OF-A-RUN [--update]
 
 The run has a folder for each bed, with its console.log. A target that is missed is a
 MISS; one that Documentation/performance.rst lists with its reason, in a line that begins
-"* ``<workload>`` <target>:", is a known one. The status is 1 if there are others.
+"* ``<workload>``, ... <target>:", is a known one. The status is 1 if there are others.
 
 Times are the least of many rounds. Ratios and instructions are judged, times never.
 
@@ -23,7 +23,7 @@ DOCUMENT = TOP / "Documentation/performance.rst"
 LINE = re.compile(r"bench: ([^|]+)\|([^|]+)\|(\d+)\|([^|]+)\|(-?\d+)\|(-?\d+)$")
 KHZ = re.compile(r"bench: khz\|(\d+)$")
 TABLES = re.compile(r"bench: tables\|([^|]+)\|(\d+)\|(\d+)$")
-KNOWN = re.compile(r"^\* ``([^`]+)`` (limit|peer|instructions):")
+KNOWN = re.compile(r"^\* ((?:``[^`]+``,? )+)(limit|peer|instructions):")
 BEGIN, END = ".. tables begin\n", ".. tables end\n"
 
 # A uniprocessor kernel has no locked instructions: time what needs them on two CPUs.
@@ -68,14 +68,17 @@ class Row:
 
 
 class Log:
-    """What one machine's kernel printed."""
+    """What the kernels of a bed's machines printed: of several, the least."""
 
-    def __init__(self, path, in_time):
+    def __init__(self, bed, in_time):
         self.rows = {}
         self.tables = []
+        for path in sorted(bed.glob("console*.log")):
+            self.add_machine(path, in_time)
+
+    def add_machine(self, path, in_time):
         tick = 1
-        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
-        for line in lines:
+        for line in path.read_text(errors="replace").splitlines():
             line = line.rstrip()
             khz, row, tables = KHZ.search(line), LINE.search(line), TABLES.search(line)
             if khz and in_time:
@@ -87,8 +90,9 @@ class Log:
 
     def add_row(self, tick, name, unit, units, contender, least, median):
         row = self.rows.setdefault(name, Row(unit))
-        row.least[contender] = int(least) / int(units) * tick
-        row.median[contender] = int(median) / int(units) * tick
+        for costs, cost in (row.least, least), (row.median, median):
+            costs[contender] = min(int(cost) / int(units) * tick,
+                                   costs.get(contender, float("inf")))
 
 
 def read_targets():
@@ -106,8 +110,9 @@ class Judge:
 
     def __init__(self):
         document = DOCUMENT.read_text() if DOCUMENT.exists() else ""
-        self.known = {match.groups() for match in map(KNOWN.match, document.splitlines())
-                      if match}
+        self.known = {(name, match[2])
+                      for match in map(KNOWN.match, document.splitlines()) if match
+                      for name in re.findall("``([^`]+)``", match[1])}
         self.unknown = []
 
     def verdict(self, name, checks):
@@ -233,10 +238,10 @@ def main():
     run = pathlib.Path(sys.argv[1])
     targets = read_targets()
     judge = Judge()
-    timed = Log(run / "bench-uml/console.log", True).rows
-    locked = Log(run / "bench-smp/console.log", True).rows
-    icount = Log(run / "bench-icount/console.log", False)
-    faults = Log(run / "bench-faults/console.log", False).rows
+    timed = Log(run / "bench-uml", True).rows
+    locked = Log(run / "bench-smp", True).rows
+    icount = Log(run / "bench-icount", False)
+    faults = Log(run / "bench-faults", False).rows
     if LOCKED in locked:
         timed[LOCKED] = locked[LOCKED]
     parts = []
