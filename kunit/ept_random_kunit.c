@@ -214,11 +214,25 @@ static void random_remap(struct random *random)
 	do_remap(random->fixture, map.gpa, map.hpa, map.size, &map.attrs, random_gather(random));
 }
 
+/* Neighbours that differ, and nothing beside them */
+static bool random_neighbours(struct random *random, u64 *gpa, u64 *size)
+{
+	struct flat *flat = random->fixture->flat;
+	struct flat_range first, last;
+
+	if (!flat_next(flat, *gpa >> 12, &first) || !flat_next(flat, first.last + 1, &last))
+		return false;
+	*gpa = first.first << 12;
+	*size = (last.last + 1 - first.first) << 12;
+	return *size <= WINDOW;
+}
+
 /* A range of what is mapped, mostly; none of its leaves is to become smaller than @smallest. */
 static void random_range(struct random *random, enum ept_level smallest, u64 *gpa, u64 *size)
 {
 	*gpa = random_gpa(random);
-	*size = random_size(random, random_alignment(random));
+	if (!one_in(random, 4) || !random_neighbours(random, gpa, size))
+		*size = random_size(random, random_alignment(random));
 	*size = min(*size, MAX_LEAVES * flat_span(smallest));
 	spoil(random, gpa, size);
 }
@@ -307,28 +321,6 @@ static void random_split(struct random *random)
 	do_split(random->fixture, gpa, size, level, random_gather(random));
 }
 
-/* All of a window or more, mostly: only what lies wholly in the range can become large. */
-static void random_merge(struct random *random)
-{
-	u64 gpa, size;
-
-	random_range(random, EPT_1G, &gpa, &size);
-	if (!one_in(random, 3)) {
-		gpa = 0;
-		size = flat_width(random->fixture->flat);
-	}
-	do_merge(random->fixture, gpa, size, random_level(random));
-}
-
-static void random_harvest(struct random *random)
-{
-	u64 gpa, size;
-
-	random_range(random, EPT_1G, &gpa, &size);
-	do_harvest(random->fixture, gpa, size, one_in(random, 2), one_in(random, 4),
-		   random_gather(random));
-}
-
 /* One that the rights allow */
 static void random_access(struct random *random)
 {
@@ -351,6 +343,36 @@ static void random_accesses(struct random *random)
 
 	for (i = 0; i < ACCESSES; i++)
 		random_access(random);
+}
+
+/*
+ * All of a window or more, mostly: only what lies wholly in the range can become large. Seldom does
+ * by itself, but parts of a leaf that CPUs have used since it was split can.
+ */
+static void random_merge(struct random *random)
+{
+	enum ept_level level = random->fixture->config.max_leaf;
+	u64 gpa, size;
+
+	if (one_in(random, 2)) {
+		random_split(random);
+		random_accesses(random);
+	}
+	random_range(random, EPT_1G, &gpa, &size);
+	if (!one_in(random, 3)) {
+		gpa = 0;
+		size = flat_width(random->fixture->flat);
+	}
+	do_merge(random->fixture, gpa, size, one_in(random, 3) ? random_level(random) : level);
+}
+
+static void random_harvest(struct random *random)
+{
+	u64 gpa, size;
+
+	random_range(random, EPT_1G, &gpa, &size);
+	do_harvest(random->fixture, gpa, size, one_in(random, 2), one_in(random, 4),
+		   random_gather(random));
 }
 
 static void random_gathering(struct random *random)

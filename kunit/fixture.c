@@ -40,6 +40,12 @@ const struct test_config test_configs[NR_TEST_CONFIGS] = {
 	{ "5l_1g_mbec_xo_ad", TABLE_FOR(5, EPT_1G, 46, WB, MBEC | XO | AD, 0) },
 	{ "5l_2m_ve", TABLE_FOR(5, EPT_2M, 46, WB, VE, 0) },
 	{ "5l_4k_ad_extlock", TABLE_FOR(5, EPT_4K, 46, WB, AD, EPT_CONFIG_EXTERNAL_LOCK) },
+	{ "4l_2m_mbec_ad", TABLE_FOR(4, EPT_2M, 39, WB, MBEC | AD, 0) },
+	{ "4l_4k_mbec_xo_ad", TABLE_FOR(4, EPT_4K, 52, WB, MBEC | XO | AD, 0) },
+	{ "5l_2m_mbec_xo_extlock",
+	  TABLE_FOR(5, EPT_2M, 46, UC, MBEC | XO, EPT_CONFIG_EXTERNAL_LOCK) },
+	{ "5l_1g_mbec_small_exec",
+	  TABLE_FOR(5, EPT_1G, 46, WB, MBEC | AD, EPT_CONFIG_NO_EXEC_LARGE) },
 	{ "5l_1g_all", TABLE_FOR(5, EPT_1G, 52, WB, ALL_FEATURES, 0) },
 };
 

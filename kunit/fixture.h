@@ -15,12 +15,16 @@
 #include "flat_model.h"
 #include "model_mmu.h"
 
+/*
+ * Each two of these meet in one of them: 4 and 5 levels, each largest leaf, accessed and dirty,
+ * execute-only, mode-based execute, on and off. The last one has everything.
+ */
 struct test_config {
 	const char		*name;
 	struct ept_config	config;
 };
 
-#define NR_TEST_CONFIGS	11
+#define NR_TEST_CONFIGS	15
 extern const struct test_config test_configs[NR_TEST_CONFIGS];
 
 /* In each file with KUNIT_CASE_PARAM(case, configs_gen_params) */
