@@ -78,6 +78,22 @@ void mmu_for_config(struct mmu *mmu, const struct ept_config *config)
 	};
 }
 
+u64 *fixture_entry(struct fixture *fixture, u64 gpa, unsigned int level)
+{
+	unsigned int l = fixture->config.levels - 1;
+	u64 entry = fixture->eptp;
+
+	for (;; l--) {
+		u64 *where = &mmu_table(entry)[(gpa >> mmu_level_shift(l)) & (MMU_ENTRIES - 1)];
+
+		if (l == level)
+			return where;
+		entry = READ_ONCE(*where);
+		if (mmu_kind(&fixture->mmu, entry, l) != MMU_TABLE)
+			return NULL;
+	}
+}
+
 u64 table_pages(void)
 {
 	ept_table_drain();
