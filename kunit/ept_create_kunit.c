@@ -73,7 +73,8 @@ static void names_are_copied_and_unique(struct kunit *test)
 	KUNIT_EXPECT_STRNEQ(test, ept_name(second), ept_name(first));
 	KUNIT_EXPECT_EQ(test, strncmp(ept_name(second), "kunit-guest", 11), 0);
 	KUNIT_EXPECT_STRNEQ(test, ept_name(third), ept_name(fixture->ept));
-	KUNIT_EXPECT_NOT_NULL(test, ept_name(third));
+	KUNIT_ASSERT_NOT_NULL(test, ept_name(third));
+	KUNIT_EXPECT_EQ(test, strncmp(ept_name(third), "ept", 3), 0);
 	ept_destroy(first);
 	ept_destroy(second);
 	ept_destroy(third);
@@ -150,8 +151,8 @@ static struct kunit_case create_cases[] = {
 	KUNIT_CASE_PARAM(destroying_frees_every_page, configs_gen_params),
 	KUNIT_CASE(destroying_nothing_is_fine),
 	KUNIT_CASE_PARAM(the_pointer_never_changes, configs_gen_params),
-	KUNIT_CASE(names_are_copied_and_unique),
-	KUNIT_CASE(tables_are_apart),
+	KUNIT_CASE_PARAM(names_are_copied_and_unique, configs_gen_params),
+	KUNIT_CASE_PARAM(tables_are_apart, configs_gen_params),
 	KUNIT_CASE_PARAM(a_reserve_is_topped_up, configs_gen_params),
 	KUNIT_CASE_PARAM(a_short_reserve_is_left_as_it_is, configs_gen_params),
 	{}

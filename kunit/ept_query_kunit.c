@@ -354,11 +354,11 @@ static struct kunit_case query_cases[] = {
 	KUNIT_CASE_PARAM(visits_are_clipped_to_the_range, configs_gen_params),
 	KUNIT_CASE_PARAM(alike_neighbours_are_one_visit, configs_gen_params),
 	KUNIT_CASE_PARAM(accessed_and_dirty_part_a_run, configs_gen_params),
-	KUNIT_CASE(a_visit_may_stop),
+	KUNIT_CASE_PARAM(a_visit_may_stop, configs_gen_params),
 	KUNIT_CASE_PARAM(bad_ranges_are_refused_in_order, configs_gen_params),
 	KUNIT_CASE(stats_of_nothing_are_zero),
 	KUNIT_CASE(splits_are_counted),
-	KUNIT_CASE(a_dump_is_a_line_a_mapping),
+	KUNIT_CASE_PARAM(a_dump_is_a_line_a_mapping, configs_gen_params),
 	{}
 };
 

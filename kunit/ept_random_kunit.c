@@ -346,8 +346,8 @@ static void random_accesses(struct random *random)
 }
 
 /*
- * All of a window or more, mostly: only what lies wholly in the range can become large. Seldom does
- * by itself, but parts of a leaf that CPUs have used since it was split can.
+ * All that there is, or a part of it: only what lies wholly in the range can become large. Seldom
+ * does anything by itself, but parts of a leaf that CPUs have used since it was split can.
  */
 static void random_merge(struct random *random)
 {
@@ -359,7 +359,7 @@ static void random_merge(struct random *random)
 		random_accesses(random);
 	}
 	random_range(random, EPT_1G, &gpa, &size);
-	if (!one_in(random, 3)) {
+	if (one_in(random, 2)) {
 		gpa = 0;
 		size = flat_width(random->fixture->flat);
 	}

@@ -149,7 +149,7 @@ static void a_wrong_gather_comes_first(struct kunit *test)
 }
 
 /* Beside a range that is right, and beside one that is beyond */
-#define BEYOND	(1ULL << 57)
+#define BEYOND	BIT_ULL(57)
 
 static const struct ept_attrs write_alone = { .prot = EPT_PROT_WRITE, .memtype = EPT_MT_WB };
 static const struct ept_attrs type_2 = { .prot = EPT_PROT_READ, .memtype = 2 };
