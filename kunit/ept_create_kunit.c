@@ -155,7 +155,7 @@ static void a_registered_lock_is_the_clients_to_hold(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 	struct ept_config config = fixture->config;
-	struct mutex lock;
+	struct mutex lock;	/* the client's */
 
 	config.flags |= EPT_CONFIG_EXTERNAL_LOCK;
 	fixture_recreate(fixture, &config);
