@@ -39,7 +39,9 @@ struct seq_file;
  * Intel names the entries of the five levels PTE, PDE, PDPTE, PML4E and PML5E.
  *
  * All addresses and sizes are bytes. Ranges are half-open, [gpa, gpa + size), and their addresses
- * and sizes are multiples of 4K unless a function says otherwise.
+ * and sizes are multiples of 4K unless a function says otherwise. A range that is misaligned or
+ * empty is -EINVAL, one that is beyond or overflows -ERANGE, to every function that takes one; a
+ * range that ends at the guest's address width is fine.
  */
 
 /**
@@ -206,7 +208,8 @@ struct ept_attrs {
  * struct ept_ops - what a client may do in the module's place
  * @invalidate: Returns when no CPU holds a translation or table pointer of @ept that was cached
  *	before the call. NULL: the module's own, for clients of ept_vcpu_load(). Called in the
- *	context of the flushing call, with no lock of the module held; may sleep unless
+ *	context of the flushing call, with no spinlock of the module held, but in ept_merge() with
+ *	the table's lock, so that it must not wait for whoever changes @ept; may sleep unless
  *	%EPT_CONFIG_ATOMIC; calls no function that changes @ept. @cookie is &ept_config.cookie.
  */
 struct ept_ops {
@@ -528,7 +531,8 @@ int ept_caps_decode(const struct ept_msrs *msrs, struct ept_caps *caps);
  * @caps: from ept_caps_read() or ept_caps_decode()
  *
  * 4 levels, and as far as offered: the largest leaf, accessed and dirty flags, execute-only,
- * write-back tables. All other features are off; no flags, no name, no ops, %NUMA_NO_NODE.
+ * write-back tables. All other features are off; no flags, no name, no ops, %NUMA_NO_NODE. With
+ * NULL for either, nothing is done.
  *
  * Context: Any.
  */
@@ -540,7 +544,7 @@ void ept_config_from_caps(struct ept_config *config, const struct ept_caps *caps
  * @caps: the CPU, or NULL to check against the architecture alone, as ept_create() does
  *
  * Context: Any.
- * Return: 0, -EINVAL for what is never legal, -EOPNOTSUPP for what @caps lack.
+ * Return: 0, -EINVAL for NULL and for what is never legal, -EOPNOTSUPP for what @caps lack.
  */
 int ept_config_check(const struct ept_config *config, const struct ept_caps *caps);
 
@@ -587,7 +591,7 @@ u64 ept_pointer(const struct ept *ept);
  * @ept: a table
  *
  * Context: Any.
- * Return: the name, valid until ept_destroy().
+ * Return: the name, valid until ept_destroy(); NULL for NULL.
  */
 const char *ept_name(const struct ept *ept);
 
@@ -597,6 +601,10 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
  * ept_set_external_lock() - tell lockdep which lock excludes the functions that change a table
  * @ept: a table with %EPT_CONFIG_EXTERNAL_LOCK
  * @lock: pointer to the client's mutex, rwsem or spinlock; must outlive the table
+ *
+ * On other tables, and without CONFIG_LOCKDEP, nothing is done.
+ *
+ * Context: Any, before functions that change the table are called.
  */
 #ifdef CONFIG_LOCKDEP
 #define ept_set_external_lock(ept, lock)	__ept_set_external_lock(ept, &(lock)->dep_map)
@@ -607,7 +615,7 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
 /**
  * ept_reserve() - set tables aside
  * @ept: a table
- * @nr: how many are to be set aside afterwards; fewer than there are changes nothing
+ * @nr: how many are to be set aside afterwards; 0, or fewer than there are, changes nothing
  *
  * With %EPT_CONFIG_ATOMIC every operation draws on the reserve alone; other tables draw on it
  * before they ask the system. Freed tables go back to the system, not to the reserve. What an
@@ -637,11 +645,14 @@ int ept_reserve(struct ept *ept, unsigned int nr);
  * that another CPU was faster, and the guest may resume.
  *
  * Takes the largest leaves that the alignment of both addresses, the size, the configuration and
- * @attrs allow. Accessed and dirty start clear. Needs no flush.
+ * @attrs allow. Accessed and dirty start clear. Needs no flush, and has none. A range of which a
+ * part is mapped is refused as a whole. The manual's section "EPT Translation Mechanism"; what is
+ * legal: "EPT Misconfigurations".
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC. One leaf's worth runs in parallel with itself.
- * Return: 0, -EINVAL, -ERANGE, -EOPNOTSUPP, -EEXIST if any of it is mapped (%EPT_PROT_NONE
- *	included), -ENOMEM.
+ * Return: 0, -EINVAL for a misaligned or empty range, a misaligned @hpa, NULL, or @attrs that no
+ *	table can have, -ERANGE for either address with @size, -EOPNOTSUPP for @attrs that this
+ *	table cannot have, -EEXIST if any of it is mapped (%EPT_PROT_NONE included), -ENOMEM.
  */
 int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs);
 
@@ -656,7 +667,8 @@ int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ep
  * As ept_map(). Contiguous, aligned pages get large leaves. Takes no reference to the pages.
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
- * Return: as ept_map().
+ * Return: as ept_map(); -EINVAL also for @nr 0 and for a NULL among the pages, -ERANGE also for
+ *	more pages than a guest can address.
  */
 int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr,
 		  const struct ept_attrs *attrs);
@@ -673,10 +685,14 @@ int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long n
  * As ept_map(), but replaces what is mapped; covered tables give way to large leaves, straddling
  * leaves are split. A CPU sees the old or the new translation of a page, never a hole. A write that
  * races with it goes to the old or to the new page, and the old page's dirty flag isn't reported.
- * The new mappings start with accessed and dirty clear.
+ * The new mappings start with accessed and dirty clear. Parts of straddling leaves outside of the
+ * range keep what they had. Holes are filled. Asks for a flush where a CPU may use what was there
+ * and it changes, but for its tag and rights that are added; and where a table goes. The manual's
+ * "Guidelines for Use of the INVEPT Instruction".
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
- * Return: 0, -EINVAL, -ERANGE, -EOPNOTSUPP, -ENOMEM.
+ * Return: 0, -EINVAL, -ERANGE and -EOPNOTSUPP as ept_map(), -EINVAL also for a @gather of another
+ *	table, -ENOMEM.
  */
 int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs,
 	      struct ept_gather *gather);
@@ -690,10 +706,13 @@ int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct 
  *
  * Holes are fine. Straddling leaves are split, and keep outside of the range what they had. Tables
  * that become empty are unlinked, and freed after the flush. A large range costs what its tables
- * cost; the leaves in covered tables aren't visited.
+ * cost; the leaves in covered tables aren't visited. Asks for a flush unless it found only holes,
+ * or leaves without rights and no table that goes with them. The manual's "Guidelines for Use of
+ * the INVEPT Instruction".
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
- * Return: 0, -EINVAL, -ERANGE, -ENOMEM (a split needs tables).
+ * Return: 0, -EINVAL for a misaligned or empty range, NULL or a @gather of another table, -ERANGE,
+ *	-ENOMEM (a split needs tables).
  */
 int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather);
 
@@ -707,12 +726,15 @@ int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather);
  * @gather: owed a flush, or NULL to flush before the return
  *
  * prot = (prot & ~clear) | set, for each leaf in the range. Holes are fine and aren't judged.
- * Straddling leaves that would change are split. Accessed and dirty stay, also those that a CPU
- * sets meanwhile. Rights that were only added need no flush.
+ * Straddling leaves that would change are split, as are leaves that their new rights don't allow to
+ * be large (%EPT_CONFIG_NO_EXEC_LARGE). Accessed and dirty stay, also those that a CPU sets
+ * meanwhile. Rights that were only added need no flush; rights that were taken, and splits, do. The
+ * manual's sections "EPT Violations" and "EPT Misconfigurations".
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
- * Return: 0, -EINVAL or -EOPNOTSUPP if the result would be illegal for any leaf in the range (and
- *	then none has changed), -ERANGE, -ENOMEM.
+ * Return: 0, -EINVAL for a misaligned or empty range, NULL, an unknown bit or a @gather of another
+ *	table, -EINVAL or -EOPNOTSUPP if the result would be illegal for any leaf in the range (and
+ *	then none has changed), -ERANGE, -ENOMEM (a split needs tables).
  */
 int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct ept_gather *gather);
 
@@ -724,10 +746,12 @@ int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct e
  * @memtype: the new one
  * @gather: owed a flush, or NULL to flush before the return
  *
- * As ept_protect() for holes, straddling leaves, accessed and dirty.
+ * As ept_protect() for holes, straddling leaves, accessed and dirty. A new type of what a CPU may
+ * use asks for a flush. The manual's section "EPT and Memory Typing".
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
- * Return: 0, -EINVAL, -ERANGE, -ENOMEM.
+ * Return: 0, -EINVAL for a misaligned or empty range, NULL, a value that is no memory type or a
+ *	@gather of another table, -ERANGE, -ENOMEM (a split needs tables).
  */
 int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype,
 		    struct ept_gather *gather);
@@ -741,10 +765,14 @@ int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype
  * @gather: owed a flush, or NULL to flush before the return
  *
  * Each entry changes with one store. As ept_protect() for holes, straddling leaves, accessed and
- * dirty.
+ * dirty, and for leaves that @attrs don't allow to be large. @attrs are judged also where all is a
+ * hole. Any change but of the tag and of rights that were added asks for a flush. The manual's
+ * "Guidelines for Use of the INVEPT Instruction".
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
- * Return: 0, -EINVAL, -ERANGE, -EOPNOTSUPP, -ENOMEM.
+ * Return: 0, -EINVAL for a misaligned or empty range, NULL, @attrs that no table can have or a
+ *	@gather of another table, -ERANGE, -EOPNOTSUPP for @attrs that this table cannot have,
+ *	-ENOMEM (a split needs tables).
  */
 int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *attrs,
 		  struct ept_gather *gather);
@@ -759,10 +787,13 @@ int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *at
  * @gather: owed a flush, or NULL to flush before the return
  *
  * Straddling leaves are split as little as that needs. The parts inherit attributes, tag, accessed
- * and dirty; every address translates to the same page throughout.
+ * and dirty; every address translates to the same page throughout. Holes are fine. Each split of a
+ * leaf that a CPU may use asks for a flush: the manual's "Guidelines for Use of the INVEPT
+ * Instruction", on bit 7.
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
- * Return: 0, -EINVAL (also a @level above %EPT_1G), -ERANGE, -ENOMEM.
+ * Return: 0, -EINVAL for a misaligned or empty range, NULL, a @level above %EPT_1G or a @gather of
+ *	another table, -ERANGE, -ENOMEM.
  */
 int ept_split(struct ept *ept, u64 gpa, u64 size, enum ept_level level, struct ept_gather *gather);
 
@@ -776,11 +807,14 @@ int ept_split(struct ept *ept, u64 gpa, u64 size, enum ept_level level, struct e
  * Wherever, inside the range, aligned and contiguous leaves with equal attributes and tag can
  * become a leaf of up to @level, they become the largest one. Accessed and dirty are or-ed. Every
  * address translates to the same page throughout. Flushes by itself, once, before it returns: only
- * then are flags known that a CPU set late in the old entries.
+ * then are flags known that a CPU set late in the old entries. With nothing merged, it doesn't.
+ * Holes are fine, and so is a range that is too small for any leaf. Takes no tables. The manual's
+ * "Guidelines for Use of the INVEPT Instruction", on bit 7.
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
- * Return: the number of leaves made, or -EINVAL (also a @level above %EPT_1G), -ERANGE, -EOPNOTSUPP
- *	for a @level above the table's largest leaf.
+ * Return: the number of leaves made, of which none was merged again, or -EINVAL for a misaligned or
+ *	empty range, NULL or a @level above %EPT_1G, -ERANGE, -EOPNOTSUPP for a @level above the
+ *	table's largest leaf.
  */
 int ept_merge(struct ept *ept, u64 gpa, u64 size, enum ept_level level);
 
@@ -795,7 +829,7 @@ int ept_merge(struct ept *ept, u64 gpa, u64 size, enum ept_level level);
  * @mapping: filled in with the whole leaf
  *
  * Context: Any.
- * Return: 0, -EINVAL, -ERANGE, -ENOENT.
+ * Return: 0, -EINVAL for NULL, -ERANGE beyond the guest's address width, -ENOENT for a hole.
  */
 int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping);
 
@@ -811,7 +845,8 @@ int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping);
  * VM Exits".
  *
  * Context: Any.
- * Return: 0, -EINVAL, -ERANGE, -EFAULT for an EPT violation, -EIO for an EPT misconfiguration.
+ * Return: 0, -EINVAL for NULL or an unknown bit, -ERANGE beyond the guest's address width, -EFAULT
+ *	for an EPT violation, -EIO for an EPT misconfiguration.
  */
 int ept_translate(struct ept *ept, u64 gpa, u32 access, phys_addr_t *hpa);
 
@@ -821,8 +856,11 @@ int ept_translate(struct ept *ept, u64 gpa, u32 access, phys_addr_t *hpa);
  * @gpa: of any alignment
  * @explanation: filled in
  *
+ * From the root down to the entry that maps, is a hole or is misconfigured; the manual's section
+ * "EPT Translation Mechanism".
+ *
  * Context: Any.
- * Return: 0, -EINVAL, -ERANGE.
+ * Return: 0 whatever the verdict, -EINVAL for NULL, -ERANGE beyond the guest's address width.
  */
 int ept_explain(struct ept *ept, u64 gpa, struct ept_explanation *explanation);
 
@@ -843,7 +881,7 @@ typedef int (*ept_mapping_fn)(const struct ept_mapping *mapping, void *arg);
  * change meanwhile are seen as they were before or after.
  *
  * Context: Any; @fn runs under RCU.
- * Return: 0, what @fn returned, -EINVAL, -ERANGE.
+ * Return: 0, what @fn returned, -EINVAL for a misaligned or empty range or NULL, -ERANGE.
  */
 int ept_for_each_mapping(struct ept *ept, u64 gpa, u64 size, ept_mapping_fn fn, void *arg);
 
@@ -866,7 +904,7 @@ void ept_get_stats(struct ept *ept, struct ept_stats *stats);
  * What debugfs 'map' shows.
  *
  * Context: Any in which @m may be written.
- * Return: 0, -EINVAL.
+ * Return: 0, -EINVAL for NULL.
  */
 int ept_dump(struct seq_file *m, struct ept *ept);
 
@@ -877,10 +915,10 @@ int ept_dump(struct seq_file *m, struct ept *ept);
  *
  * Looks at each entry: reserved bits, rights, memory types, address widths, leaves larger than
  * configured, tables linked twice, in the wrong place or empty, live counts. Excludes the functions
- * that change the table, as one of them.
+ * that change the table, as one of them. The manual's section "EPT Misconfigurations".
  *
- * Context: As the functions that change the table.
- * Return: 0, -EINVAL, -EUCLEAN.
+ * Context: As the functions that change the table: may sleep without %EPT_CONFIG_ATOMIC.
+ * Return: 0, -EINVAL for NULL, -EUCLEAN.
  */
 int ept_check(struct ept *ept, struct ept_check_report *report);
 
@@ -899,10 +937,12 @@ int ept_check(struct ept *ept, struct ept_check_report *report);
  *
  * A large leaf reports all of its pages in the range, and is cleared only where it lies whole in
  * the range. A CPU may write through a cached translation until the flush; whoever reads the pages
- * flushes first. No flag is lost that a CPU sets meanwhile.
+ * flushes first. No flag is lost that a CPU sets meanwhile. Holes are fine. A flag that was cleared
+ * asks for a flush, a peek never does. The manual's section "Accessed and Dirty Flags for EPT".
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC.
- * Return: 0, -EINVAL, -ERANGE, -EOPNOTSUPP without %EPT_FEATURE_AD.
+ * Return: 0, -EINVAL for a misaligned or empty range, NULL or a @gather of another table, -ERANGE,
+ *	-EOPNOTSUPP without %EPT_FEATURE_AD.
  */
 int ept_harvest_dirty(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek,
 		      struct ept_gather *gather);
@@ -937,7 +977,7 @@ void ept_gather_init(struct ept_gather *gather, struct ept *ept);
 
 /**
  * ept_gather_flush() - invalidate what was gathered, then free the tables that were unlinked
- * @gather: may be used again afterwards
+ * @gather: may be used again afterwards; NULL does nothing
  *
  * Each gather ends in this call, also after errors. Free where nothing is due, otherwise exactly
  * one invalidation.
@@ -949,7 +989,7 @@ void ept_gather_flush(struct ept_gather *gather);
 
 /**
  * ept_flush() - invalidate, unconditionally
- * @ept: a table
+ * @ept: a table; NULL does nothing
  *
  * Context: As ept_gather_flush().
  */
@@ -964,7 +1004,8 @@ void ept_flush(struct ept *ept);
  * external interrupts. Loads nest.
  *
  * A guest that switches tables with VMFUNC may use each of its EPTP list: load them all. Outside
- * VMX root operation INVEPT cannot run, and the CPU stays behind.
+ * VMX root operation INVEPT cannot run, and the CPU stays behind. The manual's section "Operations
+ * that Invalidate Cached Mappings".
  *
  * Context: Preemption off until ept_vcpu_put(), this CPU in VMX root operation.
  */
@@ -981,6 +1022,8 @@ void ept_vcpu_put(struct ept *ept);
 /**
  * ept_invept_context() - INVEPT of one EPTP on this CPU
  * @eptp: from ept_pointer()
+ *
+ * The manual's instruction reference, "INVEPT".
  *
  * Context: Any; preemption off for it to mean something.
  * Return: 0, -ENODEV outside VMX root operation, -EINVAL where the CPU refused it.

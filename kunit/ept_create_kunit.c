@@ -2,6 +2,7 @@
 /* The life of a table: names, the EPTP, tables set aside, and that nothing of it is left. */
 #include <kunit/test.h>
 #include <linux/err.h>
+#include <linux/mutex.h>
 #include <linux/string.h>
 
 #include "fixture.h"
@@ -73,7 +74,8 @@ static void names_are_copied_and_unique(struct kunit *test)
 	KUNIT_EXPECT_STRNEQ(test, ept_name(second), ept_name(first));
 	KUNIT_EXPECT_EQ(test, strncmp(ept_name(second), "kunit-guest", 11), 0);
 	KUNIT_EXPECT_STRNEQ(test, ept_name(third), ept_name(fixture->ept));
-	KUNIT_EXPECT_NOT_NULL(test, ept_name(third));
+	KUNIT_ASSERT_NOT_NULL(test, ept_name(third));
+	KUNIT_EXPECT_EQ(test, strncmp(ept_name(third), "ept", 3), 0);
 	ept_destroy(first);
 	ept_destroy(second);
 	ept_destroy(third);
@@ -145,13 +147,41 @@ static void a_short_reserve_is_left_as_it_is(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+/*
+ * Held in the way that lockdep wants to see; that it complains of one that isn't held would be a
+ * complaint in the log.
+ */
+static void a_registered_lock_is_the_clients_to_hold(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_config config = fixture->config;
+	struct mutex lock;	/* the client's */
+
+	config.flags |= EPT_CONFIG_EXTERNAL_LOCK;
+	fixture_recreate(fixture, &config);
+	mutex_init(&lock);
+	ept_set_external_lock(fixture->ept, &lock);
+	mutex_lock(&lock);
+	must_map(fixture, SZ_2M, SZ_4M, SZ_2M, &EPT_ATTRS_RAM);
+	must_map(fixture, SZ_8M, SZ_4M, SZ_4K, &EPT_ATTRS_RAM);
+	must_protect(fixture, SZ_2M + SZ_64K, SZ_4K, EPT_PROT_WRITE, 0);
+	KUNIT_EXPECT_EQ(test, do_split(fixture, SZ_2M, SZ_2M, EPT_4K, NULL), 0);
+	KUNIT_EXPECT_EQ(test, do_merge(fixture, SZ_2M, SZ_2M, EPT_4K), 0);
+	must_unmap(fixture, SZ_8M, SZ_4K);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	mutex_unlock(&lock);
+	/* Readers ask for no lock. */
+	KUNIT_EXPECT_TRUE(test, verify_mappings(fixture) && verify_edges(fixture));
+}
+
 static struct kunit_case create_cases[] = {
 	KUNIT_CASE_PARAM(a_new_table_is_one_page, configs_gen_params),
 	KUNIT_CASE_PARAM(destroying_frees_every_page, configs_gen_params),
 	KUNIT_CASE(destroying_nothing_is_fine),
 	KUNIT_CASE_PARAM(the_pointer_never_changes, configs_gen_params),
-	KUNIT_CASE(names_are_copied_and_unique),
-	KUNIT_CASE(tables_are_apart),
+	KUNIT_CASE_PARAM(names_are_copied_and_unique, configs_gen_params),
+	KUNIT_CASE_PARAM(tables_are_apart, configs_gen_params),
+	KUNIT_CASE_PARAM(a_registered_lock_is_the_clients_to_hold, configs_gen_params),
 	KUNIT_CASE_PARAM(a_reserve_is_topped_up, configs_gen_params),
 	KUNIT_CASE_PARAM(a_short_reserve_is_left_as_it_is, configs_gen_params),
 	{}

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Gathers: when an invalidation is announced, and what may happen only after it. */
 #include <kunit/test.h>
+#include <linux/cpumask.h>
+#include <linux/preempt.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <linux/string.h>
 
 #include "ept_table.h"
@@ -261,16 +264,82 @@ static void the_modules_own_flush_interrupts_nobody_idle(struct kunit *test)
 	ept_destroy(ept);
 }
 
+static void load(void *ept)
+{
+	ept_vcpu_load(ept);
+}
+
+static void put(void *ept)
+{
+	ept_vcpu_put(ept);
+}
+
+static u64 interrupts_of_a_flush(struct ept *ept)
+{
+	struct ept_stats before, after;
+
+	ept_get_stats(ept, &before);
+	ept_flush(ept);
+	ept_get_stats(ept, &after);
+	return after.interrupts - before.interrupts;
+}
+
+/* No guest runs in it, so that it may go on with other work between load and put. */
+static void flushes_interrupt_the_cpus_that_run(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_config config = fixture->config;
+	struct ept_stats before, after;
+	unsigned int here, there;
+	struct ept *ept;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "there is nobody to be interrupted");
+	config.ops = NULL;
+	ept = ept_create(&config);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ept);
+	migrate_disable();
+	here = smp_processor_id();
+	there = cpumask_any_but(cpu_online_mask, here);
+	KUNIT_EXPECT_EQ(test, interrupts_of_a_flush(ept), 0);
+	smp_call_function_single(there, load, ept, 1);
+	KUNIT_EXPECT_EQ(test, interrupts_of_a_flush(ept), 1);
+	smp_call_function_single(there, load, ept, 1);
+	smp_call_function_single(there, put, ept, 1);
+	KUNIT_EXPECT_EQ_MSG(test, interrupts_of_a_flush(ept), 1, "loads nest");
+	/* This CPU sees to itself. */
+	smp_call_function_single(here, load, ept, 1);
+	KUNIT_EXPECT_EQ(test, interrupts_of_a_flush(ept), 1);
+	smp_call_function_single(there, put, ept, 1);
+	KUNIT_EXPECT_EQ(test, interrupts_of_a_flush(ept), 0);
+	smp_call_function_single(here, put, ept, 1);
+	KUNIT_EXPECT_EQ(test, interrupts_of_a_flush(ept), 0);
+	/* Fresh maps and holes owe nothing to anybody. */
+	smp_call_function_single(there, load, ept, 1);
+	ept_get_stats(ept, &before);
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, 0, SZ_8K, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, SZ_2M, SZ_2M, NULL), 0);
+	ept_get_stats(ept, &after);
+	KUNIT_EXPECT_EQ(test, after.interrupts, before.interrupts);
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_4K, NULL), 0);
+	ept_get_stats(ept, &after);
+	KUNIT_EXPECT_EQ(test, after.interrupts, before.interrupts + 1);
+	smp_call_function_single(there, put, ept, 1);
+	migrate_enable();
+	ept_destroy(ept);
+}
+
 static struct kunit_case gather_cases[] = {
 	KUNIT_CASE_PARAM(a_gather_defers_one_invalidation, configs_gen_params),
 	KUNIT_CASE_PARAM(a_flush_of_nothing_announces_nothing, configs_gen_params),
-	KUNIT_CASE(an_unconditional_flush_announces_one),
+	KUNIT_CASE_PARAM(an_unconditional_flush_announces_one, configs_gen_params),
 	KUNIT_CASE_PARAM(an_error_leaves_the_gather_as_it_was, configs_gen_params),
 	KUNIT_CASE_PARAM(a_gather_of_another_table_is_refused, configs_gen_params),
 	KUNIT_CASE_PARAM(tables_are_unhooked_then_flushed_then_freed, configs_gen_params),
 	KUNIT_CASE_PARAM(a_gather_keeps_tables_until_its_flush, configs_gen_params),
 	KUNIT_CASE_PARAM(the_rest_of_a_split_leaf_is_never_missing, configs_gen_params),
-	KUNIT_CASE(the_modules_own_flush_interrupts_nobody_idle),
+	KUNIT_CASE_PARAM(the_modules_own_flush_interrupts_nobody_idle, configs_gen_params),
+	KUNIT_CASE(flushes_interrupt_the_cpus_that_run),
 	{}
 };
 

@@ -108,6 +108,38 @@ static int protect_parts(struct fixture *fixture)
 			   EPT_PROT_WRITE, 0, NULL);
 }
 
+static int remap_parts(struct fixture *fixture)
+{
+	return ept_remap(fixture->ept, fixture_base(fixture) + SZ_64K, SZ_64K, fixture->unit,
+			 &EPT_ATTRS_DEVICE, NULL);
+}
+
+/* Small leaves in the place of large ones and of a hole */
+static int remap_small(struct fixture *fixture)
+{
+	return ept_remap(fixture->ept, fixture_base(fixture) + 2 * fixture->unit - SZ_2M, SZ_4K,
+			 SZ_4M, &EPT_ATTRS_DEVICE, NULL);
+}
+
+static int set_memtype_of_parts(struct fixture *fixture)
+{
+	return ept_set_memtype(fixture->ept, fixture_base(fixture) + SZ_64K, fixture->unit,
+			       EPT_MT_WC, NULL);
+}
+
+static int set_attrs_of_parts(struct fixture *fixture)
+{
+	const struct ept_attrs attrs = { .prot = EPT_PROT_READ, .memtype = EPT_MT_WB };
+
+	return ept_set_attrs(fixture->ept, fixture_base(fixture) + SZ_64K, fixture->unit, &attrs,
+			     NULL);
+}
+
+static int split_parts(struct fixture *fixture)
+{
+	return ept_split(fixture->ept, fixture_base(fixture) + SZ_64K, SZ_4M, EPT_4K, NULL);
+}
+
 static int reserve(struct fixture *fixture)
 {
 	return ept_reserve(fixture->ept, 6);
@@ -124,6 +156,11 @@ static const struct operation {
 	{ "map pages", map_pages },
 	{ "unmap parts of leaves", unmap_parts, .large = true },
 	{ "protect parts of leaves", protect_parts, .large = true },
+	{ "remap parts of leaves", remap_parts, .large = true },
+	{ "remap to small leaves", remap_small },
+	{ "set_memtype of parts of leaves", set_memtype_of_parts, .large = true },
+	{ "set_attrs of parts of leaves", set_attrs_of_parts, .large = true },
+	{ "split parts of leaves", split_parts, .large = true },
 	{ "reserve", reserve },
 };
 
@@ -262,7 +299,7 @@ static struct kunit_case memory_cases[] = {
 	KUNIT_CASE_PARAM(an_operation_that_fails_changes_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(a_creation_that_fails_leaves_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(a_gather_survives_a_failure, configs_gen_params),
-	KUNIT_CASE(a_reserve_outlasts_the_system),
+	KUNIT_CASE_PARAM(a_reserve_outlasts_the_system, configs_gen_params),
 	KUNIT_CASE_PARAM(a_short_reserve_survives_a_failure, configs_gen_params),
 	{}
 };

@@ -53,23 +53,6 @@ static void bad_queries_are_refused_in_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_translate(ept, SZ_2M, EPT_PROT_READ, NULL), 0);
 }
 
-/* Host memory that the walk of a table's way leads to, for a case to write to. */
-static u64 *entry_at(struct fixture *fixture, u64 gpa, unsigned int level)
-{
-	unsigned int l = fixture->config.levels - 1;
-	u64 entry = fixture->eptp;
-
-	for (;; l--) {
-		u64 *where = &mmu_table(entry)[(gpa >> mmu_level_shift(l)) & (MMU_ENTRIES - 1)];
-
-		if (l == level)
-			return where;
-		entry = READ_ONCE(*where);
-		if (mmu_kind(&fixture->mmu, entry, l) != MMU_TABLE)
-			return NULL;
-	}
-}
-
 static int expected_translation(struct fixture *fixture, u64 gpa, const struct mmu_access *access,
 				u64 *hpa)
 {
@@ -132,7 +115,7 @@ static void translate_is_the_cpus_on_any_entry(struct kunit *test)
 	prandom_seed_state(&rnd, 3);
 	must_map(fixture, gpa, SZ_4K, SZ_4K, &EPT_ATTRS_RAM);
 	for (level = 0; level < levels; level++) {
-		u64 *where = entry_at(fixture, gpa, level), saved;
+		u64 *where = fixture_entry(fixture, gpa, level), saved;
 
 		KUNIT_ASSERT_NOT_NULL(test, where);
 		saved = *where;
@@ -162,7 +145,7 @@ static void translate_heeds_rights_of_tables(struct kunit *test)
 
 	must_map(fixture, SZ_2M, SZ_4K, SZ_4K, &EPT_ATTRS_RAM);
 	for (level = 1; level < fixture->config.levels; level++) {
-		u64 *where = entry_at(fixture, SZ_2M, level), saved = *where;
+		u64 *where = fixture_entry(fixture, SZ_2M, level), saved = *where;
 
 		for (bits = 0; bits < 8; bits++) {
 			WRITE_ONCE(*where, (saved & ~7ULL) | bits);
@@ -371,11 +354,11 @@ static struct kunit_case query_cases[] = {
 	KUNIT_CASE_PARAM(visits_are_clipped_to_the_range, configs_gen_params),
 	KUNIT_CASE_PARAM(alike_neighbours_are_one_visit, configs_gen_params),
 	KUNIT_CASE_PARAM(accessed_and_dirty_part_a_run, configs_gen_params),
-	KUNIT_CASE(a_visit_may_stop),
+	KUNIT_CASE_PARAM(a_visit_may_stop, configs_gen_params),
 	KUNIT_CASE_PARAM(bad_ranges_are_refused_in_order, configs_gen_params),
 	KUNIT_CASE(stats_of_nothing_are_zero),
 	KUNIT_CASE(splits_are_counted),
-	KUNIT_CASE(a_dump_is_a_line_a_mapping),
+	KUNIT_CASE_PARAM(a_dump_is_a_line_a_mapping, configs_gen_params),
 	{}
 };
 

@@ -15,11 +15,11 @@ static unsigned int seed = 1;
 module_param(seed, uint, 0444);
 MODULE_PARM_DESC(seed, "where the random suites begin");
 
-static unsigned int steps = 300;
+static unsigned int steps = 250;
 module_param(steps, uint, 0444);
 MODULE_PARM_DESC(steps, "how many steps a random case takes");
 
-static unsigned int atomic_steps = 200;
+static unsigned int atomic_steps = 120;
 module_param(atomic_steps, uint, 0444);
 MODULE_PARM_DESC(atomic_steps, "how many steps a random case on an atomic table takes");
 
@@ -32,6 +32,7 @@ struct random {
 	struct rnd_state	state;
 	struct ept_gather	gather;
 	bool			gathering;
+	u64			split;		/* where the last split was */
 };
 
 static u32 below(struct random *random, u32 limit)
@@ -206,19 +207,48 @@ static struct ept_gather *random_gather(struct random *random)
 	return random->gathering && !one_in(random, 4) ? &random->gather : NULL;
 }
 
+/* One leaf as it is, to an address that may ask for small ones */
+static void place_on_a_leaf(struct random *random, struct random_map *map)
+{
+	u64 gpa = random_gpa(random);
+	const struct flat_piece *piece = flat_at(random->fixture->flat, gpa);
+
+	if (!piece || piece->level == EPT_1G)
+		return;
+	map->size = flat_span(piece->level);
+	map->gpa = round_down(gpa, map->size);
+	map->hpa = SZ_1G + map->gpa % SZ_1G + below(random, 2) * SZ_4K;
+}
+
 static void random_remap(struct random *random)
 {
 	struct random_map map;
 
 	random_placement(random, &map);
+	if (one_in(random, 3))
+		place_on_a_leaf(random, &map);
 	do_remap(random->fixture, map.gpa, map.hpa, map.size, &map.attrs, random_gather(random));
+}
+
+/* Neighbours that differ, and nothing beside them */
+static bool random_neighbours(struct random *random, u64 *gpa, u64 *size)
+{
+	struct flat *flat = random->fixture->flat;
+	struct flat_range first, last;
+
+	if (!flat_next(flat, *gpa >> 12, &first) || !flat_next(flat, first.last + 1, &last))
+		return false;
+	*gpa = first.first << 12;
+	*size = (last.last + 1 - first.first) << 12;
+	return *size <= WINDOW;
 }
 
 /* A range of what is mapped, mostly; none of its leaves is to become smaller than @smallest. */
 static void random_range(struct random *random, enum ept_level smallest, u64 *gpa, u64 *size)
 {
 	*gpa = random_gpa(random);
-	*size = random_size(random, random_alignment(random));
+	if (!one_in(random, 4) || !random_neighbours(random, gpa, size))
+		*size = random_size(random, random_alignment(random));
 	*size = min(*size, MAX_LEAVES * flat_span(smallest));
 	spoil(random, gpa, size);
 }
@@ -304,29 +334,8 @@ static void random_split(struct random *random)
 	u64 gpa, size;
 
 	random_range(random, min(level, EPT_1G), &gpa, &size);
+	random->split = gpa;
 	do_split(random->fixture, gpa, size, level, random_gather(random));
-}
-
-/* All of a window or more, mostly: only what lies wholly in the range can become large. */
-static void random_merge(struct random *random)
-{
-	u64 gpa, size;
-
-	random_range(random, EPT_1G, &gpa, &size);
-	if (!one_in(random, 3)) {
-		gpa = 0;
-		size = flat_width(random->fixture->flat);
-	}
-	do_merge(random->fixture, gpa, size, random_level(random));
-}
-
-static void random_harvest(struct random *random)
-{
-	u64 gpa, size;
-
-	random_range(random, EPT_1G, &gpa, &size);
-	do_harvest(random->fixture, gpa, size, one_in(random, 2), one_in(random, 4),
-		   random_gather(random));
 }
 
 /* One that the rights allow */
@@ -351,6 +360,49 @@ static void random_accesses(struct random *random)
 
 	for (i = 0; i < ACCESSES; i++)
 		random_access(random);
+}
+
+/* All that there is, what was split last or not quite all of that, or any range */
+static void random_merge_range(struct random *random, u64 *gpa, u64 *size)
+{
+	u64 unit = random->fixture->unit;
+
+	switch (below(random, 4)) {
+	case 0:
+		random_range(random, EPT_1G, gpa, size);
+		break;
+	case 1:
+		*gpa = round_down(random->split, unit) + below(random, 2) * SZ_4K;
+		*size = unit - below(random, 2) * SZ_4K;
+		break;
+	default:
+		*gpa = 0;
+		*size = flat_width(random->fixture->flat);
+		break;
+	}
+}
+
+/* Seldom does anything by itself, but parts of a leaf that CPUs used since it was split can. */
+static void random_merge(struct random *random)
+{
+	enum ept_level level = random->fixture->config.max_leaf;
+	u64 gpa, size;
+
+	if (one_in(random, 2)) {
+		random_split(random);
+		random_accesses(random);
+	}
+	random_merge_range(random, &gpa, &size);
+	do_merge(random->fixture, gpa, size, one_in(random, 3) ? random_level(random) : level);
+}
+
+static void random_harvest(struct random *random)
+{
+	u64 gpa, size;
+
+	random_range(random, EPT_1G, &gpa, &size);
+	do_harvest(random->fixture, gpa, size, one_in(random, 2), one_in(random, 4),
+		   random_gather(random));
 }
 
 static void random_gathering(struct random *random)

@@ -40,6 +40,12 @@ const struct test_config test_configs[NR_TEST_CONFIGS] = {
 	{ "5l_1g_mbec_xo_ad", TABLE_FOR(5, EPT_1G, 46, WB, MBEC | XO | AD, 0) },
 	{ "5l_2m_ve", TABLE_FOR(5, EPT_2M, 46, WB, VE, 0) },
 	{ "5l_4k_ad_extlock", TABLE_FOR(5, EPT_4K, 46, WB, AD, EPT_CONFIG_EXTERNAL_LOCK) },
+	{ "4l_2m_mbec_ad", TABLE_FOR(4, EPT_2M, 39, WB, MBEC | AD, 0) },
+	{ "4l_4k_mbec_xo_ad", TABLE_FOR(4, EPT_4K, 52, WB, MBEC | XO | AD, 0) },
+	{ "5l_2m_mbec_xo_extlock",
+	  TABLE_FOR(5, EPT_2M, 46, UC, MBEC | XO, EPT_CONFIG_EXTERNAL_LOCK) },
+	{ "5l_1g_mbec_small_exec",
+	  TABLE_FOR(5, EPT_1G, 46, WB, MBEC | AD, EPT_CONFIG_NO_EXEC_LARGE) },
 	{ "5l_1g_all", TABLE_FOR(5, EPT_1G, 52, WB, ALL_FEATURES, 0) },
 };
 
@@ -70,6 +76,22 @@ void mmu_for_config(struct mmu *mmu, const struct ept_config *config)
 		.mode_exec = config->features & EPT_FEATURE_MODE_EXEC,
 		.ve = config->features & EPT_FEATURE_VE,
 	};
+}
+
+u64 *fixture_entry(struct fixture *fixture, u64 gpa, unsigned int level)
+{
+	unsigned int l = fixture->config.levels - 1;
+	u64 entry = fixture->eptp;
+
+	for (;; l--) {
+		u64 *where = &mmu_table(entry)[(gpa >> mmu_level_shift(l)) & (MMU_ENTRIES - 1)];
+
+		if (l == level)
+			return where;
+		entry = READ_ONCE(*where);
+		if (mmu_kind(&fixture->mmu, entry, l) != MMU_TABLE)
+			return NULL;
+	}
 }
 
 u64 table_pages(void)

@@ -15,12 +15,16 @@
 #include "flat_model.h"
 #include "model_mmu.h"
 
+/*
+ * Each two of these meet in one of them: 4 and 5 levels, each largest leaf, accessed and dirty,
+ * execute-only, mode-based execute, on and off. The last one has everything.
+ */
 struct test_config {
 	const char		*name;
 	struct ept_config	config;
 };
 
-#define NR_TEST_CONFIGS	11
+#define NR_TEST_CONFIGS	15
 extern const struct test_config test_configs[NR_TEST_CONFIGS];
 
 /* In each file with KUNIT_CASE_PARAM(case, configs_gen_params) */
@@ -54,6 +58,9 @@ void fixture_exit(struct kunit *test);
 
 /* A table of another configuration in the place of the one that is there. */
 void fixture_recreate(struct fixture *fixture, const struct ept_config *config);
+
+/* Where the entry of @level is that @gpa leads to; NULL: there is no table for it. */
+u64 *fixture_entry(struct fixture *fixture, u64 gpa, unsigned int level);
 
 void mmu_for_config(struct mmu *mmu, const struct ept_config *config);
 

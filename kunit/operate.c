@@ -12,6 +12,7 @@
 
 /* One operation under way */
 struct call {
+	struct fixture	*fixture;
 	u64		invalidations;	/* before it */
 	u64		digest;		/* of an atomic table, before it */
 	unsigned long	pages;
@@ -39,15 +40,16 @@ static u64 digest(struct fixture *fixture)
 
 static void begin(struct fixture *fixture, struct call *call)
 {
+	call->fixture = fixture;
 	call->invalidations = fixture->invalidations;
 	call->short_of = false;
 	if (is_atomic(fixture))
 		call->digest = digest(fixture);
 }
 
-static void enter(struct fixture *fixture, struct call *call)
+static void enter(struct call *call)
 {
-	if (!is_atomic(fixture))
+	if (!is_atomic(call->fixture))
 		return;
 	local_irq_save(call->flags);
 	call->pages = ept_table_pages();
@@ -62,18 +64,20 @@ static u64 reserved(struct fixture *fixture)
 }
 
 /* Nothing has come from the system, and nothing has gone back in this context. */
-static void expect_no_allocation(struct fixture *fixture, const struct call *call,
-				 unsigned long pages)
+static void expect_no_allocation(const struct call *call, unsigned long pages)
 {
+	struct kunit *test = call->fixture->test;
+
 	if (num_online_cpus() == 1)
-		KUNIT_EXPECT_EQ_MSG(fixture->test, pages, call->pages, "pages of tables");
+		KUNIT_EXPECT_EQ_MSG(test, pages, call->pages, "pages of tables");
 	else
-		KUNIT_EXPECT_LE_MSG(fixture->test, pages, call->pages, "pages of tables");
+		KUNIT_EXPECT_LE_MSG(test, pages, call->pages, "pages of tables");
 }
 
 /* True: it has to be tried again, with one more table in the reserve. */
-static bool leave(struct fixture *fixture, struct call *call, int ret, int expected)
+static bool leave(struct call *call, int ret, int expected)
 {
+	struct fixture *fixture = call->fixture;
 	struct kunit *test = fixture->test;
 	unsigned long pages;
 
@@ -81,7 +85,7 @@ static bool leave(struct fixture *fixture, struct call *call, int ret, int expec
 		return false;
 	pages = ept_table_pages();
 	local_irq_restore(call->flags);
-	expect_no_allocation(fixture, call, pages);
+	expect_no_allocation(call, pages);
 	if (ret != -ENOMEM || expected < 0) {
 		if (call->short_of)
 			KUNIT_EXPECT_EQ_MSG(test, reserved(fixture), 0, "more than it took");
@@ -99,14 +103,15 @@ static bool leave(struct fixture *fixture, struct call *call, int ret, int expec
 }
 
 /* The result of @operation, in the context that the table asks for */
-#define CALL(fixture, call, expected, operation)				\
+#define CALL(under_way, expected, operation)						\
 ({										\
+	struct call *_call = (under_way);						\
 	int _ret;								\
 										\
 	do {									\
-		enter(fixture, call);						\
+		enter(_call);							\
 		_ret = (operation);						\
-	} while (leave(fixture, call, _ret, expected));				\
+	} while (leave(_call, _ret, expected));					\
 	_ret;									\
 })
 
@@ -137,7 +142,7 @@ int do_map(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept
 
 	begin(fixture, &call);
 	expected = flat_map(fixture->flat, gpa, hpa, size, attrs);
-	ret = CALL(fixture, &call, expected, ept_map(fixture->ept, gpa, hpa, size, attrs));
+	ret = CALL(&call, expected, ept_map(fixture->ept, gpa, hpa, size, attrs));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "map %#llx to %#llx size %#llx",
 			    gpa, hpa, size);
 	expect_invalidations(fixture, &call, NULL);
@@ -157,7 +162,7 @@ int do_map_pages(struct fixture *fixture, u64 gpa, const u64 *hpas, unsigned lon
 		pages[i] = pfn_to_page(PHYS_PFN(hpas[i]));
 	begin(fixture, &call);
 	expected = flat_map_pages(fixture->flat, gpa, hpas, nr, attrs);
-	ret = CALL(fixture, &call, expected, ept_map_pages(fixture->ept, gpa, pages, nr, attrs));
+	ret = CALL(&call, expected, ept_map_pages(fixture->ept, gpa, pages, nr, attrs));
 	kvfree(pages);
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "map %lu pages to %#llx", nr, gpa);
 	expect_invalidations(fixture, &call, NULL);
@@ -172,7 +177,7 @@ int do_remap(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct e
 
 	begin(fixture, &call);
 	expected = flat_remap(fixture->flat, gpa, hpa, size, attrs);
-	ret = CALL(fixture, &call, expected,
+	ret = CALL(&call, expected,
 		   ept_remap(fixture->ept, gpa, hpa, size, attrs, gather));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "remap %#llx to %#llx size %#llx",
 			    gpa, hpa, size);
@@ -187,7 +192,7 @@ int do_unmap(struct fixture *fixture, u64 gpa, u64 size, struct ept_gather *gath
 
 	begin(fixture, &call);
 	expected = flat_unmap(fixture->flat, gpa, size);
-	ret = CALL(fixture, &call, expected, ept_unmap(fixture->ept, gpa, size, gather));
+	ret = CALL(&call, expected, ept_unmap(fixture->ept, gpa, size, gather));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "unmap %#llx size %#llx", gpa, size);
 	expect_invalidations(fixture, &call, gather);
 	return answer(ret, expected);
@@ -201,7 +206,7 @@ int do_protect(struct fixture *fixture, u64 gpa, u64 size, u32 clear, u32 set,
 
 	begin(fixture, &call);
 	expected = flat_protect(fixture->flat, gpa, size, clear, set);
-	ret = CALL(fixture, &call, expected,
+	ret = CALL(&call, expected,
 		   ept_protect(fixture->ept, gpa, size, clear, set, gather));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "protect %#llx size %#llx -%x +%x",
 			    gpa, size, clear, set);
@@ -217,7 +222,7 @@ int do_set_memtype(struct fixture *fixture, u64 gpa, u64 size, enum ept_memtype 
 
 	begin(fixture, &call);
 	expected = flat_set_memtype(fixture->flat, gpa, size, memtype);
-	ret = CALL(fixture, &call, expected,
+	ret = CALL(&call, expected,
 		   ept_set_memtype(fixture->ept, gpa, size, memtype, gather));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "set_memtype %#llx size %#llx: %u",
 			    gpa, size, memtype);
@@ -233,7 +238,7 @@ int do_set_attrs(struct fixture *fixture, u64 gpa, u64 size, const struct ept_at
 
 	begin(fixture, &call);
 	expected = flat_set_attrs(fixture->flat, gpa, size, attrs);
-	ret = CALL(fixture, &call, expected,
+	ret = CALL(&call, expected,
 		   ept_set_attrs(fixture->ept, gpa, size, attrs, gather));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "set_attrs %#llx size %#llx", gpa, size);
 	expect_invalidations(fixture, &call, gather);
@@ -248,7 +253,7 @@ int do_split(struct fixture *fixture, u64 gpa, u64 size, enum ept_level level,
 
 	begin(fixture, &call);
 	expected = flat_split(fixture->flat, gpa, size, level);
-	ret = CALL(fixture, &call, expected, ept_split(fixture->ept, gpa, size, level, gather));
+	ret = CALL(&call, expected, ept_split(fixture->ept, gpa, size, level, gather));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "split %#llx size %#llx level %u", gpa,
 			    size, level);
 	expect_invalidations(fixture, &call, gather);
@@ -262,7 +267,7 @@ int do_merge(struct fixture *fixture, u64 gpa, u64 size, enum ept_level level)
 
 	begin(fixture, &call);
 	expected = flat_merge(fixture->flat, gpa, size, level);
-	ret = CALL(fixture, &call, expected, ept_merge(fixture->ept, gpa, size, level));
+	ret = CALL(&call, expected, ept_merge(fixture->ept, gpa, size, level));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "merge %#llx size %#llx level %u", gpa,
 			    size, level);
 	expect_invalidations(fixture, &call, NULL);
@@ -290,16 +295,17 @@ int do_harvest(struct fixture *fixture, u64 gpa, u64 size, bool dirty, bool peek
 	       struct ept_gather *gather)
 {
 	int (*harvest)(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek,
-		       struct ept_gather *gather) = dirty ? ept_harvest_dirty : ept_harvest_accessed;
+		       struct ept_gather *gather);
 	unsigned long *bitmaps[2];
 	size_t bytes = make_bitmaps(fixture, size, bitmaps);
 	struct call call;
 	int expected, ret;
 
+	harvest = dirty ? ept_harvest_dirty : ept_harvest_accessed;
 	begin(fixture, &call);
 	expected = (dirty ? flat_harvest_dirty : flat_harvest_accessed)(fixture->flat, gpa, size,
 									bitmaps[0], peek);
-	ret = CALL(fixture, &call, expected,
+	ret = CALL(&call, expected,
 		   harvest(fixture->ept, gpa, size, bitmaps[1], peek, gather));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "harvest %#llx size %#llx", gpa, size);
 	KUNIT_EXPECT_EQ_MSG(fixture->test, memcmp(bitmaps[0], bitmaps[1], bytes), 0,
@@ -313,11 +319,11 @@ int do_harvest(struct fixture *fixture, u64 gpa, u64 size, bool dirty, bool peek
 void do_flush(struct fixture *fixture, struct ept_gather *gather)
 {
 	u64 before = fixture->invalidations;
-	struct call call = { };
+	struct call call = { .fixture = fixture };
 
-	enter(fixture, &call);
+	enter(&call);
 	ept_gather_flush(gather);
-	leave(fixture, &call, 0, 0);
+	leave(&call, 0, 0);
 	KUNIT_EXPECT_EQ_MSG(fixture->test, fixture->invalidations - before, fixture->owed,
 			    "invalidations of one gather");
 	fixture->owed = false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The comparison of a table with the flat model. */
+#include <linux/mm.h>
 #include <linux/string.h>
 
 #include "verify.h"
@@ -103,6 +104,9 @@ static const char *wrong_absent(const struct scan *scan, const struct mmu_entry 
 		return "an inaccessible leaf of another level";
 	if (entry->entry == hole)
 		return "a hole where something inaccessible is mapped";
+	/* L1TF: the half of the address space that the kernel keeps memory away from */
+	if (!(entry->entry & BIT_ULL(scan->fixture->config.maxphyaddr - 1)))
+		return "an inaccessible leaf that may name memory";
 	if (piece->attrs.flags & EPT_ATTR_SUPPRESS_VE ? !(entry->entry & SUPPRESS_BIT) :
 						       entry->entry & SUPPRESS_BIT)
 		return "an inaccessible leaf with the other suppress-#VE";
@@ -120,6 +124,8 @@ static int scan_entry(const struct mmu_entry *entry, void *arg)
 	} else if (entry->kind == MMU_TABLE) {
 		scan->tables[entry->level - 1]++;
 		scan->rights[entry->level - 1] = scan->rights[entry->level] & entry->entry;
+		KUNIT_EXPECT_EQ(scan->fixture->test,
+				page_ref_count(virt_to_page(mmu_table(entry->entry))), 1);
 		return 0;
 	}
 	seek(scan, page);
