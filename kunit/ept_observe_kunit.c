@@ -18,6 +18,10 @@ static unsigned int observe_ms = 120;
 module_param(observe_ms, uint, 0444);
 MODULE_PARM_DESC(observe_ms, "for how long tables come and go");
 
+static bool observe_over;
+module_param(observe_over, bool, 0600);
+MODULE_PARM_DESC(observe_over, "the observers have seen enough");
+
 /* Long enough for a reader to find it */
 #define LIFE_MS		50
 
@@ -95,7 +99,8 @@ static void tables_change_and_go(struct kunit *test)
 
 	do
 		live_and_go(test, &observed_configs[i++ % ARRAY_SIZE(observed_configs)]);
-	while (READ_ONCE(test->status) == KUNIT_SUCCESS && time_before(jiffies, end));
+	while (READ_ONCE(test->status) == KUNIT_SUCCESS && !READ_ONCE(observe_over) &&
+	       time_before(jiffies, end));
 	KUNIT_EXPECT_EQ(test, table_pages(), before);
 }
 
