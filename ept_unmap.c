@@ -98,7 +98,7 @@ static noinline void unmap_close(struct ept_gather *gather, u64 gpa, u64 *table)
 }
 
 static __always_inline int unmap_page(struct ept_gather *gather, const struct ept_run *run,
-					       u64 leaf)
+				      u64 leaf)
 {
 	const u64 hole = gather->ept->fmt.hole;
 
