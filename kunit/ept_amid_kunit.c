@@ -97,14 +97,7 @@ static int split_and_merge(struct ept *ept, u64 gpa, u64 size)
 /* Without accessed and dirty: atomic instructions, which those need, announce nothing. */
 #define OP(_setup, _run, ...) {				\
 	.name = #_run " " #_setup,			\
-	.config = {					\
-		.levels = 4,				\
-		.max_leaf = EPT_2M,			\
-		.maxphyaddr = 46,			\
-		.flags = EPT_CONFIG_ATOMIC,		\
-		.table_memtype = EPT_MT_WB,		\
-		.nid = NUMA_NO_NODE,			\
-	},						\
+	.config = TABLE_FOR(4, EPT_2M, 46, EPT_MT_WB, 0, EPT_CONFIG_ATOMIC),	\
 	.arg = &(const struct amid_op){			\
 		.setup = (_setup),			\
 		.run = (_run),				\

@@ -233,14 +233,7 @@ static void who_changes_the_table_waits(struct kunit *test)
 
 #define CALL(_run, _reads) {					\
 	.name = #_run,						\
-	.config = {						\
-		.levels = 4,					\
-		.max_leaf = EPT_2M,				\
-		.maxphyaddr = 46,				\
-		.features = EPT_FEATURE_AD,			\
-		.table_memtype = EPT_MT_WB,			\
-		.nid = NUMA_NO_NODE,				\
-	},							\
+	.config = TABLE_FOR(4, EPT_2M, 46, EPT_MT_WB, EPT_FEATURE_AD, 0),	\
 	.arg = &(const struct call){ (_run), (_reads) },	\
 }
 

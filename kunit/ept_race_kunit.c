@@ -18,15 +18,8 @@ static unsigned int race_ms = 150;
 module_param(race_ms, uint, 0444);
 MODULE_PARM_DESC(race_ms, "for how long each race is run");
 
-#define CONFIG(_levels, _leaf, _features, _flags) {	\
-	.levels = (_levels),				\
-	.max_leaf = (_leaf),				\
-	.maxphyaddr = 46,				\
-	.features = (_features),			\
-	.flags = (_flags),				\
-	.table_memtype = EPT_MT_WB,			\
-	.nid = NUMA_NO_NODE,				\
-}
+#define CONFIG(_levels, _leaf, _features, _flags)	\
+	TABLE_FOR(_levels, _leaf, 46, EPT_MT_WB, _features, _flags)
 
 static const struct arena_config leaf_races[] = {
 	{ "4l_1g_ad", CONFIG(4, EPT_1G, EPT_FEATURE_AD, 0) },

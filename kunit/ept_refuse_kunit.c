@@ -83,6 +83,7 @@ static const struct refusal { const char *what; u64 gpa, size; int error; } rang
 	{ "gpa misaligned", SZ_2M + 1, SZ_4K, -EINVAL },
 	{ "gpa half a page", SZ_2M + SZ_2K, SZ_4K, -EINVAL },
 	{ "size misaligned", SZ_2M, SZ_4K + 1, -EINVAL },
+	{ "size below a page", SZ_2M, SZ_2K, -EINVAL },
 	{ "size 0", SZ_2M, 0, -EINVAL },
 	{ "size 0 and beyond", 1ULL << 57, 0, -EINVAL },
 	{ "misaligned and beyond", ~0ULL, SZ_4K, -EINVAL },

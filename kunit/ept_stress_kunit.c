@@ -846,15 +846,8 @@ static void what_interrupted_readers_see_is_explained(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, table_pages(), arena->pages_before + 1 + stats.reserved);
 }
 
-#define CONFIG(_levels, _leaf, _features, _flags) {	\
-	.levels = (_levels),				\
-	.max_leaf = (_leaf),				\
-	.maxphyaddr = 52,				\
-	.features = (_features),			\
-	.flags = (_flags),				\
-	.table_memtype = EPT_MT_WB,			\
-	.nid = NUMA_NO_NODE,				\
-}
+#define CONFIG(_levels, _leaf, _features, _flags)	\
+	TABLE_FOR(_levels, _leaf, 52, EPT_MT_WB, _features, _flags)
 
 static const struct arena_config stress_configs[] = {
 	{ "4l_1g_ad", CONFIG(4, EPT_1G, EPT_FEATURE_AD, 0) },

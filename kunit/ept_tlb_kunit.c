@@ -427,14 +427,7 @@ struct blindness {
 #define ADDRESS_BITS	GENMASK_ULL(51, 12)
 
 #define BLIND(_to, _features, _overlook, _operations) {			\
-	.config = { (_to), {						\
-		.levels = 4,						\
-		.max_leaf = EPT_2M,					\
-		.maxphyaddr = 46,					\
-		.table_memtype = EPT_MT_WB,				\
-		.features = (_features),				\
-		.nid = NUMA_NO_NODE,					\
-	} },								\
+	.config = { (_to), TABLE_FOR(4, EPT_2M, 46, EPT_MT_WB, _features, 0) },	\
 	.overlook = (_overlook),					\
 	.operations = BIT(MAP) | (_operations),				\
 }

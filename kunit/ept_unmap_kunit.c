@@ -152,37 +152,6 @@ static void inaccessible_pages_go_like_others(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
-static const struct { const char *what; u64 gpa, size; int error; } refusals[] = {
-	{ "gpa misaligned", SZ_2M + 1, SZ_4K, -EINVAL },
-	{ "size misaligned", SZ_2M, SZ_4K + 1, -EINVAL },
-	{ "size below a page", SZ_2M, SZ_2K, -EINVAL },
-	{ "size 0", SZ_2M, 0, -EINVAL },
-	{ "size 0 and beyond", 1ULL << 57, 0, -EINVAL },
-	{ "misaligned and beyond", ~0ULL, SZ_4K, -EINVAL },
-	{ "gpa beyond", 1ULL << 57, SZ_4K, -ERANGE },
-	{ "end beyond", (1ULL << 57) - SZ_4K, SZ_8K, -ERANGE },
-	{ "all of it and a page", 0, (1ULL << 57) + SZ_4K, -ERANGE },
-	{ "gpa overflows", -SZ_4K, SZ_4K, -ERANGE },
-	{ "gpa overflows by a lot", SZ_2M, -SZ_4K, -ERANGE },
-	{ "gpa wraps to itself", SZ_2M, -SZ_2M, -ERANGE },
-};
-
-static void bad_arguments_are_refused_in_order(struct kunit *test)
-{
-	struct fixture *fixture = test->priv;
-	unsigned int i;
-
-	must_map(fixture, SZ_2M, SZ_2M, SZ_2M, &EPT_ATTRS_RAM);
-	for (i = 0; i < ARRAY_SIZE(refusals); i++) {
-		int ret = do_unmap(fixture, refusals[i].gpa, refusals[i].size, NULL);
-
-		KUNIT_EXPECT_EQ_MSG(test, ret, refusals[i].error, "%s", refusals[i].what);
-	}
-	KUNIT_EXPECT_EQ(test, ept_unmap(NULL, 0, SZ_4K, NULL), -EINVAL);
-	KUNIT_EXPECT_EQ(test, do_unmap(fixture, flat_width(fixture->flat), SZ_4K, NULL), -ERANGE);
-	KUNIT_EXPECT_TRUE(test, verify(fixture));
-}
-
 static struct kunit_case unmap_cases[] = {
 	KUNIT_CASE_PARAM(cuts_leave_the_rest_mapped, configs_gen_params),
 	KUNIT_CASE_PARAM(cuts_add_up, configs_gen_params),
@@ -190,7 +159,6 @@ static struct kunit_case unmap_cases[] = {
 	KUNIT_CASE_PARAM(holes_ask_for_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(tables_go_with_their_last_page, configs_gen_params),
 	KUNIT_CASE_PARAM(inaccessible_pages_go_like_others, configs_gen_params),
-	KUNIT_CASE_PARAM(bad_arguments_are_refused_in_order, configs_gen_params),
 	{}
 };
 

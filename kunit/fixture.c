@@ -12,16 +12,6 @@
 	 EPT_FEATURE_VE | EPT_FEATURE_PAGING_WRITE | EPT_FEATURE_VERIFY_PAGING |	\
 	 EPT_FEATURE_SUPER_SHADOW | EPT_FEATURE_SUBPAGE)
 
-#define TABLE_FOR(_levels, _leaf, _maxphyaddr, _memtype, _features, _flags) {	\
-	.levels = (_levels),						\
-	.max_leaf = (_leaf),						\
-	.maxphyaddr = (_maxphyaddr),					\
-	.table_memtype = (_memtype),					\
-	.features = (_features),					\
-	.flags = (_flags),						\
-	.nid = NUMA_NO_NODE,						\
-}
-
 #define AD	EPT_FEATURE_AD
 #define XO	EPT_FEATURE_EXEC_ONLY
 #define MBEC	EPT_FEATURE_MODE_EXEC

@@ -15,6 +15,16 @@
 #include "flat_model.h"
 #include "model_mmu.h"
 
+#define TABLE_FOR(_levels, _leaf, _maxphyaddr, _memtype, _features, _flags) {	\
+	.levels = (_levels),						\
+	.max_leaf = (_leaf),						\
+	.maxphyaddr = (_maxphyaddr),					\
+	.table_memtype = (_memtype),					\
+	.features = (_features),					\
+	.flags = (_flags),						\
+	.nid = NUMA_NO_NODE,						\
+}
+
 /*
  * Each two of these meet in one of them: 4 and 5 levels, each largest leaf, accessed and dirty,
  * execute-only, mode-based execute, on and off. The last one has everything.
