@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A CPU that sets accessed and dirty amid operations, at each single access to an entry: whatever
+ * it set is in the table afterwards, or a harvest reported it.
+ */
+#include <kunit/test.h>
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+
+#include "crew.h"
+#include "ept_access.h"
+#include "fixture.h"
+
+#define BLOCK		(SZ_1G + SZ_4M)		/* a 2M leaf may be here */
+#define PAGES		512U
+#define SOME_PAGE	77U
+#define HOLE		200U
+
+enum { ACCESSED, DIRTY, NR_FLAGS };
+
+static const u64 flag_bits[NR_FLAGS] = { [ACCESSED] = 1ULL << 8, [DIRTY] = 1ULL << 9 };
+
+/* What pages have before the operation */
+enum before { UNTOUCHED, WAS_READ, WRITTEN, WRITTEN_AND_AGED, NR_BEFORE };
+
+struct flags_op {
+	bool	large;			/* on a large leaf */
+	bool	whole;			/* without a hole among the leaves */
+	int	(*run)(struct ept *ept, u64 gpa, u64 size);
+};
+
+struct amid_flags {
+	struct kunit		*test;
+	struct arena		*arena;
+	const struct flags_op	*op;
+	unsigned int		at;			/* the access to its entry that a write */
+	unsigned int		accesses[PAGES];	/* to a page comes before, or, */
+	unsigned int		behind;			/* so many pages behind */
+	bool			met;			/* there was one */
+	DECLARE_BITMAP(set[NR_FLAGS], PAGES);
+	DECLARE_BITMAP(reported[NR_FLAGS], PAGES);
+};
+
+static struct amid_flags *amid;
+
+static u64 page_gpa(unsigned int page)
+{
+	return BLOCK + page * SZ_4K;
+}
+
+/*
+ * Operations
+ */
+
+static int harvest(struct ept *ept, u64 gpa, u64 size, unsigned int flag)
+{
+	DECLARE_BITMAP(bitmap, PAGES) = { };
+	unsigned int bit;
+	int ret;
+
+	if (flag == DIRTY)
+		ret = ept_harvest_dirty(ept, gpa, size, bitmap, false, NULL);
+	else
+		ret = ept_harvest_accessed(ept, gpa, size, bitmap, false, NULL);
+	for_each_set_bit(bit, bitmap, PAGES)
+		set_bit((gpa - BLOCK) / SZ_4K + bit, amid->reported[flag]);
+	return ret;
+}
+
+static int harvest_dirty(struct ept *ept, u64 gpa, u64 size)
+{
+	return harvest(ept, gpa, size, DIRTY);
+}
+
+static int harvest_accessed(struct ept *ept, u64 gpa, u64 size)
+{
+	return harvest(ept, gpa, size, ACCESSED);
+}
+
+static int take_exec(struct ept *ept, u64 gpa, u64 size)
+{
+	return ept_protect(ept, gpa, size, EPT_PROT_EXEC, 0, NULL);
+}
+
+static int give_exec(struct ept *ept, u64 gpa, u64 size)
+{
+	return ept_protect(ept, gpa, size, 0, EPT_PROT_READ | EPT_PROT_EXEC, NULL);
+}
+
+static int take_write(struct ept *ept, u64 gpa, u64 size)
+{
+	return ept_protect(ept, gpa, size, EPT_PROT_WRITE, 0, NULL);
+}
+
+static int set_memtype(struct ept *ept, u64 gpa, u64 size)
+{
+	return ept_set_memtype(ept, gpa, size, EPT_MT_WT, NULL);
+}
+
+static int set_attrs(struct ept *ept, u64 gpa, u64 size)
+{
+	struct ept_attrs attrs = EPT_ATTRS_RAM;
+
+	attrs.tag = 9;
+	return ept_set_attrs(ept, gpa, size, &attrs, NULL);
+}
+
+static int split(struct ept *ept, u64 gpa, u64 size)
+{
+	return ept_split(ept, gpa, size, EPT_4K, NULL);
+}
+
+static int merge(struct ept *ept, u64 gpa, u64 size)
+{
+	return min(ept_merge(ept, BLOCK, SZ_2M, EPT_2M), 0);
+}
+
+#define OP(_run, ...) {								\
+	.name = #_run " " #__VA_ARGS__,						\
+	.config = TABLE_FOR(4, EPT_2M, 46, EPT_MT_WB, EPT_FEATURE_AD,		\
+			    EPT_CONFIG_ATOMIC),					\
+	.arg = &(const struct flags_op){ .run = (_run), __VA_ARGS__ },		\
+}
+
+static const struct arena_config flags_ops[] = {
+	OP(harvest_dirty), OP(harvest_dirty, .large = true),
+	OP(harvest_accessed), OP(harvest_accessed, .large = true),
+	OP(take_exec), OP(take_exec, .large = true),
+	OP(give_exec),
+	OP(take_write), OP(take_write, .large = true),
+	OP(set_memtype), OP(set_memtype, .large = true),
+	OP(set_attrs), OP(set_attrs, .large = true),
+	OP(split, .large = true),
+	OP(merge, .whole = true),
+};
+
+KUNIT_ARRAY_PARAM_DESC(flags_op, flags_ops, name);
+
+/*
+ * The CPU
+ */
+
+static void access_page(unsigned int page, bool write)
+{
+	const struct mmu_access access = { .read = true, .write = write };
+	struct mmu_result result;
+
+	mmu_access(&amid->arena->mmu, amid->arena->eptp, page_gpa(page), &access, &result);
+	if (result.verdict != MMU_OK)
+		return;
+	set_bit(page, amid->set[ACCESSED]);
+	if (write)
+		set_bit(page, amid->set[DIRTY]);
+}
+
+static u64 *entry_of(unsigned int page, u64 *entry)
+{
+	const struct mmu_access read = { .read = true };
+	struct mmu_result result;
+
+	mmu_look(&amid->arena->mmu, amid->arena->eptp, page_gpa(page), &read, &result);
+	*entry = result.verdict == MMU_OK ? result.entry : 0;
+	return result.where;
+}
+
+/* Writes to a page whose entry is about to be accessed, its own or a large leaf's. Or behind it. */
+static void write_amid(void *where)
+{
+	const unsigned int pages[] = { offset_in_page(where) / sizeof(u64), SOME_PAGE };
+	unsigned int i;
+	u64 entry;
+
+	ept_access_hook = NULL;
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		if (entry_of(pages[i], &entry) != where || !entry)
+			continue;
+		if (amid->accesses[pages[i]]++ == amid->at) {
+			amid->met = true;
+			if (pages[i] >= amid->behind)
+				access_page(pages[i] - amid->behind, true);
+		}
+		break;
+	}
+	ept_access_hook = write_amid;
+}
+
+/*
+ * Cases
+ */
+
+static void set_up(enum before before, bool holed)
+{
+	struct ept *ept = amid->arena->ept;
+	struct kunit *test = amid->test;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, ept_reserve(ept, 50), 0);
+	KUNIT_ASSERT_EQ(test, ept_unmap(ept, BLOCK, SZ_2M, NULL), 0);
+	KUNIT_ASSERT_EQ(test, ept_map(ept, BLOCK, BLOCK, SZ_2M, &EPT_ATTRS_RAM), 0);
+	if (!amid->op->large)
+		KUNIT_ASSERT_EQ(test, split(ept, BLOCK, SZ_2M), 0);
+	if (holed)
+		KUNIT_ASSERT_EQ(test, ept_unmap(ept, page_gpa(HOLE), SZ_4K, NULL), 0);
+	memset(amid->accesses, 0, sizeof(amid->accesses));
+	memset(amid->set, 0, sizeof(amid->set));
+	amid->met = false;
+	for (i = 0; before != UNTOUCHED && i < PAGES; i++)
+		access_page(i, before != WAS_READ);
+	if (before == WRITTEN_AND_AGED) {
+		KUNIT_ASSERT_EQ(test, harvest_accessed(ept, BLOCK, SZ_2M), 0);
+		bitmap_zero(amid->set[ACCESSED], PAGES);
+	}
+	memset(amid->reported, 0, sizeof(amid->reported));
+}
+
+static void expect_flags(enum before before, unsigned int first, unsigned int nr)
+{
+	unsigned int page, flag;
+	u64 entry;
+
+	for (page = 0; page < PAGES; page++) {
+		entry_of(page, &entry);
+		for (flag = 0; flag < NR_FLAGS; flag++)
+			if (test_bit(page, amid->set[flag]) && !(entry & flag_bits[flag]) &&
+			    !test_bit(page, amid->reported[flag]))
+				KUNIT_FAIL(amid->test,
+					   "flag %u of page %u: before %u, at %u-%u, pages %u+%u",
+					   flag, page, before, amid->at, amid->behind, first, nr);
+	}
+	KUNIT_EXPECT_EQ(amid->test, ept_check(amid->arena->ept, NULL), 0);
+}
+
+/*
+ * With writes before the first access to each entry, before the second, and so on. An operation may
+ * be done with the entry of the page behind, before it is done with all.
+ */
+static void write_amid_operation(enum before before, bool holed, unsigned int first,
+				 unsigned int nr)
+{
+	amid->at = 0;
+	do {
+		set_up(before, holed);
+		ept_access_hook = write_amid;
+		KUNIT_EXPECT_EQ(amid->test, amid->op->run(amid->arena->ept, page_gpa(first),
+							  nr * SZ_4K), 0);
+		ept_access_hook = NULL;
+		expect_flags(before, first, nr);
+		/* Dead tables go when we wait for them. */
+		if (amid->at % 16 == 0)
+			table_pages();
+	} while (amid->met && amid->at++ < 100);
+	KUNIT_EXPECT_GT(amid->test, amid->at, 0);
+}
+
+static void no_flag_that_a_cpu_sets_is_lost(struct kunit *test)
+{
+	static const struct {
+		unsigned int first, nr;
+	} ranges[] = { { 75, 301 }, { SOME_PAGE, 1 }, { 0, PAGES } };
+	enum before before;
+	unsigned int i;
+
+	for (i = 0; i < NR_BEFORE * ARRAY_SIZE(ranges) * 2; i++) {
+		const unsigned int range = i / 2 % ARRAY_SIZE(ranges);
+
+		before = i / 2 / ARRAY_SIZE(ranges);
+		amid->behind = i % 2;
+		write_amid_operation(before, false, ranges[range].first, ranges[range].nr);
+		if (!amid->op->large && !amid->op->whole)
+			write_amid_operation(before, true, ranges[range].first, ranges[range].nr);
+	}
+}
+
+static int amid_flags_init(struct kunit *test)
+{
+	const struct arena_config *config = test->param_value;
+	int ret = arena_init(test);
+
+	if (ret)
+		return ret;
+	amid = kunit_kzalloc(test, sizeof(*amid), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, amid);
+	amid->test = test;
+	amid->arena = test->priv;
+	amid->op = config->arg;
+	return 0;
+}
+
+static struct kunit_case amid_flags_cases[] = {
+	KUNIT_CASE_PARAM(no_flag_that_a_cpu_sets_is_lost, flags_op_gen_params),
+	{}
+};
+
+static struct kunit_suite amid_flags_suite = {
+	.name = "ept_amid_flags",
+	.init = amid_flags_init,
+	.exit = arena_exit,
+	.test_cases = amid_flags_cases,
+};
+
+kunit_test_suite(amid_flags_suite);
