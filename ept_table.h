@@ -156,14 +156,15 @@ static inline void ept_table_clear(u64 *table, u64 hole)
 /* The bits that any entry of a run has */
 static inline u64 ept_entries_any(const u64 *entry, unsigned int nr)
 {
+	const u64 *const strides = entry + round_down(nr, EPT_STRIDE), *const end = entry + nr;
 	u64 any = 0;
 
-	for (; nr >= EPT_STRIDE; nr -= EPT_STRIDE, entry += EPT_STRIDE) {
+	for (; entry != strides; entry += EPT_STRIDE) {
 #pragma GCC unroll 8
 		for (unsigned int i = 0; i < EPT_STRIDE; i++)
 			any |= EPT_UNSHARED(entry[i]);
 	}
-	for (; nr; nr--, entry++)
+	for (; entry != end; entry++)
 		any |= EPT_UNSHARED(*entry);
 	return any;
 }
@@ -171,16 +172,17 @@ static inline u64 ept_entries_any(const u64 *entry, unsigned int nr)
 /* The same, and the bits that all entries have */
 static inline u64 ept_entries_any_all(const u64 *entry, unsigned int nr, u64 *all)
 {
+	const u64 *const strides = entry + round_down(nr, EPT_STRIDE), *const end = entry + nr;
 	u64 any = 0, every = ~0ULL;
 
-	for (; nr >= EPT_STRIDE; nr -= EPT_STRIDE, entry += EPT_STRIDE) {
+	for (; entry != strides; entry += EPT_STRIDE) {
 #pragma GCC unroll 8
 		for (unsigned int i = 0; i < EPT_STRIDE; i++) {
 			any |= EPT_UNSHARED(entry[i]);
 			every &= EPT_UNSHARED(entry[i]);
 		}
 	}
-	for (; nr; nr--, entry++) {
+	for (; entry != end; entry++) {
 		any |= EPT_UNSHARED(*entry);
 		every &= EPT_UNSHARED(*entry);
 	}
@@ -191,12 +193,14 @@ static inline u64 ept_entries_any_all(const u64 *entry, unsigned int nr, u64 *al
 /* Stores @nr entries, each @step more than the one before. */
 static inline void ept_entries_fill(u64 *entry, unsigned int nr, u64 value, u64 step)
 {
-	for (; nr >= EPT_STRIDE; nr -= EPT_STRIDE, entry += EPT_STRIDE) {
+	const u64 *const strides = entry + round_down(nr, EPT_STRIDE), *const end = entry + nr;
+
+	for (; entry != strides; entry += EPT_STRIDE) {
 #pragma GCC unroll 8
 		for (unsigned int i = 0; i < EPT_STRIDE; i++, value += step)
 			WRITE_ONCE(entry[i], value);
 	}
-	for (; nr; nr--, entry++, value += step)
+	for (; entry != end; entry++, value += step)
 		WRITE_ONCE(*entry, value);
 }
 
