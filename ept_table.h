@@ -149,7 +149,8 @@ static inline void ept_table_clear(u64 *table, u64 hole)
 /*
  * Eight entries at a time, a cache line of them, then the rest one by one: in a long run a test and
  * a jump for each entry would cost as much as the work, in a short one so would the way into an
- * unrolled loop.
+ * unrolled loop. Runs end at an address where they are looked at or filled, and at a count where
+ * they are changed: for short ones each takes less there.
  */
 #define EPT_STRIDE	8
 

@@ -5,9 +5,9 @@
 usage: instructions.py LOG COMPILER-AND-KERNEL [--update]
 
 Prints a line for each operation, "PASS|FAIL|SKIP<tab>name[<tab>reason]". They depend on
-the compiler, the kernel's headers and its locks, so the table has a section for each pair of these;
-without one for the second argument, there is nothing to compare. --update writes the
-section anew: for changes that are meant to be, and whose commit says why.
+the compiler, the kernel's headers and its locks, so the table has a section for each pair
+of compiler and kernel; without one for the second argument, there is nothing to compare.
+--update writes the section anew: for changes that are meant to be, and whose commit says why.
 """
 
 import pathlib

@@ -36,7 +36,6 @@ TABLES_AT_MOST = 515
 FLAT = "beside-"
 FLAT_WITHIN = 1.01
 
-
 # ept itself, what it is compared with at least, and the loop around the calls; all others are peers
 NO_PEERS = ("ept", "unlocked", "limit", "nothing")
 
