@@ -501,6 +501,7 @@ int ept_check_entries(struct ept *ept, struct ept_check_report *report)
 	rcu_read_unlock();
 	return err;
 }
+EXPORT_SYMBOL_IF_KUNIT(ept_check_entries);
 
 /*
  * Printing

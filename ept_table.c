@@ -178,6 +178,13 @@ int ept_pool_fill(struct ept_pool *pool, struct ept_store *store, unsigned long 
 	return err;
 }
 
+/* What is in page->private of a table of entries of @level that @gpa is in, but for live entries */
+static unsigned long table_state(enum ept_level level, u64 gpa)
+{
+	return EPT_TABLE_MARK | round_down(gpa, ept_level_size(level + 1)) |
+	       FIELD_PREP(EPT_TABLE_LEVEL, level);
+}
+
 /*
  * A table with undefined contents and no live entries, for what begins at @gpa rounded down to what
  * it spans. The pool has one.
@@ -187,8 +194,7 @@ u64 *ept_pool_take(struct ept_pool *pool, enum ept_level level, u64 gpa)
 	struct page *page = pop_page(&pool->first);
 
 	pool->nr--;
-	set_page_private(page, EPT_TABLE_MARK | FIELD_PREP(EPT_TABLE_LEVEL, level));
-	page->lru.prev = (struct list_head *)round_down(gpa, ept_level_size(level + 1));
+	set_page_private(page, table_state(level, gpa));
 	return page_address(page);
 }
 
@@ -285,14 +291,10 @@ void ept_table_free_retired(struct page *dead)
 bool ept_table_is_valid(u64 entry, enum ept_level level, u64 gpa)
 {
 	const phys_addr_t address = ept_pte_table_address(entry);
-	const u64 *table;
 
-	if (!pfn_valid(PHYS_PFN(address)))
-		return false;
-	table = ept_table_at(entry);
-	return (page_private(virt_to_page(table)) & ~EPT_TABLE_LIVE) ==
-	       (EPT_TABLE_MARK | FIELD_PREP(EPT_TABLE_LEVEL, level - 1)) &&
-	       ept_table_gpa(table) == round_down(gpa, ept_level_size(level));
+	return pfn_valid(PHYS_PFN(address)) &&
+	       (page_private(pfn_to_page(PHYS_PFN(address))) & ~EPT_TABLE_LIVE) ==
+	       table_state(level - 1, gpa);
 }
 
 unsigned long ept_table_pages(void)

@@ -76,12 +76,14 @@ static inline phys_addr_t ept_table_phys(const u64 *entry)
 }
 
 /*
- * page->private of a table: the live count, above it the level of its entries, and a mark.
- * page->lru.prev: the gpa that its first entry maps.
+ * page->private of a table: the live count, the level of its entries, the gpa that its first entry
+ * maps, and a mark that makes it like no pointer. All but the count is right until the page is
+ * freed, also for a reader who is in a dead table: there, page->lru belongs to RCU.
  */
 #define EPT_TABLE_LIVE		GENMASK(15, 0)
-#define EPT_TABLE_LEVEL		GENMASK(23, 16)
-#define EPT_TABLE_MARK		(0x457054UL << 32)
+#define EPT_TABLE_LEVEL		GENMASK(18, 16)
+#define EPT_TABLE_GPA		GENMASK(56, 21)
+#define EPT_TABLE_MARK		(0x2aUL << 57)
 
 /* Tables are in the direct map, so this is less than virt_to_page(), which asks where @entry is. */
 static inline struct page *ept_table_page(const u64 *entry)
@@ -101,7 +103,7 @@ static inline enum ept_level ept_table_level(const u64 *entry)
 
 static inline u64 ept_table_gpa(const u64 *entry)
 {
-	return (u64)ept_table_page(entry)->lru.prev;
+	return atomic_long_read(ept_table_state(entry)) & EPT_TABLE_GPA;
 }
 
 /* @entry is any of the table's, here and below. */

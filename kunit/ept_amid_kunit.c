@@ -13,6 +13,7 @@
 
 #include "crew.h"
 #include "ept_access.h"
+#include "ept_priv.h"
 #include "fixture.h"
 
 #define BLOCK		(SZ_1G + SZ_4M)		/* a 2M leaf may be here */
@@ -284,6 +285,15 @@ static void expect_some_mappings(unsigned int unused)
 	expect_mappings(60, 200);
 }
 
+/* Each entry that it comes by is right. */
+static void expect_entries(unsigned int page)
+{
+	struct ept_check_report report;
+
+	if (ept_check_entries(amid->arena->ept, &report))
+		wrong(report.why, page);
+}
+
 /*
  * Readers amid an operation
  */
@@ -304,8 +314,10 @@ static void look(void *where)
 		expect_lookup(pages[i]);
 		expect_translate(pages[i]);
 	}
-	if (amid->accesses++ % 16 == 0)
+	if (amid->accesses++ % 16 == 0) {
 		expect_all_mappings(0);
+		expect_entries(0);
+	}
 	ept_access_hook = look;
 }
 
@@ -395,6 +407,7 @@ static void operate_amid_readers(struct kunit *test)
 {
 	static void (*const readers[])(unsigned int page) = {
 		expect_lookup, expect_translate, expect_all_mappings, expect_some_mappings,
+		expect_entries,
 	};
 	unsigned int i;
 
