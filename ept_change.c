@@ -201,31 +201,51 @@ static const struct ept_visitor change_commit = {
 	.close = ept_op_close_leaf,
 };
 
-/* Whether it was a short request, and could be done: all leaves are changed alike. */
-static __always_inline bool change_short(struct ept_gather *gather, u64 gpa, u64 size,
-					 const struct change *change)
+/* What a short request met: the table that it hoped for, or a 2M leaf of which it changes a part */
+enum short_way { SHORT_DONE, SHORT_PART, SHORT_OTHER };
+
+static enum short_way short_without_table(const struct ept_format *fmt, enum ept_level level,
+					  u64 entry, u64 size, const struct change *change)
 {
+	if (level == EPT_2M && size < ept_level_size(EPT_2M) && !ept_pte_is_hole(entry) &&
+	    change_leaf(fmt, change, entry) != entry)
+		return SHORT_PART;
+	return SHORT_OTHER;
+}
+
+static __always_inline enum short_way change_short(struct ept_gather *gather, u64 gpa, u64 size,
+						   const struct change *change)
+{
+	enum short_way way = SHORT_DONE;
 	struct ept *ept = gather->ept;
 	struct ept_run run __uninitialized;
-	bool done;
 	u64 first;
 
 	ept_lock(ept);
-	done = ept_find_short_run(ept, gpa, size, &run, &first);
-	if (done && size != PAGE_SIZE)
-		done = change_all(gather, &run, change);
-	else if (done && !ept_pte_is_hole(first))
+	if (unlikely(!ept_find_short_run(ept, gpa, size, &run, &first)))
+		way = short_without_table(&ept->fmt, run.level, first, size, change);
+	else if (size != PAGE_SIZE)
+		way = change_all(gather, &run, change) ? SHORT_DONE : SHORT_OTHER;
+	else if (!ept_pte_is_hole(first))
 		change_one(gather, &run, run.entry, first, change);
 	ept_unlock(ept);
-	return done;
+	return way;
 }
 
-static int change_long(struct ept_gather *gather, u64 gpa, u64 size, const struct change *change)
+/* Any request, or what is left of a short one */
+static noinline int change_long(struct ept_gather *gather, u64 gpa, u64 size,
+				const struct change *change, enum short_way way)
 {
 	struct change_op op __uninitialized;
+	int err = 0;
 
 	ept_op_init(&op.op, gather->ept, gpa, size, gather);
 	op.change = change;
+	if (way == SHORT_PART) {
+		err = ept_pool_fill(&op.op.pool, &gather->ept->store, 1);
+		if (err || ept_op_commit_part(&op.op, &change_commit))
+			return err;
+	}
 	return ept_op_run(&op.op, &change_plan, &change_commit);
 }
 
@@ -260,7 +280,7 @@ static noinline int protect_any(struct ept *ept, u64 gpa, u64 size, u32 clear, u
 	change.set = ept_prot_to_bits(&ept->fmt, set);
 	change.judge = protect_may_be_illegal(&ept->fmt, clear, set);
 	change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
-	err = change_long(gather, gpa, size, &change);
+	err = change_long(gather, gpa, size, &change, SHORT_OTHER);
 	trace_ept_protect(ept->pointer, gpa, size, err);
 	return err;
 }
@@ -277,6 +297,8 @@ static noinline int protect_and_flush(struct ept *ept, u64 gpa, u64 size, u32 cl
 int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct ept_gather *gather)
 {
 	struct change change __uninitialized;
+	enum short_way way;
+	int err = 0;
 
 	if (!gather)
 		return protect_and_flush(ept, gpa, size, clear, set);
@@ -286,10 +308,14 @@ int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct e
 		return protect_any(ept, gpa, size, clear, set, gather);
 	change.clear = ept_prot_to_bits(&ept->fmt, clear);
 	change.set = ept_prot_to_bits(&ept->fmt, set);
-	if (unlikely(!change_short(gather, gpa, size, &change)))
-		return protect_any(ept, gpa, size, clear, set, gather);
-	trace_ept_protect(ept->pointer, gpa, size, 0);
-	return 0;
+	way = change_short(gather, gpa, size, &change);
+	if (unlikely(way != SHORT_DONE)) {
+		change.judge = false;
+		change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
+		err = change_long(gather, gpa, size, &change, way);
+	}
+	trace_ept_protect(ept->pointer, gpa, size, err);
+	return err;
 }
 EXPORT_SYMBOL_EPT(ept_protect);
 
@@ -298,15 +324,17 @@ static int change_range(struct ept *ept, u64 gpa, u64 size, const struct change 
 			struct ept_gather *gather)
 {
 	struct ept_gather own = { .ept = ept };
-	int err = 0;
+	enum short_way way = SHORT_OTHER;
+	int err;
 
 	if (!gather) {
 		err = change_range(ept, gpa, size, change, &own);
 		ept_gather_flush(&own);
-	} else if (!ept_range_short(gpa, size, true) || !change_short(gather, gpa, size, change)) {
-		err = change_long(gather, gpa, size, change);
+		return err;
 	}
-	return err;
+	if (ept_range_short(gpa, size, true))
+		way = change_short(gather, gpa, size, change);
+	return way == SHORT_DONE ? 0 : change_long(gather, gpa, size, change, way);
 }
 
 int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype,

@@ -38,6 +38,39 @@ out:
 	return err;
 }
 
+/*
+ * Commits what changes a part of a 2M leaf: the pool has the one table that this takes, so there is
+ * no plan, and few steps of a walk. False: there is no such leaf any more, and the pool is kept.
+ */
+bool ept_op_commit_part(struct ept_op *op, const struct ept_visitor *commit)
+{
+	struct ept *ept = op->ept;
+	struct ept_run large = { .level = EPT_4K, .nr = 1 };
+	struct ept_run part = { .level = EPT_4K, .private = true };
+	u64 leaf;
+
+	ept_lock(ept);
+	large.entry = ept_descend(&ept->fmt, ept->root, op->walk.gpa, &large.level, &leaf);
+	if (large.level != EPT_2M || ept_pte_is_hole(leaf)) {
+		ept_unlock(ept);
+		return false;
+	}
+	large.gpa = round_down(op->walk.gpa, ept_level_size(EPT_2M));
+	op->walk.next = NULL;
+	commit->edge(&op->walk, &large);
+	/* Nothing is opened for what changes nothing. */
+	if (op->walk.next) {
+		part.entry = op->walk.next + ept_index(op->walk.gpa, EPT_4K);
+		part.gpa = op->walk.gpa;
+		part.nr = (op->walk.end - op->walk.gpa) >> ept_level_shift(EPT_4K);
+		commit->run(&op->walk, &part);
+		commit->close(&op->walk, &large, ept_table_of(part.entry));
+	}
+	ept_unlock(ept);
+	ept_pool_drain(&op->pool, &ept->store);
+	return true;
+}
+
 /* The same, with a flush where the client passed no gather */
 int ept_op_run_flush(struct ept_op *op, const struct ept_visitor *plan,
 		     const struct ept_visitor *commit)

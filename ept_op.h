@@ -120,6 +120,7 @@ int ept_op_run(struct ept_op *op, const struct ept_visitor *plan,
 	       const struct ept_visitor *commit);
 int ept_op_run_flush(struct ept_op *op, const struct ept_visitor *plan,
 		     const struct ept_visitor *commit);
+bool ept_op_commit_part(struct ept_op *op, const struct ept_visitor *commit);
 void ept_op_open_split(struct ept_op *op, const struct ept_run *run, unsigned int i);
 void ept_op_close_split(struct ept_op *op, const struct ept_run *run, u64 *table);
 void ept_op_close_leaf(struct ept_walk *walk, const struct ept_run *run, u64 *table);
@@ -190,7 +191,7 @@ static __always_inline bool ept_range_short(u64 gpa, u64 size, bool whole)
 	       ((gpa ^ (gpa + size - 1)) < span && (whole || size != span));
 }
 
-/* Finds it, and the value of its first entry, if there is such a table. */
+/* Finds it, and its first entry's value, if there is such a table; otherwise the entry above it. */
 static __always_inline bool ept_find_short_run(const struct ept *ept, u64 gpa, u64 size,
 					       struct ept_run *run, u64 *first)
 {
@@ -199,7 +200,7 @@ static __always_inline bool ept_find_short_run(const struct ept *ept, u64 gpa, u
 	run->entry = ept_descend(&ept->fmt, ept->root, gpa, &level, first);
 	run->gpa = gpa;
 	run->nr = size >> ept_level_shift(EPT_4K);
-	run->level = EPT_4K;
+	run->level = level;
 	run->private = false;
 	run->blank = false;
 	return level == EPT_4K;
