@@ -40,18 +40,18 @@ out:
 
 /*
  * Commits what changes a part of a 2M leaf: the pool has the one table that this takes, so there is
- * no plan, and few steps of a walk. False: there is no such leaf any more, and the pool is kept.
+ * no plan, and few steps of a walk. False: it isn't one entry any more, and the pool is kept.
  */
 bool ept_op_commit_part(struct ept_op *op, const struct ept_visitor *commit)
 {
 	struct ept *ept = op->ept;
 	struct ept_run large = { .level = EPT_4K, .nr = 1 };
 	struct ept_run part = { .level = EPT_4K, .private = true };
-	u64 leaf;
+	u64 entry;
 
 	ept_lock(ept);
-	large.entry = ept_descend(&ept->fmt, ept->root, op->walk.gpa, &large.level, &leaf);
-	if (large.level != EPT_2M || ept_pte_is_hole(leaf)) {
+	large.entry = ept_descend(&ept->fmt, ept->root, op->walk.gpa, &large.level, &entry);
+	if (large.level != EPT_2M) {
 		ept_unlock(ept);
 		return false;
 	}

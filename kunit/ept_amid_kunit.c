@@ -2,7 +2,9 @@
 /*
  * Readers amid operations and operations amid readers, at each single access to memory. So nothing
  * is left to chance: what shows between any two accesses is the old or the new state of each page,
- * and what a reader makes of two states that it met is one of them.
+ * and what a reader makes of two states that it met is one of them. And operations amid operations,
+ * at each access for which no lock is held: what becomes of the two is what one after the other
+ * makes of it.
  */
 #include <kunit/test.h>
 #include <linux/bitmap.h>
@@ -18,6 +20,7 @@
 
 #define BLOCK		(SZ_1G + SZ_4M)		/* a 2M leaf may be here */
 #define PAGES		512U
+#define BESIDE		(BLOCK + SZ_2M)		/* where a page is all that keeps tables there */
 #define ELSEWHERE	SZ_2G
 
 enum setup { EMPTY, LARGE, SMALL };
@@ -57,6 +60,11 @@ static int remap(struct ept *ept, u64 gpa, u64 size)
 static int unmap(struct ept *ept, u64 gpa, u64 size)
 {
 	return ept_unmap(ept, gpa, size, NULL);
+}
+
+static int unmap_beside(struct ept *ept, u64 gpa, u64 size)
+{
+	return ept_unmap(ept, BESIDE, SZ_4K, NULL);
 }
 
 static int protect(struct ept *ept, u64 gpa, u64 size)
@@ -326,7 +334,8 @@ static void set_up(struct kunit *test)
 	struct ept *ept = amid->arena->ept;
 
 	KUNIT_ASSERT_EQ(test, ept_reserve(ept, 50), 0);
-	KUNIT_ASSERT_EQ(test, ept_unmap(ept, BLOCK, SZ_2M, NULL), 0);
+	KUNIT_ASSERT_EQ(test, ept_unmap(ept, BLOCK, 2 * SZ_2M, NULL), 0);
+	KUNIT_ASSERT_EQ(test, map(ept, BESIDE, SZ_4K), 0);
 	bitmap_zero(amid->done, PAGES);
 	amid->accesses = 0;
 	if (amid->op->setup == EMPTY)
@@ -368,7 +377,7 @@ static void look_amid_operation(struct kunit *test)
 	ret = run_op();
 	ept_access_hook = NULL;
 	KUNIT_EXPECT_EQ(test, ret, 0);
-	KUNIT_EXPECT_GT(test, amid->accesses, 20);
+	KUNIT_EXPECT_GT(test, amid->accesses, 10);
 	expect_done(test);
 }
 
@@ -434,6 +443,147 @@ static void each_reader_amid_which_an_operation_comes_sees_old_or_new(struct kun
 	on_each_range(test, operate_amid_readers);
 }
 
+/*
+ * An operation amid an operation
+ */
+
+/* What two operations left behind */
+struct outcome {
+	int		first;		/* what the outer one returned, */
+	int		second;		/* and the inner one */
+	struct view	views[PAGES];
+};
+
+static const struct {
+	int		(*run)(struct ept *ept, u64 gpa, u64 size);
+	unsigned int	first;
+	unsigned int	nr;
+} others[] = {
+	{ map, 0, PAGES }, { map, 90, 20 }, { map, 77, 1 }, { map, 78, 1 },
+	{ remap, 0, PAGES }, { remap, 90, 20 }, { unmap, 0, PAGES }, { unmap, 90, 20 },
+	{ protect, 0, PAGES }, { protect, 90, 20 }, { set_attrs, 0, PAGES },
+	{ split, 0, PAGES }, { merge, 0, PAGES }, { unmap_beside, 0, PAGES },
+};
+
+static struct outcome *outcome;
+static unsigned int other;
+
+static int run_other(void)
+{
+	return others[other].run(amid->arena->ept, page_gpa(others[other].first),
+				 others[other].nr * SZ_4K);
+}
+
+static void see_outcome(struct outcome *seen)
+{
+	unsigned int page;
+
+	for (page = 0; page < PAGES; page++)
+		seen->views[page] = cpu_view(page);
+}
+
+static bool same_outcome(const struct outcome *a, const struct outcome *b)
+{
+	unsigned int page;
+
+	for (page = 0; page < PAGES; page++)
+		if (!same_view(&a->views[page], &b->views[page]))
+			return false;
+	return a->first == b->first && a->second == b->second;
+}
+
+/* One-leaf maps don't exclude each other. */
+static bool both_map_a_page(void)
+{
+	return amid->op->run == map && amid->nr == 1 &&
+	       others[other].run == map && others[other].nr == 1;
+}
+
+/* Interrupts are off under the lock of the reserve. */
+static bool is_locked(void)
+{
+	return irqs_disabled() ||
+	       (rwsem_is_locked(&amid->arena->ept->lock) && !both_map_a_page());
+}
+
+static void operate_otherwise(void *where)
+{
+	if (is_locked())
+		return;
+	if (amid->accesses++ != amid->at)
+		return;
+	ept_access_hook = NULL;
+	outcome->second = run_other();
+	ept_access_hook = operate_otherwise;
+}
+
+/* How it ends when one comes after the other */
+static void run_in_turn(struct kunit *test, struct outcome *ends)
+{
+	set_up(test);
+	ends[0].first = run_op();
+	ends[0].second = run_other();
+	see_outcome(&ends[0]);
+	set_up(test);
+	ends[1].second = run_other();
+	ends[1].first = run_op();
+	see_outcome(&ends[1]);
+}
+
+static void operate_amid_operation(struct kunit *test)
+{
+	struct outcome *ends = outcome + 1;
+
+	run_in_turn(test, ends);
+	amid->at = 0;
+	do {
+		set_up(test);
+		ept_access_hook = operate_otherwise;
+		outcome->first = run_op();
+		ept_access_hook = NULL;
+		if (amid->accesses <= amid->at)
+			break;
+		see_outcome(outcome);
+		if (!same_outcome(outcome, &ends[0]) && !same_outcome(outcome, &ends[1]))
+			wrong("as neither before nor after", other);
+		if (ept_check(amid->arena->ept, NULL))
+			wrong("a table at fault", other);
+		/* Dead tables go when we wait for them. */
+		if (amid->at++ % 128 == 0)
+			table_pages();
+	} while (!amid->wrong);
+	KUNIT_EXPECT_GT(test, amid->at, 3);
+	KUNIT_EXPECT_NULL_MSG(test, amid->wrong, "%s, other %u, before access %lu of pages %u+%u",
+			      amid->wrong, amid->page, amid->at - 1, amid->first, amid->nr);
+	amid->wrong = NULL;
+}
+
+static void operate_amid_operations(struct kunit *test)
+{
+	for (other = 0; other < ARRAY_SIZE(others); other++)
+		operate_amid_operation(test);
+}
+
+/* On a table with a lock of its own: this is about what happens where that isn't held. */
+static void each_operation_amid_which_another_comes_is_before_or_after(struct kunit *test)
+{
+	struct arena *arena = amid->arena;
+	struct ept_config config = arena->config;
+	struct ept *atomic = arena->ept;
+
+	if (amid->op->run == split_and_merge)
+		kunit_skip(test, "two operations");
+	outcome = kunit_kcalloc(test, 3, sizeof(*outcome), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, outcome);
+	config.flags = 0;
+	arena->ept = ept_create(&config);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, arena->ept);
+	arena->eptp = ept_pointer(arena->ept);
+	on_each_range(test, operate_amid_operations);
+	ept_destroy(arena->ept);
+	arena->ept = atomic;
+}
+
 static int amid_init(struct kunit *test)
 {
 	const struct arena_config *config = test->param_value;
@@ -451,6 +601,8 @@ static int amid_init(struct kunit *test)
 static struct kunit_case amid_cases[] = {
 	KUNIT_CASE_PARAM(each_state_amid_an_operation_is_old_or_new, amid_gen_params),
 	KUNIT_CASE_PARAM(each_reader_amid_which_an_operation_comes_sees_old_or_new,
+			 amid_gen_params),
+	KUNIT_CASE_PARAM(each_operation_amid_which_another_comes_is_before_or_after,
 			 amid_gen_params),
 	{}
 };

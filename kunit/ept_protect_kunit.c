@@ -185,6 +185,9 @@ static void executable_leaves_are_as_small_as_configured(struct kunit *test)
 	must_map(fixture, base, SZ_2M, SZ_16M, &EPT_ATTRS_DEVICE);
 	must_protect(fixture, base + SZ_1M, SZ_8M, 0, EPT_PROT_EXEC);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	/* One leaf, which needs no judging */
+	must_protect(fixture, base + SZ_16M - SZ_2M, SZ_2M, 0, EPT_PROT_READ | EPT_PROT_EXEC);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
 /* The one page whose result is illegal comes last; leaves before it would have been split. */
