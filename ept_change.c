@@ -237,12 +237,13 @@ static noinline int change_long(struct ept_gather *gather, u64 gpa, u64 size,
 				const struct change *change, enum short_way way)
 {
 	struct change_op op __uninitialized;
-	int err = 0;
 
 	ept_op_init(&op.op, gather->ept, gpa, size, gather);
 	op.change = change;
 	if (way == SHORT_PART) {
-		err = ept_pool_fill(&op.op.pool, &gather->ept->store, 1);
+		/* One table or an error, with which there is nothing to drain */
+		const int err = ept_pool_fill(&op.op.pool, &gather->ept->store, 1);
+
 		if (err || ept_op_commit_part(&op.op, &change_commit))
 			return err;
 	}
