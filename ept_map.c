@@ -126,10 +126,11 @@ static unsigned int map_leaves(const struct map_op *map, const struct ept_run *r
 	u64 gpa = run->gpa;
 	unsigned int i;
 
-	if (!map->pages) {
+	/* The address of a leaf without rights is hidden, for each leaf by itself. */
+	if (!map->pages && map->bits & EPT_PTE_RIGHTS) {
 		const u64 leaf = ept_pte_leaf(fmt, map_hpa(map, gpa), run->level, map->bits);
 
-		ept_entries_fill(run->entry, run->nr, leaf, ept_pte_step(leaf, run->level));
+		ept_entries_fill(run->entry, run->nr, leaf, size);
 		return run->nr;
 	}
 	for (i = 0; i < run->nr && map_fits(map, gpa, run->level); i++, gpa += size)
@@ -463,14 +464,19 @@ static const struct ept_visitor remap_plan = {
 /* Puts leaves where holes, other leaves and whole tables are. */
 static void remap_leaves(struct map_op *map, const struct ept_run *run)
 {
-	u64 leaf = ept_pte_leaf(map->op.walk.fmt, map_hpa(map, run->gpa), run->level, map->bits);
-	const u64 step = ept_pte_step(leaf, run->level);
+	const struct ept_format *fmt = map->op.walk.fmt;
+	u64 gpa = run->gpa;
 	int holes = 0;
 
-	for (unsigned int i = 0; i < run->nr; i++, leaf += step) {
-		const u64 old = READ_ONCE(run->entry[i]);
+	for (unsigned int i = 0; i < run->nr; i++, gpa += ept_level_size(run->level)) {
+		const u64 leaf = ept_pte_leaf(fmt, map_hpa(map, gpa), run->level, map->bits);
+		u64 old = READ_ONCE(run->entry[i]);
 
-		WRITE_ONCE(run->entry[i], leaf);
+		/* A flag that a CPU set is cleared, which may be all that asks for a flush. */
+		if (run->private || !ept_pte_is_volatile(fmt, old))
+			WRITE_ONCE(run->entry[i], leaf);
+		else
+			old = xchg(&run->entry[i], leaf);
 		if (ept_pte_is_hole(old))
 			holes++;
 		else if (ept_pte_is_table(old, run->level))

@@ -175,6 +175,22 @@ static void host_addresses_end_at_maxphyaddr(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+/* What hides an address also says what its top bit was. A run may have leaves of either kind. */
+static void inaccessible_leaves_may_be_on_both_sides_of_the_top_bit(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const struct ept_attrs none = { .prot = EPT_PROT_NONE, .memtype = EPT_MT_WB };
+	const u64 top = 1ULL << (fixture->config.maxphyaddr - 1);
+
+	must_map(fixture, SZ_4K, top - SZ_16K, SZ_64K, &none);
+	must_map(fixture, SZ_64M, top - SZ_4M, SZ_8M, &none);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	KUNIT_EXPECT_EQ(test, do_remap(fixture, SZ_64K, top - SZ_8K, SZ_64K, &none, NULL), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	KUNIT_EXPECT_EQ(test, do_protect(fixture, 0, SZ_1G, 0, EPT_PROT_READ, NULL), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
 static void guest_addresses_end_at_the_width(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -346,6 +362,8 @@ static struct kunit_case map_cases[] = {
 	KUNIT_CASE_PARAM(over_a_mapping_changes_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(bad_arguments_are_refused_in_order, configs_gen_params),
 	KUNIT_CASE_PARAM(host_addresses_end_at_maxphyaddr, configs_gen_params),
+	KUNIT_CASE_PARAM(inaccessible_leaves_may_be_on_both_sides_of_the_top_bit,
+			 configs_gen_params),
 	KUNIT_CASE_PARAM(guest_addresses_end_at_the_width, configs_gen_params),
 	KUNIT_CASE_PARAM(attributes_are_taken_as_configured, configs_gen_params),
 	KUNIT_CASE_PARAM(memory_types_reach_the_cpu, configs_gen_params),
