@@ -30,7 +30,9 @@ static void harvest_report(const struct harvest_op *harvest, u64 gpa, u64 end)
 {
 	const unsigned long first = (gpa - harvest->op.walk.gpa) >> PAGE_SHIFT;
 
-	bitmap_set(harvest->bitmap, first, (end - gpa) >> PAGE_SHIFT);
+	/* It knows no bit above 2^32, which is 16 TiB. */
+	bitmap_set(harvest->bitmap + BIT_WORD(first), first % BITS_PER_LONG,
+		   (end - gpa) >> PAGE_SHIFT);
 }
 
 static __always_inline void harvest_clear(struct harvest_op *harvest, const struct ept_run *run,

@@ -330,6 +330,30 @@ static void a_harvest_clears_whole_leaves(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+/* Pages from 2^32 on. The bitmap begins 512 MiB before the part of it that there is. */
+static void a_harvest_may_span_more_than_16_tib(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const u64 far = SZ_4K * (1ULL << 32);
+	unsigned long bitmap[BITS_TO_LONGS(2048)] = { };
+	unsigned long *origin = (void *)((unsigned long)bitmap - (1UL << 32) / BITS_PER_BYTE);
+
+	if (!(fixture->config.features & EPT_FEATURE_AD))
+		kunit_skip(test, "no accessed and dirty flags");
+	must_map(fixture, far, 0, SZ_4M, &rw);
+	do_access(fixture, far + SZ_2M, true);
+	do_access(fixture, far + SZ_2M - SZ_4K, true);
+	KUNIT_EXPECT_EQ(test, ept_harvest_dirty(fixture->ept, 0, far + SZ_4M, origin, true, NULL),
+			0);
+	if (fixture->config.max_leaf == EPT_4K) {
+		KUNIT_EXPECT_EQ(test, bitmap_weight(bitmap, 2048), 2);
+		KUNIT_EXPECT_EQ(test, find_first_bit(bitmap, 2048), 511);
+	} else {
+		KUNIT_EXPECT_EQ(test, bitmap_weight(bitmap, 2048), 1024);
+		KUNIT_EXPECT_EQ(test, find_first_bit(bitmap, 2048), 0);
+	}
+}
+
 static struct kunit_case shape_cases[] = {
 	KUNIT_CASE_PARAM(a_split_is_as_small_as_asked_for, configs_gen_params),
 	KUNIT_CASE_PARAM(a_merge_makes_the_largest_leaf, configs_gen_params),
@@ -340,6 +364,7 @@ static struct kunit_case shape_cases[] = {
 	KUNIT_CASE_PARAM(each_of_many_neighbours_counts, configs_gen_params),
 	KUNIT_CASE_PARAM(a_remap_leaves_no_hole, configs_gen_params),
 	KUNIT_CASE_PARAM(a_harvest_clears_whole_leaves, configs_gen_params),
+	KUNIT_CASE_PARAM(a_harvest_may_span_more_than_16_tib, configs_gen_params),
 	{}
 };
 
