@@ -347,7 +347,7 @@ static inline u64 ept_pte_change(const struct ept_format *fmt, u64 entry, u64 cl
 /*
  * Whether a CPU may set accessed or dirty in this entry while it is linked, so that only an atomic
  * read-modify-write changes it without losing one. What is set already cannot be set again, and
- * what the guest may not write to isn't dirtied, but for paging-writes.
+ * what the guest may not write to isn't dirtied, but for paging-writes, shadow stacks and sub-pages.
  */
 static inline bool ept_pte_is_volatile(const struct ept_format *fmt, u64 entry)
 {
@@ -355,7 +355,8 @@ static inline bool ept_pte_is_volatile(const struct ept_format *fmt, u64 entry)
 		return false;
 	if (!(entry & EPT_PTE_ACCESSED))
 		return true;
-	return !(entry & EPT_PTE_DIRTY) && entry & (EPT_PTE_WRITE | EPT_PTE_PAGING_WRITE);
+	return !(entry & EPT_PTE_DIRTY) && entry & (EPT_PTE_WRITE | EPT_PTE_PAGING_WRITE |
+						    EPT_PTE_SUPER_SHADOW | EPT_PTE_SUBPAGE);
 }
 
 /*

@@ -533,7 +533,10 @@ static void entry_that_a_cpu_may_mark_is_volatile(struct kunit *test)
 		struct ept_attrs attrs;
 		u64 hpa, entry = random_leaf(fixture, EPT_4K, &hpa, &attrs);
 		bool may_access = attrs.prot && !(entry & BIT_ULL(8));
-		bool may_dirty = (attrs.prot & EPT_PROT_WRITE) && !(entry & BIT_ULL(9));
+		/* Shadow stacks and sub-pages are written to without write: bits 60 and 61. */
+		bool may_write = attrs.prot & EPT_PROT_WRITE ||
+				 (attrs.prot && entry & (BIT_ULL(60) | BIT_ULL(61)));
+		bool may_dirty = may_write && !(entry & BIT_ULL(9));
 
 		if (marks && (may_access || may_dirty))
 			KUNIT_EXPECT_TRUE(test, ept_pte_is_volatile(&fixture->fmt, entry));
