@@ -82,7 +82,7 @@ static int make_root(struct ept *ept)
 static void init(struct ept *ept, const struct ept_config *config)
 {
 	ept_format_init(&ept->fmt, config);
-	ept_store_init(&ept->store, config->nid);
+	ept_store_init(&ept->store, config->nid, config->maxphyaddr);
 	ept->external = config->flags & (EPT_CONFIG_EXTERNAL_LOCK | EPT_CONFIG_ATOMIC);
 	init_rwsem(&ept->lock);
 	ept->ops = config->ops;

@@ -65,8 +65,17 @@ static void free_list(struct page *list)
 		free_page_accounted(pop_page(&list));
 }
 
-/* Pushes @nr pages onto @list; -ENOMEM: some of them. */
-static int alloc_list(int nid, struct page **list, unsigned long nr)
+/* Whether a CPU of the table's MAXPHYADDR, which may be less than this machine's, reaches a page */
+static bool is_reachable(const struct ept_store *store, const struct page *page)
+{
+	return !(page_to_phys(page) >> store->maxphyaddr);
+}
+
+/*
+ * Pushes @nr pages onto @list; -ENOMEM: some of them. No MAXPHYADDR is less than 32 bits, so that
+ * there is a zone for what needs low pages.
+ */
+static int alloc_list(struct ept_store *store, struct page **list, unsigned long nr)
 {
 	struct page *pages[BULK] __uninitialized;
 
@@ -74,19 +83,30 @@ static int alloc_list(int nid, struct page **list, unsigned long nr)
 		return -ENOMEM;
 	while (nr) {
 		const unsigned long want = min_t(unsigned long, nr, BULK);
-		unsigned long got;
+		const gfp_t gfp = READ_ONCE(store->gfp);
+		unsigned long got, high = 0;
 
 		/* It fills what is NULL, and may stop early, but not before the first. */
 		memset(pages, 0, want * sizeof(*pages));
-		got = alloc_pages_bulk_node(GFP_TABLE, nid, want, pages);
+		got = alloc_pages_bulk_node(gfp, store->nid, want, pages);
 		if (!got)
 			return -ENOMEM;
 		atomic_long_add(got, &table_pages);
 		for (unsigned long i = 0; i < got; i++) {
 			account(pages[i], 1);
-			push_page(list, pages[i]);
+			if (likely(is_reachable(store, pages[i]))) {
+				push_page(list, pages[i]);
+			} else {
+				free_page_accounted(pages[i]);
+				high++;
+			}
 		}
-		nr -= got;
+		if (unlikely(high)) {
+			if (gfp & GFP_DMA32)
+				return -ENOMEM;
+			WRITE_ONCE(store->gfp, gfp | GFP_DMA32);
+		}
+		nr -= got - high;
 		cond_resched();
 	}
 	return 0;
@@ -96,10 +116,10 @@ static int alloc_list(int nid, struct page **list, unsigned long nr)
  * The reserve
  */
 
-void ept_store_init(struct ept_store *store, int nid)
+void ept_store_init(struct ept_store *store, int nid, unsigned int maxphyaddr)
 {
-	*store = (struct ept_store){ .nid = nid };
-	spin_lock_init(&store->lock);
+	*store = (struct ept_store){ .nid = nid, .maxphyaddr = maxphyaddr, .gfp = GFP_TABLE };
+	raw_spin_lock_init(&store->lock);
 }
 
 void ept_store_destroy(struct ept_store *store)
@@ -116,14 +136,14 @@ int ept_store_reserve(struct ept_store *store, unsigned long nr)
 	int err = 0;
 
 	if (nr > have)
-		err = alloc_list(store->nid, &more, nr - have);
+		err = alloc_list(store, &more, nr - have);
 	if (!err) {
-		spin_lock_irqsave(&store->lock, flags);
+		raw_spin_lock_irqsave(&store->lock, flags);
 		while (more && store->nr_reserve < nr) {
 			push_page(&store->reserve, pop_page(&more));
 			WRITE_ONCE(store->nr_reserve, store->nr_reserve + 1);
 		}
-		spin_unlock_irqrestore(&store->lock, flags);
+		raw_spin_unlock_irqrestore(&store->lock, flags);
 	}
 	free_list(more);
 	return err;
@@ -134,27 +154,27 @@ static void draw_from_reserve(struct ept_pool *pool, struct ept_store *store, un
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&store->lock, flags);
+	raw_spin_lock_irqsave(&store->lock, flags);
 	while (pool->nr < nr && store->nr_reserve) {
 		push_page(&pool->first, pop_page(&store->reserve));
 		WRITE_ONCE(store->nr_reserve, store->nr_reserve - 1);
 		pool->reserved++;
 		pool->nr++;
 	}
-	spin_unlock_irqrestore(&store->lock, flags);
+	raw_spin_unlock_irqrestore(&store->lock, flags);
 }
 
 static void return_to_reserve(struct ept_pool *pool, struct ept_store *store)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&store->lock, flags);
+	raw_spin_lock_irqsave(&store->lock, flags);
 	while (pool->first && pool->reserved) {
 		push_page(&store->reserve, pop_page(&pool->first));
 		WRITE_ONCE(store->nr_reserve, store->nr_reserve + 1);
 		pool->reserved--;
 	}
-	spin_unlock_irqrestore(&store->lock, flags);
+	raw_spin_unlock_irqrestore(&store->lock, flags);
 }
 
 /*
@@ -172,7 +192,7 @@ int ept_pool_fill(struct ept_pool *pool, struct ept_store *store, unsigned long 
 		return 0;
 	if (store->atomic)
 		return -ENOMEM;
-	err = alloc_list(store->nid, &pool->first, nr - pool->nr);
+	err = alloc_list(store, &pool->first, nr - pool->nr);
 	if (!err)
 		pool->nr = nr;
 	return err;

@@ -21,16 +21,20 @@
 /**
  * struct ept_store - where the tables of one struct ept come from
  * @nid: their NUMA node
+ * @maxphyaddr: bits of their addresses
+ * @gfp: how they are allocated
  * @atomic: take from the reserve alone
- * @lock: protects the reserve; held for a few instructions, never on the way of a map into a table
- *	that is there
+ * @lock: protects the reserve; held for a few instructions a table, never on the way of a map into
+ *	a table that is there; raw, for atomic tables on PREEMPT_RT
  * @reserve: tables set aside
  * @nr_reserve: their number
  */
 struct ept_store {
 	int		nid;
+	unsigned int	maxphyaddr;
+	gfp_t		gfp;
 	bool		atomic;
-	spinlock_t	lock;	/* protects the reserve */
+	raw_spinlock_t	lock;	/* protects the reserve */
 	struct page	*reserve;
 	unsigned long	nr_reserve;
 };
@@ -47,7 +51,7 @@ struct ept_pool {
 	unsigned long	reserved;
 };
 
-void ept_store_init(struct ept_store *store, int nid);
+void ept_store_init(struct ept_store *store, int nid, unsigned int maxphyaddr);
 void ept_store_destroy(struct ept_store *store);
 int ept_store_reserve(struct ept_store *store, unsigned long nr);
 

@@ -36,6 +36,24 @@ static void destroying_frees_every_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, table_pages(), fixture->pages_before + 1);
 }
 
+/* Also where this machine has memory above it, and prefers that */
+static void tables_lie_below_maxphyaddr(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_config config = fixture->config;
+	struct ept_check_report report;
+	u64 gpa;
+
+	config.maxphyaddr = 32;
+	fixture_recreate(fixture, &config);
+	KUNIT_ASSERT_EQ(test, ept_reserve(fixture->ept, 100), 0);
+	for (gpa = 0; gpa < SZ_1G; gpa += SZ_2M)
+		must_map(fixture, gpa, 0, SZ_4K, &EPT_ATTRS_RAM);
+	KUNIT_EXPECT_LT(test, fixture->eptp, SZ_4G);
+	KUNIT_EXPECT_EQ_MSG(test, ept_check(fixture->ept, &report), 0, "%s", report.why);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
 static void destroying_nothing_is_fine(struct kunit *test)
 {
 	ept_destroy(NULL);
@@ -177,6 +195,7 @@ static void a_registered_lock_is_the_clients_to_hold(struct kunit *test)
 static struct kunit_case create_cases[] = {
 	KUNIT_CASE_PARAM(a_new_table_is_one_page, configs_gen_params),
 	KUNIT_CASE_PARAM(destroying_frees_every_page, configs_gen_params),
+	KUNIT_CASE_PARAM(tables_lie_below_maxphyaddr, configs_gen_params),
 	KUNIT_CASE(destroying_nothing_is_fine),
 	KUNIT_CASE_PARAM(the_pointer_never_changes, configs_gen_params),
 	KUNIT_CASE_PARAM(names_are_copied_and_unique, configs_gen_params),

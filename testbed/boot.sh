@@ -53,14 +53,14 @@ uml() {
 		initrd="$INITRAMFS" "${GUEST_ARGS[@]}" BED_EXIT=poweroff "$@"
 }
 
-# qemu CPUS ARGUMENT...: KVM is of no use here, since it would need EPT itself.
+# qemu CPUS ARGUMENT...: KVM is of no use here, since it would need EPT itself. With MEMORY, in MiB
 qemu() {
 	local cpus=$1
 
 	shift
 	need qemu
-	machine "$BED_DIR/machine.out" qemu-system-x86_64 -accel tcg -cpu max -smp "$cpus" -m 1024 \
-		-nodefaults -display none -monitor none -no-reboot \
+	machine "$BED_DIR/machine.out" qemu-system-x86_64 -accel tcg -cpu max -smp "$cpus" \
+		-m "${MEMORY:-1024}" -nodefaults -display none -monitor none -no-reboot \
 		-serial "file:$LOG" -kernel "$KIMAGE" -initrd "$INITRAMFS" \
 		-append "console=ttyS0 ${GUEST_ARGS[*]} BED_EXIT=reboot $*"
 }
