@@ -24,6 +24,10 @@
 #define EXPORT_SYMBOL_IF_KUNIT(symbol)	static_assert(sizeof(symbol))
 #endif
 
+#ifndef __uninitialized
+#define __uninitialized
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
 #define system_dfl_wq		system_unbound_wq
 #endif

@@ -215,10 +215,14 @@ static void decode_controls(struct ept_caps *caps, const struct ept_msrs *msrs)
 
 int ept_caps_decode(const struct ept_msrs *msrs, struct ept_caps *caps)
 {
+	struct ept_msrs copy;
 	int err;
 
 	if (!msrs || !caps)
 		return -EINVAL;
+	/* They may be those of @caps. */
+	copy = *msrs;
+	msrs = &copy;
 	memset(caps, 0, sizeof(*caps));
 	err = check_vmx(msrs);
 	if (!err)

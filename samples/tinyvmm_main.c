@@ -29,7 +29,7 @@ static struct tinyvmm tinyvmm;
  * Called on one CPU and kept there, since VMX operation is a CPU's own; may sleep, as changing
  * a table may.
  */
-static long run_guest(void *arg)
+static int run_guest(void *arg)
 {
 	struct tinyvmm *vmm = arg;
 	int err;
@@ -108,7 +108,7 @@ static int __init tinyvmm_init(void)
 		refuse("there is no memory for a guest", err);
 		goto out_destroy;
 	}
-	err = work_on_cpu_safe(raw_smp_processor_id(), run_guest, vmm);
+	err = smp_call_on_cpu(raw_smp_processor_id(), run_guest, vmm, false);
 	if (err) {
 		err = refuse_vmx(err);
 		goto out_destroy;

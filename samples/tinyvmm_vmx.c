@@ -104,10 +104,7 @@ static u64 vmcs_read(unsigned long field)
 
 static u64 read_msr(u32 msr)
 {
-	u64 value;
-
-	rdmsrl(msr, value);
-	return value;
+	return native_read_msr(msr);
 }
 
 /*
