@@ -288,7 +288,7 @@ static noinline int protect_any(struct ept *ept, u64 gpa, u64 size, u32 clear, u
 
 static noinline int protect_and_flush(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set)
 {
-	struct ept_gather own = { .ept = ept };
+	struct ept_gather own = { .ept = ept, .own = true };
 	int err = ept_protect(ept, gpa, size, clear, set, &own);
 
 	ept_gather_flush(&own);
@@ -324,7 +324,7 @@ EXPORT_SYMBOL_EPT(ept_protect);
 static int change_range(struct ept *ept, u64 gpa, u64 size, const struct change *change,
 			struct ept_gather *gather)
 {
-	struct ept_gather own = { .ept = ept };
+	struct ept_gather own = { .ept = ept, .own = true };
 	enum short_way way = SHORT_OTHER;
 	int err;
 

@@ -79,7 +79,8 @@ struct seq_file;
  *   each other, one-leaf maps included. It may register its lock with ept_set_external_lock(), and
  *   lockdep then checks that it is held.
  * - No memory is allocated while the library's lock is held, so that a client may change the table
- *   from an mmu notifier or a shrinker. No callback of the client runs under it, but for the flush
+ *   from an mmu notifier or a shrinker, but not create or destroy one. "Any context" below excludes
+ *   non-maskable interrupts. No callback of the client runs under it, but for the flush
  *   of ept_merge().
  */
 
@@ -93,7 +94,9 @@ struct seq_file;
  * - With a gather, the function never flushes. It notes in the gather that a flush is due, and
  *   leaves there the tables that it unlinked. ept_gather_flush() invalidates, once, and only then
  *   frees these tables. One gather may serve many calls on one table.
- * - With NULL, the function flushes before it returns.
+ * - With NULL, the function flushes before it returns. If another call beat it to the change, and
+ *   is still about to flush, then so does this one: with NULL, or in ept_gather_flush(). What is
+ *   due in another gather, though, is due until that is flushed.
  * - A flush that nothing asked for costs nothing and announces nothing.
  *
  * A flush is the client's &ept_ops.invalidate where there is one. Otherwise it is the library's: it
@@ -487,11 +490,13 @@ struct ept_check_report {
  * @ept: the table that it belongs to
  * @dead: unlinked tables, not yet freed
  * @flush: an INVEPT is due
+ * @own: of a function that was passed none
  */
 struct ept_gather {
 	struct ept	*ept;
 	struct page	*dead;
 	bool		flush;
+	bool		own;
 };
 
 /* In a client, once: the exported symbols are in this namespace. */

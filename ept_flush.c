@@ -84,9 +84,19 @@ EXPORT_SYMBOL_EPT(ept_gather_init);
 /* Announces what is due, and leaves the unlinked tables in the gather. */
 void ept_gather_invalidate(struct ept_gather *gather)
 {
-	if (gather->flush)
-		invalidate(gather->ept);
+	if (!gather->flush)
+		return;
+	invalidate(gather->ept);
 	gather->flush = false;
+	if (gather->own)
+		atomic_dec_return_release(&gather->ept->flushing);
+}
+
+/* What a call found may be what another one did, whose flush is yet to be done. */
+static bool beaten(const struct ept_gather *gather)
+{
+	return !IS_ERR_OR_NULL(gather->ept) && !gather->flush &&
+	       atomic_read_acquire(&gather->ept->flushing);
 }
 
 /* The only place that frees what was linked: the operation unhooked it, invalidate, free. */
@@ -96,6 +106,8 @@ void ept_gather_flush(struct ept_gather *gather)
 
 	if (!gather)
 		return;
+	if (unlikely(beaten(gather)))
+		invalidate(gather->ept);
 	ept_gather_invalidate(gather);
 	dead = gather->dead;
 	gather->dead = NULL;

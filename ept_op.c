@@ -75,7 +75,7 @@ bool ept_op_commit_part(struct ept_op *op, const struct ept_visitor *commit)
 int ept_op_run_flush(struct ept_op *op, const struct ept_visitor *plan,
 		     const struct ept_visitor *commit)
 {
-	struct ept_gather own = { .ept = op->ept };
+	struct ept_gather own = { .ept = op->ept, .own = true };
 	int err;
 
 	if (op->gather)

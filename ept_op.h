@@ -147,21 +147,31 @@ static inline bool ept_run_only_leaves(const struct ept_run *run, u64 *any, u64 
  * What is owed to a flush
  */
 
+/* With changes excluded: whoever sees what was changed sees that a flush is under way, too. */
+static inline void ept_gather_owe(struct ept_gather *gather)
+{
+	if (gather->flush)
+		return;
+	gather->flush = true;
+	if (gather->own)
+		atomic_inc(&gather->ept->flushing);
+}
+
 /* A table that was unlinked, with all tables below it, is freed after the flush. */
 static inline void ept_gather_retire(struct ept_gather *gather, u64 *table)
 {
 	ept_table_retire(&gather->dead, table);
 	if (!(ept_overlooked() & EPT_OVERLOOK_TABLES))
-		gather->flush = true;
+		ept_gather_owe(gather);
 }
 
 /* The one place that says whether a change owes a flush */
 static inline void ept_gather_note(struct ept_gather *gather, const struct ept_run *run, u64 old,
 				   u64 new)
 {
-	if (!run->private && !gather->flush)
-		gather->flush = ept_pte_needs_invept(&gather->ept->fmt, old,
-						     new ^ ((old ^ new) & ept_overlooked()));
+	if (!run->private && !gather->flush &&
+	    ept_pte_needs_invept(&gather->ept->fmt, old, new ^ ((old ^ new) & ept_overlooked())))
+		ept_gather_owe(gather);
 }
 
 /*

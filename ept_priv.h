@@ -35,6 +35,7 @@ struct ept_cpu {
  * @ops: the client's
  * @cookie: the client's
  * @cpus: who runs a guest on it, and who is behind
+ * @flushing: calls that changed the table and flush before they return, but have not yet
  * @generation: number of invalidations, plus 1: a new table is behind everywhere
  * @splits: ept_stats.splits
  * @merges: ept_stats.merges
@@ -56,6 +57,7 @@ struct ept {
 	const struct ept_ops	*ops;
 	void			*cookie;
 	struct ept_cpu __percpu	*cpus;
+	atomic_t		flushing;
 	atomic64_t		generation;
 	atomic64_t		splits;
 	atomic64_t		merges;

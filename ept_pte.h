@@ -347,7 +347,8 @@ static inline u64 ept_pte_change(const struct ept_format *fmt, u64 entry, u64 cl
 /*
  * Whether a CPU may set accessed or dirty in this entry while it is linked, so that only an atomic
  * read-modify-write changes it without losing one. What is set already cannot be set again, and
- * what the guest may not write to isn't dirtied, but for paging-writes, shadow stacks and sub-pages.
+ * what the guest may not write to isn't dirtied, but for paging-writes, shadow stacks and
+ * sub-pages.
  */
 static inline bool ept_pte_is_volatile(const struct ept_format *fmt, u64 entry)
 {

@@ -149,7 +149,7 @@ static noinline int unmap_any(struct ept *ept, u64 gpa, u64 size, struct ept_gat
 
 static noinline int unmap_and_flush(struct ept *ept, u64 gpa, u64 size)
 {
-	struct ept_gather own = { .ept = ept };
+	struct ept_gather own = { .ept = ept, .own = true };
 	int err = ept_unmap(ept, gpa, size, &own);
 
 	ept_gather_flush(&own);

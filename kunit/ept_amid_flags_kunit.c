@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A CPU that sets accessed and dirty amid operations, at each single access to an entry: whatever
- * it set is in the table afterwards, or a harvest reported it. After a remap that cleared it, no TLB
- * has it.
+ * it set is in the table afterwards, or a harvest reported it. After a remap that cleared it, no
+ * TLB has it.
  */
 #include <kunit/test.h>
 #include <linux/bitmap.h>

@@ -52,6 +52,45 @@ static void a_flush_of_nothing_announces_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
 }
 
+/* Stands for another CPU's calls, with NULL and with a gather, before the invalidation is done. */
+static void find_what_was_done(struct fixture *fixture)
+{
+	struct ept *ept = fixture->ept;
+	struct ept_gather gather;
+
+	fixture->on_invalidate = NULL;
+	KUNIT_EXPECT_EQ(fixture->test, ept_unmap(ept, 0, SZ_4K, NULL), 0);
+	KUNIT_EXPECT_EQ(fixture->test, fixture->invalidations, 2);
+	ept_gather_init(&gather, ept);
+	KUNIT_EXPECT_EQ(fixture->test, ept_unmap(ept, 0, SZ_4K, &gather), 0);
+	KUNIT_EXPECT_EQ(fixture->test, fixture->invalidations, 2);
+	ept_gather_flush(&gather);
+	KUNIT_EXPECT_EQ(fixture->test, fixture->invalidations, 3);
+}
+
+/* Who finds nothing to do, as another call just did it, is as safe when it returns. */
+static void a_flush_that_is_under_way_is_not_trusted(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+	struct ept_gather gather;
+
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
+	fixture->on_invalidate = find_what_was_done;
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_4K, NULL), 0);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 3);
+	/* It is over. */
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_4K, NULL), 0);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 3);
+	/* What somebody's gather owes is for that to flush. */
+	ept_gather_init(&gather, ept);
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, SZ_4K, SZ_4K, &gather), 0);
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, SZ_4K, SZ_4K, NULL), 0);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 3);
+	ept_gather_flush(&gather);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 4);
+}
+
 static void an_unconditional_flush_announces_one(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -332,6 +371,7 @@ static void flushes_interrupt_the_cpus_that_run(struct kunit *test)
 static struct kunit_case gather_cases[] = {
 	KUNIT_CASE_PARAM(a_gather_defers_one_invalidation, configs_gen_params),
 	KUNIT_CASE_PARAM(a_flush_of_nothing_announces_nothing, configs_gen_params),
+	KUNIT_CASE_PARAM(a_flush_that_is_under_way_is_not_trusted, configs_gen_params),
 	KUNIT_CASE_PARAM(an_unconditional_flush_announces_one, configs_gen_params),
 	KUNIT_CASE_PARAM(an_error_leaves_the_gather_as_it_was, configs_gen_params),
 	KUNIT_CASE_PARAM(a_gather_of_another_table_is_refused, configs_gen_params),
