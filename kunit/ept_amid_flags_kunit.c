@@ -262,7 +262,9 @@ static void write_amid_operation(enum before before, bool holed, unsigned int fi
 		if (amid->at % 16 == 0)
 			table_pages();
 	} while (amid->met && amid->at++ < 100);
-	KUNIT_EXPECT_GT(amid->test, amid->at, 0);
+	/* Entries of a table that a leaf replaces aren't looked at. */
+	if (!amid->op->renews || nr != PAGES)
+		KUNIT_EXPECT_GT(amid->test, amid->at, 0);
 }
 
 static void no_flag_that_a_cpu_sets_is_lost(struct kunit *test)

@@ -86,11 +86,15 @@ static void known_cpus_are_decoded(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(models); i++) {
 		const struct cpu_model *m = &models[i];
-		struct ept_caps caps;
+		struct ept_caps caps, again;
 
 		KUNIT_EXPECT_EQ_MSG(test, model_caps(m, &caps), m->error, "%s", m->name);
 		if (m->error)
 			continue;
+		again = caps;
+		/* Its own, once more */
+		KUNIT_EXPECT_EQ(test, ept_caps_decode(&again.msrs, &again), 0);
+		KUNIT_EXPECT_MEMEQ(test, &again, &caps, sizeof(caps));
 		KUNIT_EXPECT_TRUE(test, caps.exec_only && caps.levels_4 && caps.table_uc &&
 				  caps.table_wb && caps.leaf_2m && caps.invept &&
 				  caps.invept_context && caps.invept_global && caps.invvpid &&
