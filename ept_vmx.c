@@ -213,18 +213,10 @@ static void decode_controls(struct ept_caps *caps, const struct ept_msrs *msrs)
 			       msrs->vmfunc & VMFUNC_EPTP_SWITCHING;
 }
 
-int ept_caps_decode(const struct ept_msrs *msrs, struct ept_caps *caps)
+static int decode(const struct ept_msrs *msrs, struct ept_caps *caps)
 {
-	struct ept_msrs copy;
-	int err;
+	int err = check_vmx(msrs);
 
-	if (!msrs || !caps)
-		return -EINVAL;
-	/* They may be those of @caps. */
-	copy = *msrs;
-	msrs = &copy;
-	memset(caps, 0, sizeof(*caps));
-	err = check_vmx(msrs);
 	if (!err)
 		err = check_ept(msrs);
 	if (err)
@@ -236,6 +228,17 @@ int ept_caps_decode(const struct ept_msrs *msrs, struct ept_caps *caps)
 	decode_ept_vpid_cap(caps, msrs->ept_vpid_cap);
 	decode_controls(caps, msrs);
 	return 0;
+}
+
+int ept_caps_decode(const struct ept_msrs *msrs, struct ept_caps *caps)
+{
+	/* They may be those of @caps. */
+	const struct ept_msrs copy = msrs ? *msrs : (struct ept_msrs){};
+
+	if (!caps)
+		return -EINVAL;
+	memset(caps, 0, sizeof(*caps));
+	return msrs ? decode(&copy, caps) : -EINVAL;
 }
 EXPORT_SYMBOL_EPT(ept_caps_decode);
 

@@ -322,7 +322,9 @@ static void each_lack_has_its_error(struct kunit *test)
 		if (lacks[i].error)
 			KUNIT_EXPECT_TRUE(test, !memcmp(&caps, &zero, sizeof(caps)));
 	}
+	caps.levels_4 = true;
 	KUNIT_EXPECT_EQ(test, ept_caps_decode(NULL, &caps), -EINVAL);
+	KUNIT_EXPECT_FALSE(test, caps.levels_4);
 	KUNIT_EXPECT_EQ(test, ept_caps_decode(&msrs, NULL), -EINVAL);
 	KUNIT_EXPECT_EQ(test, ept_caps_read(NULL), -EINVAL);
 }
