@@ -65,16 +65,22 @@ static void free_list(struct page *list)
 		free_page_accounted(pop_page(&list));
 }
 
-/* Whether a CPU of the table's MAXPHYADDR, which may be less than this machine's, reaches a page */
-static bool is_reachable(const struct ept_store *store, const struct page *page)
+/*
+ * Takes back the @nr last pages of @list: a CPU of the table's MAXPHYADDR, which may be less than
+ * this machine's, doesn't reach all of them. From now on pages come from a zone that each CPU
+ * reaches, as no MAXPHYADDR is less than 32 bits.
+ */
+static noinline int drop_unreachable(struct ept_store *store, struct page **list, unsigned long nr)
 {
-	return !(page_to_phys(page) >> store->maxphyaddr);
+	while (nr--)
+		free_page_accounted(pop_page(list));
+	if (store->gfp & GFP_DMA32)
+		return -ENOMEM;
+	WRITE_ONCE(store->gfp, store->gfp | GFP_DMA32);
+	return 0;
 }
 
-/*
- * Pushes @nr pages onto @list; -ENOMEM: some of them. No MAXPHYADDR is less than 32 bits, so that
- * there is a zone for what needs low pages.
- */
+/* Pushes @nr pages onto @list; -ENOMEM: some of them. */
 static int alloc_list(struct ept_store *store, struct page **list, unsigned long nr)
 {
 	struct page *pages[BULK] __uninitialized;
@@ -83,30 +89,23 @@ static int alloc_list(struct ept_store *store, struct page **list, unsigned long
 		return -ENOMEM;
 	while (nr) {
 		const unsigned long want = min_t(unsigned long, nr, BULK);
-		const gfp_t gfp = READ_ONCE(store->gfp);
-		unsigned long got, high = 0;
+		unsigned long got, pfns = 0;
 
 		/* It fills what is NULL, and may stop early, but not before the first. */
 		memset(pages, 0, want * sizeof(*pages));
-		got = alloc_pages_bulk_node(gfp, store->nid, want, pages);
+		got = alloc_pages_bulk_node(READ_ONCE(store->gfp), store->nid, want, pages);
 		if (!got)
 			return -ENOMEM;
 		atomic_long_add(got, &table_pages);
 		for (unsigned long i = 0; i < got; i++) {
 			account(pages[i], 1);
-			if (likely(is_reachable(store, pages[i]))) {
-				push_page(list, pages[i]);
-			} else {
-				free_page_accounted(pages[i]);
-				high++;
-			}
+			push_page(list, pages[i]);
+			pfns |= page_to_pfn(pages[i]);
 		}
-		if (unlikely(high)) {
-			if (gfp & GFP_DMA32)
-				return -ENOMEM;
-			WRITE_ONCE(store->gfp, gfp | GFP_DMA32);
-		}
-		nr -= got - high;
+		if (likely(!(pfns & store->unreachable)))
+			nr -= got;
+		else if (drop_unreachable(store, list, got))
+			return -ENOMEM;
 		cond_resched();
 	}
 	return 0;
@@ -118,7 +117,11 @@ static int alloc_list(struct ept_store *store, struct page **list, unsigned long
 
 void ept_store_init(struct ept_store *store, int nid, unsigned int maxphyaddr)
 {
-	*store = (struct ept_store){ .nid = nid, .maxphyaddr = maxphyaddr, .gfp = GFP_TABLE };
+	*store = (struct ept_store){
+		.nid = nid,
+		.gfp = GFP_TABLE,
+		.unreachable = ~0UL << (maxphyaddr - PAGE_SHIFT),
+	};
 	raw_spin_lock_init(&store->lock);
 }
 

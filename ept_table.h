@@ -21,8 +21,8 @@
 /**
  * struct ept_store - where the tables of one struct ept come from
  * @nid: their NUMA node
- * @maxphyaddr: bits of their addresses
  * @gfp: how they are allocated
+ * @unreachable: bits that no page frame number of theirs has, by MAXPHYADDR
  * @atomic: take from the reserve alone
  * @lock: protects the reserve; held for a few instructions a table, never on the way of a map into
  *	a table that is there; raw, for atomic tables on PREEMPT_RT
@@ -31,8 +31,8 @@
  */
 struct ept_store {
 	int		nid;
-	unsigned int	maxphyaddr;
 	gfp_t		gfp;
+	unsigned long	unreachable;
 	bool		atomic;
 	raw_spinlock_t	lock;	/* protects the reserve */
 	struct page	*reserve;
