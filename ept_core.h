@@ -79,9 +79,10 @@ struct seq_file;
  *   each other, one-leaf maps included. It may register its lock with ept_set_external_lock(), and
  *   lockdep then checks that it is held.
  * - No memory is allocated while the library's lock is held, so that a client may change the table
- *   from an mmu notifier or a shrinker, but not create or destroy one. "Any context" below excludes
- *   non-maskable interrupts. No callback of the client runs under it, but for the flush
+ *   from an mmu notifier or a shrinker. No callback of the client runs under it, but for the flush
  *   of ept_merge().
+ * - Reclaim may not create or destroy a table. "Any context" below excludes non-maskable
+ *   interrupts.
  */
 
 /**

@@ -92,7 +92,10 @@ void ept_gather_invalidate(struct ept_gather *gather)
 		atomic_dec_return_release(&gather->ept->flushing);
 }
 
-/* What a call found may be what another one did, whose flush is yet to be done. */
+/*
+ * What a call found may be what another one did, whose flush is yet to be done. Who sees it done
+ * sees all of it done: pairs with the release above.
+ */
 static bool beaten(const struct ept_gather *gather)
 {
 	return !IS_ERR_OR_NULL(gather->ept) && !gather->flush &&

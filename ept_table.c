@@ -74,9 +74,9 @@ static noinline int drop_unreachable(struct ept_store *store, struct page **list
 {
 	while (nr--)
 		free_page_accounted(pop_page(list));
-	if (store->gfp & GFP_DMA32)
+	if (!IS_ENABLED(CONFIG_ZONE_DMA32))
 		return -ENOMEM;
-	WRITE_ONCE(store->gfp, store->gfp | GFP_DMA32);
+	WRITE_ONCE(store->gfp, GFP_TABLE | GFP_DMA32);
 	return 0;
 }
 

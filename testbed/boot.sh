@@ -53,7 +53,8 @@ uml() {
 		initrd="$INITRAMFS" "${GUEST_ARGS[@]}" BED_EXIT=poweroff "$@"
 }
 
-# qemu CPUS ARGUMENT...: KVM is of no use here, since it would need EPT itself. With MEMORY, in MiB
+# qemu CPUS ARGUMENT...: KVM is of no use here, since it would need EPT itself. MEMORY is in
+# MiB.
 qemu() {
 	local cpus=$1
 
