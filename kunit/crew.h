@@ -40,6 +40,9 @@ struct crew {
 	struct hand		hands[CREW_MAX];
 	struct hand		interrupt;	/* a timer's, where it has work */
 	struct hrtimer		timer;
+	unsigned long		interrupted;	/* the step that is, of the first hand, */
+	unsigned int		interrupts;	/* and how often so far */
+	unsigned int		slowness;	/* of the timer: pauses are as many times doubled */
 	unsigned long		least;		/* steps of each hand, if need be in more time */
 	bool			over;
 	atomic_t		arrived;

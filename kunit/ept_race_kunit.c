@@ -7,6 +7,7 @@
 #include <linux/bitmap.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
+#include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -271,7 +272,7 @@ struct flags {
 	u64		set[NR_FLAGS][BLOCK];	/* by the one CPU that uses the page */
 
 	/* CPUs that are threads */
-	atomic_t	busy[CREW_MAX];		/* odd: in an operation */
+	struct rw_semaphore operations;		/* shared by those that are under way */
 
 	/* A CPU that interrupts */
 	DECLARE_BITMAP(used, BLOCK);		/* pages, since the last look */
@@ -589,6 +590,7 @@ static struct flags *new_flags(struct kunit *test, bool large)
 	KUNIT_ASSERT_NOT_NULL(test, flags);
 	flags->arena = arena;
 	flags->large = large;
+	init_rwsem(&flags->operations);
 	crew_init(&flags->crew, test, flags);
 	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
 	/* A hole among small leaves, so that not all leaves of a run are alike */
@@ -636,37 +638,21 @@ KUNIT_ARRAY_PARAM_DESC(flag_race, flag_races, name);
  * it did.
  */
 
-/* Returns when the operations are done that are under way. */
-static void settle(struct hand *hand)
-{
-	struct flags *flags = hand->arg;
-	unsigned int i;
-
-	for (i = 0; i < hand->crew->nr; i++) {
-		int busy = atomic_read(&flags->busy[i]);
-
-		while (busy & 1 && atomic_read(&flags->busy[i]) == busy)
-			schedule_timeout_uninterruptible(1);
-	}
-}
-
 /*
- * A merge knows late flags before it returns, and a harvest reports when it does: so a flag may be
- * neither here nor there while one of them is under way, and then the other.
+ * A merge knows late flags before it returns, and a harvest reports when it does: a flag may be
+ * neither here nor there while one of them is under way, but not when none is.
  */
 static void expect_flag(struct hand *hand, unsigned int page, unsigned int flag, u64 stamp)
 {
 	struct flags *flags = hand->arg;
-	unsigned int tries;
 
 	WRITE_ONCE(flags->set[flag][page], stamp);
-	for (tries = 0; tries < 6; tries++) {
-		if (flag_is_known(flags, page, flag))
-			return;
-		settle(hand);
-	}
+	if (flag_is_known(flags, page, flag))
+		return;
+	down_write(&flags->operations);
 	if (!flag_is_known(flags, page, flag))
 		crew_wrong(hand, "flag lost, of page", flag, page);
+	up_write(&flags->operations);
 }
 
 static void run_cpu(struct hand *hand)
@@ -692,9 +678,9 @@ static void run_operator(struct hand *hand)
 	};
 	struct flags *flags = hand->arg;
 
-	atomic_inc_return(&flags->busy[hand->id]);
+	down_read(&flags->operations);
 	operations[hand_below(hand, ARRAY_SIZE(operations))](hand);
-	atomic_inc_return(&flags->busy[hand->id]);
+	up_read(&flags->operations);
 }
 
 static void no_flag_set_beside_operations_is_lost(struct kunit *test)

@@ -5,7 +5,7 @@
 # them judges: what they leave is the console's log, $LOG. The kernel's command
 # line tells guest/init how this machine is turned off.
 
-BOOT_SECONDS=${BOOT_SECONDS:-600}	# no machine may run for longer
+BOOT_SECONDS=${BOOT_SECONDS:-1200}	# no machine may run for longer
 INITRAMFS=$BED_DIR/initramfs
 LOG=$BED_DIR/console.log
 GUEST_ARGS=(printk.devkmsg=on panic=-1)
