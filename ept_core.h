@@ -920,8 +920,9 @@ int ept_dump(struct seq_file *m, struct ept *ept);
  * @report: filled in with the first fault found, or NULL
  *
  * Looks at each entry: reserved bits, rights, memory types, address widths, leaves larger than
- * configured, tables linked twice, in the wrong place or empty, live counts. Excludes the functions
- * that change the table, as one of them. The manual's section "EPT Misconfigurations".
+ * configured, bits that neither this module nor a CPU sets, tables linked twice, in the wrong place
+ * or empty, live counts. Excludes the functions that change the table, as one of them. The manual's
+ * section "EPT Misconfigurations".
  *
  * Context: As the functions that change the table: may sleep without %EPT_CONFIG_ATOMIC.
  * Return: 0, -EINVAL for NULL, -EUCLEAN.

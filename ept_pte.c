@@ -136,6 +136,27 @@ u64 ept_pte_set_attrs(const struct ept_format *fmt, u64 entry, const struct ept_
 }
 EXPORT_SYMBOL_IF_KUNIT(ept_pte_set_attrs);
 
+/*
+ * Whether an entry that is no hole has a bit that this module gives to none like it, and no CPU
+ * sets, whatever a CPU makes of it.
+ */
+bool ept_pte_is_foreign(const struct ept_format *fmt, u64 entry, enum ept_level level)
+{
+	u64 own = EPT_PTE_ADDRESS | EPT_PTE_MEMTYPE | EPT_PTE_TAG | fmt->rights | fmt->ad;
+
+	if (ept_pte_is_table(entry, level))
+		return (entry ^ fmt->rights) & ~(EPT_PTE_ADDRESS | (fmt->ad & EPT_PTE_ACCESSED));
+	if (level != EPT_4K)
+		own |= EPT_PTE_LARGE;
+	if (!(entry & EPT_PTE_RIGHTS))
+		own |= EPT_PTE_NONE | EPT_PTE_NONE_TOP;
+	for (size_t i = 0; i < ARRAY_SIZE(attr_bits); i++)
+		if (!(attr_bits[i].feature & ~fmt->features))
+			own |= attr_bits[i].bit;
+	return entry & ~own;
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_pte_is_foreign);
+
 /* Bits that are reserved in a present entry, beside those beyond MAXPHYADDR */
 static u64 reserved_bits(const struct ept_format *fmt, u64 entry, enum ept_level level)
 {

@@ -275,6 +275,7 @@ u64 ept_pte_hide(const struct ept_format *fmt, u64 entry);
 u64 ept_pte_show(const struct ept_format *fmt, u64 entry);
 u64 ept_pte_set_address(const struct ept_format *fmt, u64 entry, phys_addr_t hpa);
 u64 ept_pte_set_attrs(const struct ept_format *fmt, u64 entry, const struct ept_attrs *attrs);
+bool ept_pte_is_foreign(const struct ept_format *fmt, u64 entry, enum ept_level level);
 u64 ept_pte_change_slow(const struct ept_format *fmt, u64 entry, u64 clear, u64 set);
 const char *ept_pte_illegal(const struct ept_format *fmt, u64 entry, enum ept_level level);
 

@@ -385,11 +385,12 @@ static const char *entry_fault(const struct ept_format *fmt, u64 entry, enum ept
 
 	if (ept_pte_is_hole(entry))
 		return entry == fmt->hole ? NULL : "hole with bits set";
-	if (!ept_pte_is_present(fmt, entry))
-		return none_fault(fmt, entry, level);
-	why = ept_pte_illegal(fmt, entry, level);
+	why = ept_pte_is_present(fmt, entry) ? ept_pte_illegal(fmt, entry, level) :
+					       none_fault(fmt, entry, level);
 	if (why)
 		return why;
+	if (ept_pte_is_foreign(fmt, entry, level))
+		return "not as this module makes entries";
 	if (ept_pte_is_table(entry, level))
 		return ept_table_is_valid(entry, level, gpa) ? NULL : "another place's table";
 	if (level > ept_pte_max_leaf(fmt, entry))

@@ -96,6 +96,61 @@ static u64 other_hole(const struct fixture *fixture, u64 entry)
 	return entry ^ BIT_ULL(63);
 }
 
+/*
+ * What a CPU makes nothing of
+ */
+
+static u64 no_write(const struct fixture *fixture, u64 entry)
+{
+	return entry & ~2ULL;
+}
+
+static u64 accessed(const struct fixture *fixture, u64 entry)
+{
+	return fixture->config.features & EPT_FEATURE_AD ? entry : entry | BIT_ULL(8);
+}
+
+static u64 dirty(const struct fixture *fixture, u64 entry)
+{
+	return entry | BIT_ULL(9);
+}
+
+static u64 user_execute(const struct fixture *fixture, u64 entry)
+{
+	return fixture->config.features & EPT_FEATURE_MODE_EXEC ? entry : entry | BIT_ULL(10);
+}
+
+static u64 size_of_a_page(const struct fixture *fixture, u64 entry)
+{
+	return entry | BIT_ULL(7);
+}
+
+static u64 marked_without_rights(const struct fixture *fixture, u64 entry)
+{
+	return entry | BIT_ULL(11);
+}
+
+static u64 tagged(const struct fixture *fixture, u64 entry)
+{
+	return entry | BIT_ULL(52);
+}
+
+static u64 bit_62(const struct fixture *fixture, u64 entry)
+{
+	return entry | BIT_ULL(62);
+}
+
+static u64 suppress_ve(const struct fixture *fixture, u64 entry)
+{
+	return fixture->config.features & EPT_FEATURE_VE ? entry : entry | BIT_ULL(63);
+}
+
+/* Neither a leaf nor, as it has no rights, a table: the way to nowhere */
+static u64 mark_alone(const struct fixture *fixture, u64 entry)
+{
+	return BIT_ULL(11) | BIT_ULL(40);
+}
+
 /* Unchanged: this configuration knows no such damage. */
 static const struct damage {
 	const char	*what;
@@ -122,6 +177,23 @@ static const struct damage {
 	{ "1G leaf", GPA, 2, larger_leaf },
 	{ "large leaf, executable", GPA, 1, large_executable },
 	{ "large leaf, sub-page", GPA, 1, large_subpage },
+	{ "write missing, table", GPA, 1, no_write },
+	{ "write missing, table", GPA, 3, no_write },
+	{ "accessed, where no CPU sets it", GPA, 0, accessed },
+	{ "accessed, where no CPU sets it, table", GPA, 2, accessed },
+	{ "dirty, table", GPA, 1, dirty },
+	{ "user-execute, which means nothing", GPA, 0, user_execute },
+	{ "the size of a page", GPA, 0, size_of_a_page },
+	{ "marked as without rights", GPA, 0, marked_without_rights },
+	{ "marked as without rights, table", GPA, 1, marked_without_rights },
+	{ "marked as without rights, neither leaf nor table", GPA, 1, mark_alone },
+	{ "marked as without rights, neither leaf nor table", GPA, 3, mark_alone },
+	{ "tagged, table", GPA, 2, tagged },
+	{ "bit 62", GPA, 0, bit_62 },
+	{ "bit 62, without rights", GPA + SZ_4K, 0, bit_62 },
+	{ "bit 62, table", GPA, 3, bit_62 },
+	{ "suppress-#VE, which means nothing", GPA, 0, suppress_ve },
+	{ "suppress-#VE, which means nothing, table", GPA, 1, suppress_ve },
 	{ "bits in a hole", GPA - SZ_2M, 1, bits_in_a_hole },
 	{ "bits in a hole", GPA + 400ULL * SZ_512G, 3, bits_in_a_hole },
 };

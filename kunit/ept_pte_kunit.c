@@ -283,6 +283,8 @@ static const char *wrong_leaf(struct pte_fixture *fixture, u64 hpa, enum ept_lev
 		return "not what the module takes for a leaf";
 	if (ept_pte_is_large(entry, level) == !level)
 		return "not the size that the module takes it for";
+	if (ept_pte_is_foreign(&fixture->fmt, entry, level))
+		return "not what the module takes for its own";
 	if (!same_attrs(&back, &expected))
 		return "other attributes when read back";
 	if (ept_pte_leaf_address(&fixture->fmt, entry) != hpa)
