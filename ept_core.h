@@ -50,16 +50,16 @@ struct seq_file;
  * One meaning each, and on any error nothing has changed. Where several apply, the first of this
  * list is returned.
  *
- * ===========  ================================================================================
- * -EINVAL      an argument that is never legal: misaligned, size 0, NULL, write without
- *              read, an unknown bit, a tag above 31, a gather of another table
- * -ERANGE      beyond the guest's address width (2^48 bytes with 4 levels, 2^57 with 5),
- *              beyond the configured MAXPHYADDR, or a range that overflows
- * -EOPNOTSUPP legal, but this table's configuration lacks it
- * -EEXIST      something is mapped there
- * -ENOENT      nothing is mapped there
- * -ENOMEM      no memory for tables, or the reserve of an atomic table is short
- * ===========  ================================================================================
+ * ============  ===============================================================================
+ * -EINVAL       an argument that is never legal: misaligned, size 0, NULL, write without
+ *               read, an unknown bit, a tag above 31, a gather of another table
+ * -ERANGE       beyond the guest's address width (2^48 bytes with 4 levels, 2^57 with 5),
+ *               beyond the configured MAXPHYADDR, or a range that overflows
+ * -EOPNOTSUPP   legal, but this table's configuration lacks it
+ * -EEXIST       something is mapped there
+ * -ENOENT       nothing is mapped there
+ * -ENOMEM       no memory for tables, or the reserve of an atomic table is short
+ * ============  ===============================================================================
  *
  * -EFAULT and -EIO are verdicts of ept_translate(), -EUCLEAN one of ept_check(); -ENODEV and -EPERM
  * come from the functions that ask the CPU.
@@ -75,12 +75,17 @@ struct seq_file;
  *   callers that map the same page, one gets 0 and the other -EEXIST.
  * - Every other function that changes a table, and ept_check(), excludes the others, and one-leaf
  *   maps, inside the library.
- * - With %EPT_CONFIG_EXTERNAL_LOCK the client excludes all functions that change the table from
- *   each other, one-leaf maps included. It may register its lock with ept_set_external_lock(), and
- *   lockdep then checks that it is held.
+ * - With %EPT_CONFIG_EXTERNAL_LOCK the client excludes from each other: ept_map(), one leaf
+ *   included, to ept_merge(), both harvests, also where they peek, and ept_check(). It may register
+ *   its lock with ept_set_external_lock(), and lockdep then checks that it is held. No lock is
+ *   needed for readers, ept_reserve(), ept_gather_flush(), ept_flush(), ept_vcpu_load() and
+ *   ept_vcpu_put().
+ * - A gather is one thread's at a time.
  * - No memory is allocated while the library's lock is held, so that a client may change the table
- *   from an mmu notifier or a shrinker. No callback of the client runs under it, but for the flush
- *   of ept_merge().
+ *   from a shrinker, or from an mmu notifier that may block. In a notifier nothing may wait for
+ *   reclaim: what takes tables, as unmapping a part of a large leaf does, takes them from
+ *   ept_reserve() there.
+ * - No callback of the client runs under the library's lock, but for the flush of ept_merge().
  * - Reclaim may not create or destroy a table. "Any context" below excludes non-maskable
  *   interrupts.
  */
@@ -89,8 +94,10 @@ struct seq_file;
  * DOC: EPT flushing
  *
  * A CPU may keep what it read from a table until it runs INVEPT (manual, "Guidelines for Use of the
- * INVEPT Instruction"). Mapping what was a hole and adding rights need no INVEPT. Everything else
- * that a guest could notice does, and functions that may cause it take a gather:
+ * INVEPT Instruction"). Mapping what was a hole and adding rights need no INVEPT; a CPU that still
+ * has the lesser rights may fault once more, on an access that ept_translate() allows: resume the
+ * guest. Everything else that a guest could notice does, and functions that may cause it take a
+ * gather:
  *
  * - With a gather, the function never flushes. It notes in the gather that a flush is due, and
  *   leaves there the tables that it unlinked. ept_gather_flush() invalidates, once, and only then
@@ -99,6 +106,10 @@ struct seq_file;
  *   is still about to flush, then so does this one: with NULL, or in ept_gather_flush(). What is
  *   due in another gather, though, is due until that is flushed.
  * - A flush that nothing asked for costs nothing and announces nothing.
+ * - Memory that was unmapped or replaced may be put to other use once the flush is done, not
+ *   before.
+ * - A client that changes an atomic table where it cannot flush passes a gather, and flushes that
+ *   later, when it has dropped its lock.
  *
  * A flush is the client's &ept_ops.invalidate where there is one. Otherwise it is the library's: it
  * works with the CPUs between ept_vcpu_load() and ept_vcpu_put(), and interrupts these alone; all
@@ -146,7 +157,7 @@ enum ept_memtype {
 #define EPT_PROT_WRITE		BIT(1)
 /* Supervisor-mode fetches where the table has mode-based execute, all fetches elsewhere */
 #define EPT_PROT_EXEC		BIT(2)
-/* User-mode fetches; without mode-based execute nothing beside EPT_PROT_EXEC, -EOPNOTSUPP alone */
+/* User-mode fetches. Without mode-based execute: nothing beside EPT_PROT_EXEC, -EOPNOTSUPP else */
 #define EPT_PROT_UEXEC		BIT(3)
 
 /* The memory type is EPT's alone, whatever the guest's PAT says */
@@ -222,16 +233,16 @@ struct ept_ops {
 
 /**
  * struct ept_config - what a table is made for
- * @name: copied; the name of its debugfs directory. NULL: the module picks one; taken: the module
- *	adds a suffix. A name with a '/', or one that is '.' or '..' or longer than 64 characters,
- *	is -EINVAL.
+ * @name: copied; the name of its debugfs directory. NULL or empty: the module picks one; taken, or
+ *	"caps": the module adds a suffix. A name with a '/', or one that is '.' or '..' or longer
+ *	than 64 characters, is -EINVAL.
  * @levels: 4 or 5
  * @max_leaf: the largest leaf: %EPT_4K, %EPT_2M or %EPT_1G
  * @maxphyaddr: width of host-physical addresses in bits, 32 to 52
  * @features: EPT_FEATURE_* bits
  * @flags: EPT_CONFIG_* bits
  * @table_memtype: how the CPU reads the tables (EPTP bits 2:0): %EPT_MT_WB or %EPT_MT_UC
- * @nid: NUMA node of the tables, or %NUMA_NO_NODE
+ * @nid: NUMA node of the tables, or %NUMA_NO_NODE; one that is not online is -EINVAL
  * @ops: NULL, or what the client does itself; must outlive the table
  * @cookie: passed to @ops
  *
@@ -423,7 +434,8 @@ struct ept_stats {
  * @page_walk: the access was to a guest paging structure; false without @gla_valid
  * @nmi_unblocking: an IRET had unblocked NMIs
  * @shadow_stack: a shadow-stack access
- * @advanced: the CPU reports the three below
+ * @advanced: the three below are valid: the CPU has &ept_caps.advanced_info, and the access was to
+ *	the page that @gla_valid and not @page_walk stand for
  * @user: the linear address is a user-mode address
  * @writable: the guest's paging allows to write there
  * @no_exec: the guest's paging forbids to execute there
@@ -524,10 +536,12 @@ int ept_caps_read(struct ept_caps *caps);
  * @msrs: the values
  * @caps: filled in
  *
- * The manual's appendix "VMX Capability Reporting Facility".
+ * The manual's appendix "VMX Capability Reporting Facility". VMX takes @basic and @procbased, EPT
+ * also @procbased2 and @ept_vpid_cap of @msrs: where one of them isn't valid, there is none. Without
+ * @feature_control VMX counts as not locked off, without @maxphyaddr that is 36.
  *
  * Context: Any.
- * Return: as ept_caps_read().
+ * Return: as ept_caps_read(); -EINVAL also where @msrs is NULL.
  */
 int ept_caps_decode(const struct ept_msrs *msrs, struct ept_caps *caps);
 
@@ -624,9 +638,13 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
  * @nr: how many are to be set aside afterwards; 0, or fewer than there are, changes nothing
  *
  * With %EPT_CONFIG_ATOMIC every operation draws on the reserve alone; other tables draw on it
- * before they ask the system. Freed tables go back to the system, not to the reserve. What an
- * operation can need is at most one table a level for a one-leaf map and for each edge of the range
- * of any other, plus one for each 512 entries of new tables' leaves.
+ * before they ask the system. Freed tables go back to the system, not to the reserve.
+ *
+ * An operation takes at most one table for each 2M, each 1G and each 512G, with 5 levels also each
+ * 256T, of the guest's addresses that its range touches, so no more than size / 2M + 2 and
+ * size / 1G + 2 and so on. It takes none where there is one, nor below what becomes, or stays, a
+ * leaf: a map of one page takes at most levels - 1, a change of a part of a 2M leaf one. ept_merge()
+ * and the harvests take none.
  *
  * Context: Process; may sleep. Needs no exclusion: operations may draw on the reserve meanwhile.
  * Return: 0, -EINVAL for NULL, -ENOMEM with the reserve as it was.
@@ -648,14 +666,16 @@ int ept_reserve(struct ept *ept, unsigned int nr);
  * @attrs: what the mapping is like
  *
  * Fill the memory before: a running guest may use it at once. In a fault handler, -EEXIST means
- * that another CPU was faster, and the guest may resume.
+ * that something is mapped. Ask ept_translate() about the access: 0, another CPU was faster, and
+ * the guest may resume; -EFAULT, what is mapped lacks the right.
  *
  * Takes the largest leaves that the alignment of both addresses, the size, the configuration and
  * @attrs allow. Accessed and dirty start clear. Needs no flush, and has none. A range of which a
  * part is mapped is refused as a whole. The manual's section "EPT Translation Mechanism"; what is
  * legal: "EPT Misconfigurations".
  *
- * Context: May sleep without %EPT_CONFIG_ATOMIC. One leaf's worth runs in parallel with itself.
+ * Context: May sleep without %EPT_CONFIG_ATOMIC; any with it. One leaf's worth runs in parallel
+ *	with itself.
  * Return: 0, -EINVAL for a misaligned or empty range, a misaligned @hpa, NULL, or @attrs that no
  *	table can have, -ERANGE for either address with @size, -EOPNOTSUPP for @attrs that this
  *	table cannot have, -EEXIST if any of it is mapped (%EPT_PROT_NONE included), -ENOMEM.
@@ -672,7 +692,7 @@ int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ep
  *
  * As ept_map(). Contiguous, aligned pages get large leaves. Takes no reference to the pages.
  *
- * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Context: May sleep without %EPT_CONFIG_ATOMIC; any with it.
  * Return: as ept_map(); -EINVAL also for @nr 0 and for a NULL among the pages, -ERANGE also for
  *	more pages than a guest can address.
  */
@@ -696,7 +716,8 @@ int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long n
  * and it changes, but for its tag and rights that are added; and where a table goes. The manual's
  * "Guidelines for Use of the INVEPT Instruction".
  *
- * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Context: May sleep without %EPT_CONFIG_ATOMIC; any with it, but with NULL as
+ *	ept_gather_flush().
  * Return: 0, -EINVAL, -ERANGE and -EOPNOTSUPP as ept_map(), -EINVAL also for a @gather of another
  *	table, -ENOMEM.
  */
@@ -716,7 +737,8 @@ int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct 
  * or leaves without rights and no table that goes with them. The manual's "Guidelines for Use of
  * the INVEPT Instruction".
  *
- * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Context: May sleep without %EPT_CONFIG_ATOMIC; any with it, but with NULL as
+ *	ept_gather_flush().
  * Return: 0, -EINVAL for a misaligned or empty range, NULL or a @gather of another table, -ERANGE,
  *	-ENOMEM (a split needs tables).
  */
@@ -737,7 +759,8 @@ int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather);
  * meanwhile. Rights that were only added need no flush; rights that were taken, and splits, do. The
  * manual's sections "EPT Violations" and "EPT Misconfigurations".
  *
- * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Context: May sleep without %EPT_CONFIG_ATOMIC; any with it, but with NULL as
+ *	ept_gather_flush().
  * Return: 0, -EINVAL for a misaligned or empty range, NULL, an unknown bit or a @gather of another
  *	table, -EINVAL or -EOPNOTSUPP if the result would be illegal for any leaf in the range (and
  *	then none has changed), -ERANGE, -ENOMEM (a split needs tables).
@@ -755,7 +778,8 @@ int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct e
  * As ept_protect() for holes, straddling leaves, accessed and dirty. A new type of what a CPU may
  * use asks for a flush. The manual's section "EPT and Memory Typing".
  *
- * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Context: May sleep without %EPT_CONFIG_ATOMIC; any with it, but with NULL as
+ *	ept_gather_flush().
  * Return: 0, -EINVAL for a misaligned or empty range, NULL, a value that is no memory type or a
  *	@gather of another table, -ERANGE, -ENOMEM (a split needs tables).
  */
@@ -775,7 +799,8 @@ int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype
  * hole. Any change but of the tag and of rights that were added asks for a flush. The manual's
  * "Guidelines for Use of the INVEPT Instruction".
  *
- * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Context: May sleep without %EPT_CONFIG_ATOMIC; any with it, but with NULL as
+ *	ept_gather_flush().
  * Return: 0, -EINVAL for a misaligned or empty range, NULL, @attrs that no table can have or a
  *	@gather of another table, -ERANGE, -EOPNOTSUPP for @attrs that this table cannot have,
  *	-ENOMEM (a split needs tables).
@@ -797,7 +822,8 @@ int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *at
  * leaf that a CPU may use asks for a flush: the manual's "Guidelines for Use of the INVEPT
  * Instruction", on bit 7.
  *
- * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Context: May sleep without %EPT_CONFIG_ATOMIC; any with it, but with NULL as
+ *	ept_gather_flush().
  * Return: 0, -EINVAL for a misaligned or empty range, NULL, a @level above %EPT_1G or a @gather of
  *	another table, -ERANGE, -ENOMEM.
  */
@@ -817,7 +843,7 @@ int ept_split(struct ept *ept, u64 gpa, u64 size, enum ept_level level, struct e
  * Holes are fine, and so is a range that is too small for any leaf. Takes no tables. The manual's
  * "Guidelines for Use of the INVEPT Instruction", on bit 7.
  *
- * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Context: May sleep without %EPT_CONFIG_ATOMIC; as ept_gather_flush() with it.
  * Return: the number of leaves made, of which none was merged again, or -EINVAL for a misaligned or
  *	empty range, NULL or a @level above %EPT_1G, -ERANGE, -EOPNOTSUPP for a @level above the
  *	table's largest leaf.
@@ -847,8 +873,10 @@ int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping);
  *	%EPT_PROT_UEXEC a user-mode fetch, the same without mode-based execute
  * @hpa: set to where the access goes, on success; NULL if only the verdict matters
  *
- * Reads the entries as a CPU does, and believes in none of them. The manual's section "EPT-Induced
- * VM Exits".
+ * Reads the entries as a CPU does, and believes in none of them. Judges read, write and execute
+ * alone: sub-page permissions, shadow stacks, paging-write and guest-paging verification are beyond
+ * it. With @access 0 any right will do. Sets neither accessed nor dirty. The manual's section
+ * "EPT-Induced VM Exits".
  *
  * Context: Any.
  * Return: 0, -EINVAL for NULL or an unknown bit, -ERANGE beyond the guest's address width, -EFAULT
@@ -878,8 +906,8 @@ typedef int (*ept_mapping_fn)(const struct ept_mapping *mapping, void *arg);
  * @ept: a table
  * @gpa: multiple of 4K
  * @size: bytes, multiple of 4K
- * @fn: called for each mapping; may not sleep, may not call a function that changes the table;
- *	non-zero stops
+ * @fn: called for each mapping, which is valid until it returns; may not sleep, may call readers,
+ *	but no function that changes the table; non-zero stops
  * @arg: passed to @fn
  *
  * Neighbours with contiguous hpa, equal level, attributes, accessed and dirty are merged. @gpa,
@@ -921,10 +949,10 @@ int ept_dump(struct seq_file *m, struct ept *ept);
  *
  * Looks at each entry: reserved bits, rights, memory types, address widths, leaves larger than
  * configured, bits that neither this module nor a CPU sets, tables linked twice, in the wrong place
- * or empty, live counts. Excludes the functions that change the table, as one of them. The manual's
- * section "EPT Misconfigurations".
+ * or empty, live counts. The lock is held meanwhile, the library's or the client's, as for the
+ * functions that change the table. The manual's section "EPT Misconfigurations".
  *
- * Context: As the functions that change the table: may sleep without %EPT_CONFIG_ATOMIC.
+ * Context: May sleep without %EPT_CONFIG_ATOMIC; any with it.
  * Return: 0, -EINVAL for NULL, -EUCLEAN.
  */
 int ept_check(struct ept *ept, struct ept_check_report *report);
@@ -938,7 +966,8 @@ int ept_check(struct ept *ept, struct ept_check_report *report);
  * @ept: a table with %EPT_FEATURE_AD
  * @gpa: multiple of 4K
  * @size: bytes, multiple of 4K
- * @bitmap: bit (page - @gpa / 4K) is or-ed for each dirty page; other bits stay
+ * @bitmap: @size / 4K bits. Bit (page - @gpa / 4K) is or-ed for each dirty page; other bits stay.
+ *	Not atomically: nobody else writes to it meanwhile
  * @peek: leave the flags as they are
  * @gather: owed a flush, or NULL to flush before the return
  *
@@ -947,7 +976,8 @@ int ept_check(struct ept *ept, struct ept_check_report *report);
  * flushes first. No flag is lost that a CPU sets meanwhile. Holes are fine. A flag that was cleared
  * asks for a flush, a peek never does. The manual's section "Accessed and Dirty Flags for EPT".
  *
- * Context: May sleep without %EPT_CONFIG_ATOMIC.
+ * Context: May sleep without %EPT_CONFIG_ATOMIC; any with it, but with NULL as
+ *	ept_gather_flush().
  * Return: 0, -EINVAL for a misaligned or empty range, NULL or a @gather of another table, -ERANGE,
  *	-EOPNOTSUPP without %EPT_FEATURE_AD.
  */
@@ -975,7 +1005,7 @@ int ept_harvest_accessed(struct ept *ept, u64 gpa, u64 size, unsigned long *bitm
 
 /**
  * ept_gather_init() - begin a gather
- * @gather: on the caller's stack
+ * @gather: on the caller's stack; NULL does nothing
  * @ept: the table whose changes it will collect
  *
  * Context: Any.
@@ -986,8 +1016,8 @@ void ept_gather_init(struct ept_gather *gather, struct ept *ept);
  * ept_gather_flush() - invalidate what was gathered, then free the tables that were unlinked
  * @gather: may be used again afterwards; NULL does nothing
  *
- * Each gather ends in this call, also after errors. Free where nothing is due, otherwise exactly
- * one invalidation.
+ * Each gather ends in this call, also after errors. Exactly one invalidation where a flush is due
+ * here, or is under way in a call without a gather; otherwise free.
  *
  * Context: As &ept_ops.invalidate allows. The module's own waits for other CPUs: interrupts on, not
  *	in atomic context.

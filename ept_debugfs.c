@@ -70,14 +70,21 @@ static int lookup_open(struct inode *inode, struct file *file)
 	return single_open(file, lookup_show, inode->i_private);
 }
 
+/* Decimal, or as the other files print it: with a zero in front it is hexadecimal, 0x or not. */
 static ssize_t lookup_write(struct file *file, const char __user *buffer, size_t count,
 			    loff_t *pos)
 {
 	struct seq_file *m = file->private_data;
 	struct ept *ept = m->private;
+	char text[32] = {};
 	u64 gpa;
-	int err = kstrtou64_from_user(buffer, count, 0, &gpa);
+	int err;
 
+	if (count >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, buffer, count))
+		return -EFAULT;
+	err = kstrtou64(text, *text == '0' ? 16 : 10, &gpa);
 	if (err)
 		return err;
 	WRITE_ONCE(ept->lookup_gpa, gpa);

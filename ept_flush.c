@@ -77,7 +77,8 @@ static void invalidate(struct ept *ept)
 
 void ept_gather_init(struct ept_gather *gather, struct ept *ept)
 {
-	*gather = (struct ept_gather){ .ept = ept };
+	if (gather)
+		*gather = (struct ept_gather){ .ept = ept };
 }
 EXPORT_SYMBOL_EPT(ept_gather_init);
 
