@@ -104,7 +104,8 @@ struct seq_file;
  *   frees these tables. One gather may serve many calls on one table.
  * - With NULL, the function flushes before it returns. If another call beat it to the change, and
  *   is still about to flush, then so does this one: with NULL, or in ept_gather_flush(). What is
- *   due in another gather, though, is due until that is flushed.
+ *   due in another gather, though, is due until that is flushed. ept_map() never waits for a flush:
+ *   where a page was just unmapped, a CPU may use the old one until that flush is done.
  * - A flush that nothing asked for costs nothing and announces nothing.
  * - Memory that was unmapped or replaced may be put to other use once the flush is done, not
  *   before.
@@ -225,7 +226,8 @@ struct ept_attrs {
  *	before the call. NULL: the module's own, for clients of ept_vcpu_load(). Called in the
  *	context of the flushing call, with no spinlock of the module held, but in ept_merge() with
  *	the table's lock, so that it must not wait for whoever changes @ept; may sleep unless
- *	%EPT_CONFIG_ATOMIC; calls no function that changes @ept. @cookie is &ept_config.cookie.
+ *	%EPT_CONFIG_ATOMIC; calls no function that changes @ept, and ept_merge() of no table.
+ *	@cookie is &ept_config.cookie.
  */
 struct ept_ops {
 	void (*invalidate)(struct ept *ept, void *cookie);
@@ -536,9 +538,9 @@ int ept_caps_read(struct ept_caps *caps);
  * @msrs: the values
  * @caps: filled in
  *
- * The manual's appendix "VMX Capability Reporting Facility". VMX takes @basic and @procbased, EPT
- * also @procbased2 and @ept_vpid_cap of @msrs: where one of them isn't valid, there is none. Without
- * @feature_control VMX counts as not locked off, without @maxphyaddr that is 36.
+ * The manual's appendix "VMX Capability Reporting Facility". VMX takes the values basic and
+ * procbased, EPT also procbased2 and ept_vpid_cap: where one of them isn't valid, there is none.
+ * Without feature_control VMX counts as not locked off, without maxphyaddr that is 36.
  *
  * Context: Any.
  * Return: as ept_caps_read(); -EINVAL also where @msrs is NULL.
@@ -643,8 +645,8 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
  * An operation takes at most one table for each 2M, each 1G and each 512G, with 5 levels also each
  * 256T, of the guest's addresses that its range touches, so no more than size / 2M + 2 and
  * size / 1G + 2 and so on. It takes none where there is one, nor below what becomes, or stays, a
- * leaf: a map of one page takes at most levels - 1, a change of a part of a 2M leaf one. ept_merge()
- * and the harvests take none.
+ * leaf: a map of one page takes at most levels - 1, a change of a part of a 2M leaf one.
+ * ept_merge() and the harvests take none.
  *
  * Context: Process; may sleep. Needs no exclusion: operations may draw on the reserve meanwhile.
  * Return: 0, -EINVAL for NULL, -ENOMEM with the reserve as it was.
@@ -974,7 +976,8 @@ int ept_check(struct ept *ept, struct ept_check_report *report);
  * A large leaf reports all of its pages in the range, and is cleared only where it lies whole in
  * the range. A CPU may write through a cached translation until the flush; whoever reads the pages
  * flushes first. No flag is lost that a CPU sets meanwhile. Holes are fine. A flag that was cleared
- * asks for a flush, a peek never does. The manual's section "Accessed and Dirty Flags for EPT".
+ * asks for a flush where a CPU may use the leaf, a peek asks for none. The manual's section
+ * "Accessed and Dirty Flags for EPT".
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC; any with it, but with NULL as
  *	ept_gather_flush().

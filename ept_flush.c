@@ -95,12 +95,13 @@ void ept_gather_invalidate(struct ept_gather *gather)
 
 /*
  * What a call found may be what another one did, whose flush is yet to be done. Who sees it done
- * sees all of it done: pairs with the release above.
+ * sees all of it done: pairs with the release above. Tables without a flush that is due are those
+ * of a merge, which has just invalidated.
  */
 static bool beaten(const struct ept_gather *gather)
 {
 	return !IS_ERR_OR_NULL(gather->ept) && !gather->flush &&
-	       atomic_read_acquire(&gather->ept->flushing);
+	       atomic_read_acquire(&gather->ept->flushing) && !gather->dead;
 }
 
 /* The only place that frees what was linked: the operation unhooked it, invalidate, free. */

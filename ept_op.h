@@ -16,12 +16,18 @@
  * Locking
  */
 
-static inline void ept_lock(struct ept *ept)
+/* @subclass: for lockdep, 0 where no other table's lock is taken meanwhile */
+static inline void ept_lock_nested(struct ept *ept, int subclass)
 {
 	if (likely(!ept->external))
-		down_write(&ept->lock);
+		down_write_nested(&ept->lock, subclass);
 	else if (ept->external_lock)
 		lockdep_assert(lock_is_held(ept->external_lock));
+}
+
+static inline void ept_lock(struct ept *ept)
+{
+	ept_lock_nested(ept, 0);
 }
 
 static inline void ept_unlock(struct ept *ept)

@@ -364,7 +364,7 @@ static struct check *to_check(struct ept_walk *walk)
 	return container_of(walk, struct check, walk);
 }
 
-/* NULL, or what is wrong with a leaf that allows no access */
+/* NULL, or what is wrong with a leaf that allows no access, or would be once it allows some */
 static const char *none_fault(const struct ept_format *fmt, u64 leaf, enum ept_level level)
 {
 	const phys_addr_t hpa = ept_pte_leaf_address(fmt, leaf);
@@ -375,7 +375,9 @@ static const char *none_fault(const struct ept_format *fmt, u64 leaf, enum ept_l
 		return "address beyond MAXPHYADDR";
 	if (!IS_ALIGNED(hpa, ept_level_size(level)))
 		return "address misaligned";
-	return NULL;
+	if (!ept_memtype_valid(FIELD_GET(EPT_PTE_MEMTYPE, leaf)))
+		return "memory type reserved";
+	return ept_pte_hide(fmt, ept_pte_show(fmt, leaf)) == leaf ? NULL : "address not hidden";
 }
 
 static const char *entry_fault(const struct ept_format *fmt, u64 entry, enum ept_level level,
@@ -398,9 +400,12 @@ static const char *entry_fault(const struct ept_format *fmt, u64 entry, enum ept
 	return NULL;
 }
 
+/* The first one counts: sums, which are known late, don't end the walk. */
 static int check_fault(struct check *check, enum ept_level level, u64 gpa, u64 entry,
 		       const char *why)
 {
+	if (check->report->error)
+		return -EUCLEAN;
 	check->report->error = -EUCLEAN;
 	check->report->gpa = gpa;
 	check->report->level = level;
@@ -450,7 +455,7 @@ static void check_close(struct ept_walk *walk, const struct ept_run *run, u64 *t
 	struct check *check = to_check(walk);
 	const char *why = table_fault(check, table, run->level - 1);
 
-	if (why && !check->report->error)
+	if (why)
 		check_fault(check, run->level, run->gpa, READ_ONCE(*run->entry), why);
 }
 
@@ -470,7 +475,7 @@ static int check_table(struct ept *ept, struct check *check)
 	ept_walk_begin(&check->walk);
 	ept_walk_pass(&check->walk, &check_visitor);
 	why = table_fault(check, ept->root, ept_root_level(&ept->fmt));
-	if (why && !check->report->error)
+	if (why)
 		check_fault(check, ept_root_level(&ept->fmt), 0, 0, why);
 	return check->report->error;
 }

@@ -3,6 +3,7 @@
  * ept_split(), ept_merge(): what changes the size of leaves, and no translation.
  */
 #include <linux/err.h>
+#include <linux/sched.h>
 
 #include "ept_op.h"
 #include "ept_trace.h"
@@ -222,6 +223,8 @@ static void merge_fold_ad(const struct ept *ept, struct page *dead)
 			ad |= READ_ONCE(table[i]) & ept->fmt.ad;
 		while (ad & ~old && !try_cmpxchg64(leaf, &old, old | ad))
 			;
+		if (!ept->store.atomic)
+			cond_resched();
 	}
 }
 
@@ -241,8 +244,11 @@ int ept_merge(struct ept *ept, u64 gpa, u64 size, enum ept_level level)
 	ept_op_init(&merge.op, ept, gpa, size, &gather);
 	merge.level = level;
 	merge.made = 0;
-	/* Until accessed and dirty are folded in, nothing else may change the new leaves. */
-	ept_lock(ept);
+	/*
+	 * Until accessed and dirty are folded in, nothing else may change the new leaves. The
+	 * client's invalidate may change other tables meanwhile.
+	 */
+	ept_lock_nested(ept, SINGLE_DEPTH_NESTING);
 	ept_walk_begin(&merge.op.walk);
 	ept_walk_pass(&merge.op.walk, &merge_visitor);
 	ept_gather_invalidate(&gather);

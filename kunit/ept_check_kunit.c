@@ -56,6 +56,12 @@ static u64 hidden_beyond(const struct fixture *fixture, u64 entry)
 	return entry ^ above_maxphyaddr(fixture);
 }
 
+/* Its address is below the upper half. */
+static u64 not_hidden(const struct fixture *fixture, u64 entry)
+{
+	return entry & ~BIT_ULL(fixture->config.maxphyaddr - 1);
+}
+
 static u64 reserved_bit(const struct fixture *fixture, u64 entry)
 {
 	return entry | 0x10;
@@ -163,6 +169,8 @@ static const struct damage {
 	{ "memory type 3", GPA, 0, type_3 },
 	{ "beyond MAXPHYADDR", GPA, 0, beyond },
 	{ "hidden, and beyond MAXPHYADDR", GPA + SZ_4K, 0, hidden_beyond },
+	{ "memory type 3, without rights", GPA + SZ_4K, 0, type_3 },
+	{ "without rights, and not hidden", GPA + SZ_4K, 0, not_hidden },
 	{ "bits in a hole", GPA + SZ_8K, 0, bits_in_a_hole },
 	{ "a hole with the other suppress-#VE", GPA + SZ_8K, 0, other_hole },
 	{ "write alone, table", GPA, 1, write_alone },
@@ -292,6 +300,11 @@ static void the_first_damage_is_reported(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_check(fixture->ept, &report), -EUCLEAN);
 	KUNIT_EXPECT_EQ(test, report.gpa, GPA);
 	KUNIT_EXPECT_EQ(test, report.entry, *first);
+	/* A sum, of a table that is done with before the other entry is met */
+	WRITE_ONCE(*first, first[2]);
+	KUNIT_EXPECT_EQ(test, ept_check(fixture->ept, &report), -EUCLEAN);
+	KUNIT_EXPECT_EQ(test, report.gpa, round_down(GPA, SZ_2M));
+	KUNIT_EXPECT_EQ(test, report.level, EPT_2M);
 	WRITE_ONCE(*first, good[0]);
 	WRITE_ONCE(*second, good[1]);
 }

@@ -91,6 +91,64 @@ static void a_flush_that_is_under_way_is_not_trusted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->invalidations, 4);
 }
 
+/* Of another CPU, while a call's own flush is under way */
+static void merge_meanwhile(struct fixture *fixture)
+{
+	u64 before = fixture->invalidations;
+
+	fixture->on_invalidate = NULL;
+	KUNIT_EXPECT_EQ(fixture->test, ept_merge(fixture->ept, 0, SZ_2M, EPT_2M), 1);
+	KUNIT_EXPECT_EQ(fixture->test, fixture->invalidations, before + 1);
+}
+
+static void a_merge_invalidates_once(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, ept_split(ept, 0, SZ_2M, EPT_4K, NULL), 0);
+	KUNIT_EXPECT_EQ(test, ept_map(ept, SZ_1G, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
+	fixture->on_invalidate = merge_meanwhile;
+	KUNIT_EXPECT_EQ(test, ept_protect(ept, SZ_1G, SZ_4K, EPT_PROT_WRITE, 0, NULL), 0);
+	KUNIT_EXPECT_NULL(test, fixture->on_invalidate);
+}
+
+/* As where one table shadows another: lockdep is to say nothing. */
+static void change_another_table(struct fixture *fixture)
+{
+	struct ept *other = fixture->arg;
+	struct ept_gather gather;
+
+	fixture->on_invalidate = NULL;
+	ept_gather_init(&gather, other);
+	KUNIT_EXPECT_EQ(fixture->test, ept_unmap(other, SZ_4K, SZ_4K, &gather), 0);
+	KUNIT_EXPECT_EQ(fixture->test, ept_map(other, SZ_4K, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
+	ept_gather_flush(&gather);
+}
+
+static void an_invalidation_may_change_another_table(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_config config = fixture->config;
+	struct ept *ept = fixture->ept, *other;
+
+	config.ops = NULL;
+	other = ept_create(&config);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	KUNIT_EXPECT_EQ(test, ept_map(other, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
+	fixture->arg = other;
+	fixture->on_invalidate = change_another_table;
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_4K, NULL), 0);
+	KUNIT_EXPECT_NULL(test, fixture->on_invalidate);
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
+	fixture->on_invalidate = change_another_table;
+	KUNIT_EXPECT_EQ(test, ept_merge(ept, 0, SZ_2M, EPT_2M), 1);
+	KUNIT_EXPECT_NULL(test, fixture->on_invalidate);
+	ept_destroy(other);
+}
+
 static void an_unconditional_flush_announces_one(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -372,6 +430,8 @@ static struct kunit_case gather_cases[] = {
 	KUNIT_CASE_PARAM(a_gather_defers_one_invalidation, configs_gen_params),
 	KUNIT_CASE_PARAM(a_flush_of_nothing_announces_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(a_flush_that_is_under_way_is_not_trusted, configs_gen_params),
+	KUNIT_CASE(a_merge_invalidates_once),
+	KUNIT_CASE(an_invalidation_may_change_another_table),
 	KUNIT_CASE_PARAM(an_unconditional_flush_announces_one, configs_gen_params),
 	KUNIT_CASE_PARAM(an_error_leaves_the_gather_as_it_was, configs_gen_params),
 	KUNIT_CASE_PARAM(a_gather_of_another_table_is_refused, configs_gen_params),
