@@ -47,7 +47,7 @@ static unsigned int slowness(struct crew *crew)
 	const unsigned long steps = READ_ONCE(crew->hands[0].steps);
 
 	if (steps == crew->interrupted) {
-		if (++crew->interrupts % 200 == 0 && crew->slowness < 12)
+		if (++crew->interrupts % 200 == 0 && crew->slowness < 8)
 			crew->slowness++;
 		return crew->slowness;
 	}
