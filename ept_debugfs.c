@@ -6,6 +6,7 @@
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
+#include <linux/uaccess.h>
 
 #include "ept_priv.h"
 
@@ -76,15 +77,13 @@ static ssize_t lookup_write(struct file *file, const char __user *buffer, size_t
 {
 	struct seq_file *m = file->private_data;
 	struct ept *ept = m->private;
-	char text[32] = {};
+	char first;
 	u64 gpa;
 	int err;
 
-	if (count >= sizeof(text))
-		return -EINVAL;
-	if (copy_from_user(text, buffer, count))
+	if (get_user(first, buffer))
 		return -EFAULT;
-	err = kstrtou64(text, *text == '0' ? 16 : 10, &gpa);
+	err = kstrtou64_from_user(buffer, count, first == '0' ? 16 : 10, &gpa);
 	if (err)
 		return err;
 	WRITE_ONCE(ept->lookup_gpa, gpa);
