@@ -88,6 +88,7 @@ static void init(struct ept *ept, const struct ept_config *config)
 	ept->ops = config->ops;
 	ept->cookie = config->cookie;
 	atomic64_set(&ept->generation, 1);
+	INIT_LIST_HEAD(&ept->unfolded);
 }
 
 struct ept *ept_create(const struct ept_config *config)
@@ -114,9 +115,11 @@ struct ept *ept_create(const struct ept_config *config)
 		return ERR_PTR(-ENOMEM);
 	init(ept, config);
 	err = -ENOMEM;
-	ept->cpus = alloc_percpu(struct ept_cpu);
-	if (!ept->cpus)
+	if (!zalloc_cpumask_var(&ept->cpu_mask, GFP_KERNEL_ACCOUNT))
 		goto free_ept;
+	ept->cpus = alloc_percpu_gfp(struct ept_cpu, GFP_KERNEL_ACCOUNT);
+	if (!ept->cpus)
+		goto free_mask;
 	err = make_root(ept);
 	if (err)
 		goto free_cpus;
@@ -132,6 +135,8 @@ free_root:
 	ept_table_free_tree(ept->root);
 free_cpus:
 	free_percpu(ept->cpus);
+free_mask:
+	free_cpumask_var(ept->cpu_mask);
 free_ept:
 	kfree(ept);
 	return ERR_PTR(err);
@@ -144,9 +149,11 @@ void ept_destroy(struct ept *ept)
 		return;
 	/* Waits for observers. */
 	unpublish(ept);
+	ept_flush_release(ept);
 	ept_table_free_tree(ept->root);
 	ept_store_destroy(&ept->store);
 	free_percpu(ept->cpus);
+	free_cpumask_var(ept->cpu_mask);
 	kfree(ept);
 }
 EXPORT_SYMBOL_EPT(ept_destroy);
@@ -177,6 +184,37 @@ int ept_reserve(struct ept *ept, unsigned int nr)
 	return ept_store_reserve(&ept->store, nr);
 }
 EXPORT_SYMBOL_EPT(ept_reserve);
+
+unsigned long ept_reserved(const struct ept *ept)
+{
+	return IS_ERR_OR_NULL(ept) ? 0 : READ_ONCE(ept->store.nr_reserve);
+}
+EXPORT_SYMBOL_EPT(ept_reserved);
+
+u64 ept_tables_for(const struct ept *ept, u64 gpa, u64 size, enum ept_level largest)
+{
+	if (IS_ERR_OR_NULL(ept) || ept_judge_range(ept, gpa, size) || ept_judge_level(largest))
+		return 0;
+	return ept_walk_tables(gpa, gpa + size, ept_root_level(&ept->fmt), largest);
+}
+EXPORT_SYMBOL_EPT(ept_tables_for);
+
+int ept_make_atomic(struct ept *ept)
+{
+	if (IS_ERR_OR_NULL(ept))
+		return -EINVAL;
+	if (!ept->external)
+		return -EOPNOTSUPP;
+	ept->store.atomic = true;
+	return 0;
+}
+EXPORT_SYMBOL_EPT(ept_make_atomic);
+
+void ept_barrier(void)
+{
+	ept_table_drain();
+}
+EXPORT_SYMBOL_EPT(ept_barrier);
 
 static int __init ept_init(void)
 {

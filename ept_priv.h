@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * struct ept, and what the files on top of the walker share: operations (ept_core.c), flushing
- * (ept_flush.c), the CPU (ept_vmx.c), observers (ept_debugfs.c). Includes all layers below.
+ * struct ept, and what the files on top of the walker share. Includes all layers below.
  */
 #ifndef _EPT_PRIV_H
 #define _EPT_PRIV_H
 
+#include <linux/cpumask.h>
 #include <linux/list.h>
 #include <linux/percpu.h>
 #include <linux/rwsem.h>
@@ -14,13 +14,17 @@
 #include "ept_walk.h"
 
 /**
- * struct ept_cpu - what a CPU has to do with a table
+ * struct ept_cpu - what a CPU has to do with a table; written by that CPU alone
  * @seen: the generation at this CPU's last INVEPT; 0: none
  * @running: loads without their put
+ * @mapping: it is mapping one leaf, and holds no lock (ept_enter_shared())
+ * @known: it is in &ept.cpu_mask
  */
 struct ept_cpu {
 	u64		seen;
 	unsigned int	running;
+	bool		mapping;
+	bool		known;
 };
 
 /**
@@ -34,9 +38,15 @@ struct ept_cpu {
  * @external_lock: what the client registered instead
  * @ops: the client's
  * @cookie: the client's
- * @cpus: who runs a guest on it, and who is behind
- * @flushing: calls that changed the table and flush before they return, but have not yet
+ * @cpus: who maps, who runs a guest on it, and who is behind
+ * @cpu_mask: CPUs that ever did
+ * @changes: how many changes asked for a flush; written where changes are excluded, each time after
+ *	the entries that it stands for
+ * @flushed: how many of them an invalidation covers that is over
  * @generation: number of invalidations, plus 1: a new table is behind everywhere
+ * @unfolded: gathers with tables of which a merge has not yet collected accessed and dirty; changed
+ *	where changes are excluded
+ * @stuck: unlinked tables that a CPU may still use, as it refused to run INVEPT
  * @splits: ept_stats.splits
  * @merges: ept_stats.merges
  * @flushes: ept_stats.flushes
@@ -57,8 +67,12 @@ struct ept {
 	const struct ept_ops	*ops;
 	void			*cookie;
 	struct ept_cpu __percpu	*cpus;
-	atomic_t		flushing;
+	cpumask_var_t		cpu_mask;
+	u64			changes;
+	atomic64_t		flushed;
 	atomic64_t		generation;
+	struct list_head	unfolded;
+	struct page		*stuck;
 	atomic64_t		splits;
 	atomic64_t		merges;
 	atomic64_t		flushes;
@@ -72,20 +86,33 @@ struct ept {
 /* ept_vmx.c */
 u64 ept_vmx_pointer(const struct ept_config *config, phys_addr_t root);
 
-/*
- * For the KUnit suites, which show that they notice each flush that is missing: bits of entries
- * whose change is overlooked, and one that no entry has, for tables that are unlinked.
- */
-#define EPT_OVERLOOK_TABLES	BIT_ULL(62)
-extern u64 ept_overlook;
-
-static inline u64 ept_overlooked(void)
-{
-	return IS_ENABLED(CONFIG_KUNIT) ? ept_overlook : 0;
-}
-
 /* ept_flush.c */
-void ept_gather_invalidate(struct ept_gather *gather);
+void ept_cpu_appears(struct ept *ept, struct ept_cpu *cpu);
+void ept_flush_release(struct ept *ept);
+
+/* ept_shape.c */
+void ept_fold_merged(struct ept *ept, const struct page *merged);
+void ept_fold_all(struct ept *ept);
+
+/**
+ * struct ept_hooks - for the KUnit suites, which show that they notice what is missing
+ * @overlook: bits of entries whose change asks for no flush, and EPT_OVERLOOK_TABLES
+ * @invept_works: INVEPT succeeds, also where there is none
+ */
+struct ept_hooks {
+	u64	overlook;
+	bool	invept_works;
+};
+
+/* A bit that no entry has, for tables that are unlinked */
+#define EPT_OVERLOOK_TABLES	BIT_ULL(62)
+
+/* Only a build that has the suites has it. */
+#ifdef EPT_KUNIT_HOOKS
+extern struct ept_hooks ept_hooks;
+#else
+static const struct ept_hooks ept_hooks;
+#endif
 
 /* ept_query.c */
 int ept_check_entries(struct ept *ept, struct ept_check_report *report);

@@ -14,21 +14,6 @@ static bool gpa_fits(const struct ept *ept, u64 gpa)
 	return !(gpa & ept->fmt.gpa_illegal & PAGE_MASK);
 }
 
-static __always_inline struct ept_mapping to_mapping(const struct ept_format *fmt, u64 leaf,
-						     enum ept_level level, u64 gpa)
-{
-	return (struct ept_mapping){
-		.gpa = round_down(gpa, ept_level_size(level)),
-		.hpa = ept_pte_leaf_address(fmt, leaf),
-		.size = ept_level_size(level),
-		.level = level,
-		.attrs = ept_attrs_from_bits(leaf),
-		/* Nobody sets these where the table is configured without. */
-		.accessed = leaf & EPT_PTE_ACCESSED,
-		.dirty = leaf & EPT_PTE_DIRTY,
-	};
-}
-
 /* Whether a leaf has nothing that only few have: a hidden address, a flag */
 static bool is_plain(u64 leaf)
 {
@@ -39,9 +24,15 @@ static bool is_plain(u64 leaf)
 static noinline int lookup_any(const struct ept *ept, u64 leaf, enum ept_level level, u64 gpa,
 			       struct ept_mapping *mapping)
 {
-	if (!ept_pte_is_leaf(leaf, level))
+	if (!ept_pte_is_leaf(leaf, level)) {
+		*mapping = (struct ept_mapping){
+			.gpa = round_down(gpa, ept_level_size(level)),
+			.size = ept_level_size(level),
+			.level = level,
+		};
 		return -ENOENT;
-	*mapping = to_mapping(&ept->fmt, leaf, level, gpa);
+	}
+	*mapping = ept_pte_mapping(&ept->fmt, leaf, level, gpa);
 	return 0;
 }
 
@@ -61,7 +52,7 @@ int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping)
 	rcu_read_unlock_sched();
 	if (unlikely(level != EPT_4K || !is_plain(leaf)))
 		return lookup_any(ept, leaf, level, gpa, mapping);
-	*mapping = to_mapping(&ept->fmt, leaf, EPT_4K, gpa);
+	*mapping = ept_pte_mapping(&ept->fmt, leaf, EPT_4K, gpa);
 	return 0;
 }
 EXPORT_SYMBOL_EPT(ept_lookup);
@@ -206,7 +197,7 @@ static void each_leaf(struct each *each, enum ept_level level, u64 gpa, u64 leaf
 		return;
 	}
 	each_flush(each);
-	*pending = to_mapping(fmt, leaf, level, gpa);
+	*pending = ept_pte_mapping(fmt, leaf, level, gpa);
 	pending->gpa = start;
 	pending->hpa = hpa;
 	pending->size = end - start;
@@ -616,7 +607,7 @@ static int tables_run(struct ept_walk *walk, const struct ept_run *run)
 			ept_walk_open(walk, run, entry);
 			return seq_has_overflowed(dump->m) ? -ECANCELED : i;
 		}
-		mapping = to_mapping(walk->fmt, entry, run->level, gpa);
+		mapping = ept_pte_mapping(walk->fmt, entry, run->level, gpa);
 		seq_printf(dump->m, "%013llx ", (u64)mapping.hpa);
 		print_attrs(dump->m, walk->fmt, &mapping);
 		seq_putc(dump->m, '\n');

@@ -20,6 +20,12 @@
 /* A request for too much is the caller's to know of: neither the log's nor the OOM killer's. */
 #define GFP_TABLE	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
 
+/* Waits for nothing. */
+#define GFP_AT_ONCE	(GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN | __GFP_NOMEMALLOC)
+
+/* How many tables are asked for while a table's lock is held */
+#define AT_ONCE	BULK
+
 /* Table pages of all tables: linked, spare, reserved, and waiting to be freed */
 static atomic_long_t table_pages = ATOMIC_LONG_INIT(0);
 
@@ -81,7 +87,7 @@ static noinline int drop_unreachable(struct ept_store *store, struct page **list
 }
 
 /* Pushes @nr pages onto @list; -ENOMEM: some of them. */
-static int alloc_list(struct ept_store *store, struct page **list, unsigned long nr)
+static int alloc_list(struct ept_store *store, gfp_t gfp, struct page **list, unsigned long nr)
 {
 	struct page *pages[BULK] __uninitialized;
 
@@ -93,7 +99,7 @@ static int alloc_list(struct ept_store *store, struct page **list, unsigned long
 
 		/* It fills what is NULL, and may stop early, but not before the first. */
 		memset(pages, 0, want * sizeof(*pages));
-		got = alloc_pages_bulk_node(READ_ONCE(store->gfp), store->nid, want, pages);
+		got = alloc_pages_bulk_node(gfp, store->nid, want, pages);
 		if (!got)
 			return -ENOMEM;
 		atomic_long_add(got, &table_pages);
@@ -139,7 +145,7 @@ int ept_store_reserve(struct ept_store *store, unsigned long nr)
 	int err = 0;
 
 	if (nr > have)
-		err = alloc_list(store, &more, nr - have);
+		err = alloc_list(store, READ_ONCE(store->gfp), &more, nr - have);
 	if (!err) {
 		raw_spin_lock_irqsave(&store->lock, flags);
 		while (more && store->nr_reserve < nr) {
@@ -195,10 +201,31 @@ int ept_pool_fill(struct ept_pool *pool, struct ept_store *store, unsigned long 
 		return 0;
 	if (store->atomic)
 		return -ENOMEM;
-	err = alloc_list(store, &pool->first, nr - pool->nr);
+	err = alloc_list(store, READ_ONCE(store->gfp), &pool->first, nr - pool->nr);
 	if (!err)
 		pool->nr = nr;
 	return err;
+}
+
+/* The same as far as nothing has to be waited for. Returns whether they are all there. */
+bool ept_pool_fill_at_once(struct ept_pool *pool, struct ept_store *store, unsigned long nr)
+{
+	unsigned long missing;
+	int err;
+
+	if (pool->nr >= nr)
+		return true;
+	if (store->atomic) {
+		draw_from_reserve(pool, store, nr);
+		return pool->nr >= nr;
+	}
+	missing = nr - pool->nr;
+	if (missing > AT_ONCE)
+		return false;
+	err = alloc_list(store, GFP_AT_ONCE, &pool->first, missing);
+	if (!err)
+		pool->nr = nr;
+	return !err;
 }
 
 /* What is in page->private of a table of entries of @level that @gpa is in, but for live entries */
@@ -293,6 +320,13 @@ static void grace_period_over(struct rcu_head *head)
 void ept_table_retire(struct page **dead, u64 *table)
 {
 	push_page(dead, virt_to_page(table));
+}
+
+/* Adds the tables of one list to another. */
+void ept_table_splice_retired(struct page **dead, struct page *more)
+{
+	while (more)
+		push_page(dead, pop_page(&more));
 }
 
 struct page *ept_table_next_retired(const struct page *dead)

@@ -56,12 +56,14 @@ void ept_store_destroy(struct ept_store *store);
 int ept_store_reserve(struct ept_store *store, unsigned long nr);
 
 int ept_pool_fill(struct ept_pool *pool, struct ept_store *store, unsigned long nr);
+bool ept_pool_fill_at_once(struct ept_pool *pool, struct ept_store *store, unsigned long nr);
 u64 *ept_pool_take(struct ept_pool *pool, enum ept_level level, u64 gpa);
 void ept_pool_put(struct ept_pool *pool, u64 *table);
 void ept_pool_drain(struct ept_pool *pool, struct ept_store *store);
 
 void ept_table_free_tree(u64 *table);
 void ept_table_retire(struct page **dead, u64 *table);
+void ept_table_splice_retired(struct page **dead, struct page *more);
 struct page *ept_table_next_retired(const struct page *dead);
 void ept_table_free_retired(struct page *dead);
 bool ept_table_is_valid(u64 entry, enum ept_level level, u64 gpa);
