@@ -12,29 +12,40 @@
  * struct change - what becomes of each leaf
  * @clear: attribute bits to take
  * @set: attribute bits to give; wins
- * @prot_clear: EPT_PROT_* bits to take
- * @prot_set: EPT_PROT_* bits to give
- * @judge: the new rights may be illegal, which depends on the old ones
- * @shrink: large leaves may have to be split, as what they become has to be small
  * @move: the leaf gets another address,
- * @gpa: where @hpa belongs
- * @hpa: what the guest gets there
+ * @offset: which is that of the guest plus this
  */
 struct change {
-	u64		clear;
-	u64		set;
-	u32		prot_clear;
-	u32		prot_set;
-	bool		judge;
-	bool		shrink;
-	bool		move;
-	u64		gpa;
-	phys_addr_t	hpa;
+	u64	clear;
+	u64	set;
+	bool	move;
+	u64	offset;
 };
 
+/**
+ * struct prot_change - the rights among it
+ * @clear: EPT_PROT_* bits to take
+ * @set: EPT_PROT_* bits to give
+ * @judge: what they become may be illegal, which depends on what they are
+ */
+struct prot_change {
+	u32	clear;
+	u32	set;
+	bool	judge;
+};
+
+/**
+ * struct change_op - ept_protect() and its kin
+ * @op: the operation
+ * @change: what becomes of each leaf
+ * @prot: the rights among it
+ * @shrink: large leaves may have to be split, as what they become has to be small
+ */
 struct change_op {
 	struct ept_op		op;
-	const struct change	*change;
+	struct change		change;
+	struct prot_change	prot;
+	bool			shrink;
 };
 
 static struct change_op *to_change_op(struct ept_walk *walk)
@@ -47,7 +58,7 @@ static __always_inline u64 change_leaf(const struct ept_format *fmt, const struc
 				       u64 leaf, u64 gpa)
 {
 	if (unlikely(change->move))
-		leaf = ept_pte_set_address(fmt, leaf, change->hpa + (gpa - change->gpa));
+		leaf = ept_pte_set_address(fmt, leaf, gpa + change->offset);
 	return ept_pte_change(fmt, leaf, change->clear, change->set);
 }
 
@@ -56,17 +67,16 @@ static enum ept_level change_largest(const struct ept_format *fmt, const struct 
 				     u64 new, enum ept_level level)
 {
 	level = min(level, ept_pte_max_leaf(fmt, new));
-	return change->move ? ept_largest_leaf(change->gpa ^ change->hpa, level) : level;
+	return change->move ? ept_largest_leaf(change->offset, level) : level;
 }
 
 static int change_judge(struct change_op *op, u64 leaf)
 {
-	const struct change *change = op->change;
 	u32 prot = ept_prot_from_bits(leaf);
 
-	if (!change->judge)
+	if (!op->prot.judge)
 		return 0;
-	prot = (prot & ~change->prot_clear) | change->prot_set;
+	prot = (prot & ~op->prot.clear) | op->prot.set;
 	if (!ept_prot_valid(prot))
 		return -EINVAL;
 	/* What is never legal comes first, wherever in the range it is. */
@@ -81,18 +91,18 @@ static int change_plan_leaf(struct change_op *op, const struct ept_run *run, u64
 {
 	const struct ept_format *fmt = op->op.walk.fmt;
 	const u64 start = round_down(gpa, ept_level_size(run->level));
-	const u64 new = change_leaf(fmt, op->change, leaf, start);
+	const u64 new = change_leaf(fmt, &op->change, leaf, start);
 
 	if (new != leaf)
 		op->op.need += ept_walk_tables(gpa, end, run->level,
-					       change_largest(fmt, op->change, new, run->level));
+					       change_largest(fmt, &op->change, new, run->level));
 	return change_judge(op, leaf);
 }
 
 /* A hole keeps nothing from being changed, but is no page to be moved. */
 static int change_plan_hole(const struct change_op *op)
 {
-	return op->change->move ? -ENOENT : 0;
+	return op->change.move ? -ENOENT : 0;
 }
 
 static int change_plan_run(struct ept_walk *walk, const struct ept_run *run)
@@ -100,7 +110,7 @@ static int change_plan_run(struct ept_walk *walk, const struct ept_run *run)
 	struct change_op *op = to_change_op(walk);
 	const u64 size = ept_level_size(run->level);
 
-	if (!op->change->judge && !op->change->shrink && !op->change->move)
+	if (!op->prot.judge && !op->shrink && !op->change.move)
 		return run->nr;
 	for (unsigned int i = 0; i < run->nr; i++) {
 		const u64 entry = READ_ONCE(run->entry[i]);
@@ -138,10 +148,9 @@ static const struct ept_visitor change_plan = {
  * Changes all leaves of a run alike, if that is right for each: they have rights before and after,
  * and may be as large as they are.
  */
-static __always_inline bool change_all(struct ept_gather *gather, const struct ept_run *run,
-				       const struct change *change)
+static __always_inline bool change_all(const struct ept *ept, struct ept_gather *gather,
+				       const struct ept_run *run, const struct change *change)
 {
-	const struct ept *ept = gather->ept;
 	const struct ept_format *fmt = &ept->fmt;
 	u64 any, all;
 
@@ -155,8 +164,11 @@ static __always_inline bool change_all(struct ept_gather *gather, const struct e
 	else
 		ept_entries_change(run->entry, run->nr, change->clear, change->set);
 	/* Each bit that some leaf had, and each that some leaf lacked, stands for that leaf. */
-	ept_gather_note(gather, run, any, ept_pte_change(fmt, any, change->clear, change->set));
-	ept_gather_note(gather, run, all, ept_pte_change(fmt, all, change->clear, change->set));
+	ept_gather_note(ept, gather, run, any,
+			ept_pte_change(fmt, any, change->clear, change->set));
+	if (all != any)
+		ept_gather_note(ept, gather, run, all,
+				ept_pte_change(fmt, all, change->clear, change->set));
 	return true;
 }
 
@@ -172,51 +184,44 @@ static void change_one(struct ept_gather *gather, const struct ept_run *run, uns
 	else
 		while (!try_cmpxchg64(&run->entry[i], &old, new))
 			new = change_leaf(fmt, change, old, gpa);
-	ept_gather_note(gather, run, old, new);
+	ept_gather_note(gather->ept, gather, run, old, new);
 }
 
 /*
  * Changes the leaves of a run one by one, up to the first that has to become small ones, or a
  * table. Returns how many entries it is done with.
  */
-static noinline unsigned int change_each(struct ept_gather *gather, const struct ept_run run,
-					 const struct change *change)
+static unsigned int change_each(struct change_op *op, const struct ept_run *run)
 {
-	const struct ept_format *fmt = &gather->ept->fmt;
-	const u64 size = ept_level_size(run.level);
+	const struct ept_format *fmt = op->op.walk.fmt;
+	const u64 size = ept_level_size(run->level);
 
-	for (unsigned int i = 0; i < run.nr; i++) {
-		const u64 old = READ_ONCE(run.entry[i]);
-		const u64 new = change_leaf(fmt, change, old, run.gpa + i * size);
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 old = READ_ONCE(run->entry[i]);
+		const u64 new = change_leaf(fmt, &op->change, old, run->gpa + i * size);
 
 		if (ept_pte_is_hole(old))
 			continue;
-		if (ept_pte_is_table(old, run.level))
+		if (ept_pte_is_table(old, run->level))
 			return i;
 		if (new == old)
 			continue;
-		if (run.level > change_largest(fmt, change, new, run.level))
+		if (run->level > change_largest(fmt, &op->change, new, run->level))
 			return i;
-		change_one(gather, &run, i, old, change);
+		change_one(op->op.gather, run, i, old, &op->change);
 	}
-	return run.nr;
-}
-
-/* The same for any run, of which most are alike */
-static __always_inline unsigned int change_leaves(struct ept_gather *gather,
-						  const struct ept_run *run,
-						  const struct change *change)
-{
-	return likely(change_all(gather, run, change)) ? run->nr :
-							 change_each(gather, *run, change);
+	return run->nr;
 }
 
 static int change_commit_run(struct ept_walk *walk, const struct ept_run *run)
 {
 	struct change_op *op = to_change_op(walk);
-	const unsigned int done = change_leaves(op->op.gather, run, op->change);
+	unsigned int done;
 	u64 entry;
 
+	if (change_all(op->op.ept, op->op.gather, run, &op->change))
+		return run->nr;
+	done = change_each(op, run);
 	if (done == run->nr)
 		return done;
 	entry = READ_ONCE(run->entry[done]);
@@ -233,7 +238,7 @@ static int change_commit_edge(struct ept_walk *walk, const struct ept_run *run)
 	const u64 entry = READ_ONCE(*run->entry);
 
 	if (!ept_pte_is_hole(entry) &&
-	    change_leaf(walk->fmt, op->change, entry, run->gpa) != entry)
+	    change_leaf(walk->fmt, &op->change, entry, run->gpa) != entry)
 		ept_op_open_split(&op->op, run, 0);
 	return 0;
 }
@@ -245,36 +250,34 @@ static const struct ept_visitor change_commit = {
 };
 
 static noinline int change_long(struct ept_gather *gather, u64 gpa, u64 size,
-				const struct change *change)
+				const struct change change, const struct prot_change prot)
 {
 	struct change_op op __uninitialized;
 
 	ept_op_init(&op.op, gather, gpa, size);
-	op.op.fresh = change->move;
+	op.op.fresh = change.move;
 	op.change = change;
+	op.prot = prot;
+	op.shrink = ept_pte_max_leaf(op.op.walk.fmt, change.set) < op.op.walk.fmt->max_leaf;
 	return ept_op_run(&op.op, &change_plan, &change_commit);
 }
 
-static __always_inline int change_short(struct ept_gather *gather, const struct ept_run *run,
-					void *change)
+static __always_inline int change_short(struct ept *ept, struct ept_gather *gather,
+					const struct ept_run *run, void *change)
 {
-	change_leaves(gather, run, change);
-	return 0;
+	return !change_all(ept, gather, run, change);
 }
 
 /* For valid arguments */
-static __always_inline int change_range(struct ept_gather *gather, u64 gpa, u64 size,
-					struct change *change)
+static __always_inline int change_range(struct ept *ept, struct ept_gather *gather, u64 gpa,
+					u64 size, struct change change,
+					const struct prot_change prot)
 {
 	int ret = 1;
 
-	if (!change->judge && !change->move)
-		ret = ept_op_short(gather, gpa, size, change_short, change);
-	if (likely(!ret))
-		return 0;
-	change->shrink = ept_pte_max_leaf(&gather->ept->fmt, change->set) <
-			 gather->ept->fmt.max_leaf;
-	return change_long(gather, gpa, size, change);
+	if (likely(!prot.judge))
+		ret = ept_op_short(ept, gather, gpa, size, change_short, &change);
+	return likely(!ret) ? 0 : change_long(gather, gpa, size, change, prot);
 }
 
 /*
@@ -303,9 +306,17 @@ static __always_inline int judge_change(const struct ept *ept, u64 gpa, u64 size
 					       ept_judge_gather(ept, gather)), others);
 }
 
+static struct prot_change to_prot_change(const struct ept *ept, u32 clear, u32 set)
+{
+	return (struct prot_change){
+		.clear = clear,
+		.set = set,
+		.judge = protect_may_be_illegal(&ept->fmt, clear, set),
+	};
+}
+
 int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct ept_gather *gather)
 {
-	struct change change = { .prot_clear = clear, .prot_set = set };
 	int err;
 
 	if (IS_ERR_OR_NULL(ept))
@@ -316,19 +327,26 @@ int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct e
 	if (unlikely(err))
 		return err;
 
-	change.clear = ept_prot_to_bits(&ept->fmt, clear);
-	change.set = ept_prot_to_bits(&ept->fmt, set);
-	change.judge = protect_may_be_illegal(&ept->fmt, clear, set);
-	err = change_range(gather, gpa, size, &change);
+	err = change_range(ept, gather, gpa, size, (struct change){
+		.clear = ept_prot_to_bits(&ept->fmt, clear),
+		.set = ept_prot_to_bits(&ept->fmt, set),
+	}, to_prot_change(ept, clear, set));
 	trace_ept_protect(ept->pointer, gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_protect);
 
+/* What changes no right into an illegal one */
+static int change_any(struct ept *ept, struct ept_gather *gather, u64 gpa, u64 size, u64 clear,
+		      u64 set)
+{
+	return change_range(ept, gather, gpa, size, (struct change){ .clear = clear, .set = set },
+			    (struct prot_change){});
+}
+
 int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype,
 		    struct ept_gather *gather)
 {
-	struct change change = { .clear = EPT_PTE_MEMTYPE };
 	int err;
 
 	if (IS_ERR_OR_NULL(ept))
@@ -339,8 +357,8 @@ int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype
 	if (err)
 		return err;
 
-	change.set = FIELD_PREP(EPT_PTE_MEMTYPE, memtype);
-	err = change_range(gather, gpa, size, &change);
+	err = change_any(ept, gather, gpa, size, EPT_PTE_MEMTYPE,
+			 FIELD_PREP(EPT_PTE_MEMTYPE, memtype));
 	trace_ept_set_memtype(ept->pointer, gpa, size, err);
 	return err;
 }
@@ -348,7 +366,6 @@ EXPORT_SYMBOL_EPT(ept_set_memtype);
 
 int ept_set_tag(struct ept *ept, u64 gpa, u64 size, u8 tag, struct ept_gather *gather)
 {
-	struct change change = { .clear = EPT_PTE_TAG };
 	int err;
 
 	if (IS_ERR_OR_NULL(ept))
@@ -359,8 +376,7 @@ int ept_set_tag(struct ept *ept, u64 gpa, u64 size, u8 tag, struct ept_gather *g
 	if (err)
 		return err;
 
-	change.set = FIELD_PREP(EPT_PTE_TAG, tag);
-	err = change_range(gather, gpa, size, &change);
+	err = change_any(ept, gather, gpa, size, EPT_PTE_TAG, FIELD_PREP(EPT_PTE_TAG, tag));
 	trace_ept_set_tag(ept->pointer, gpa, size, err);
 	return err;
 }
@@ -369,19 +385,18 @@ EXPORT_SYMBOL_EPT(ept_set_tag);
 int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *attrs,
 		  struct ept_gather *gather)
 {
-	struct change change = { .clear = EPT_PTE_ATTRS };
+	u64 bits;
 	int err;
 
 	if (IS_ERR_OR_NULL(ept) || !attrs)
 		return -EINVAL;
 	if (!gather)
 		return ept_flushed(ept, own, ept_set_attrs(ept, gpa, size, attrs, &own));
-	err = judge_change(ept, gpa, size, gather,
-			   ept_judge_attrs(&ept->fmt, attrs, &change.set));
+	err = judge_change(ept, gpa, size, gather, ept_judge_attrs(&ept->fmt, attrs, &bits));
 	if (err)
 		return err;
 
-	err = change_range(gather, gpa, size, &change);
+	err = change_any(ept, gather, gpa, size, EPT_PTE_ATTRS, bits);
 	trace_ept_set_attrs(ept->pointer, gpa, size, err);
 	return err;
 }
@@ -390,9 +405,7 @@ EXPORT_SYMBOL_EPT(ept_set_attrs);
 int ept_redirect(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u32 clear, u32 set,
 		 struct ept_gather *gather)
 {
-	struct change change = {
-		.prot_clear = clear, .prot_set = set, .move = true, .gpa = gpa, .hpa = hpa,
-	};
+	struct change change;
 	int err;
 
 	if (IS_ERR_OR_NULL(ept))
@@ -405,10 +418,13 @@ int ept_redirect(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u32 clear,
 	if (err)
 		return err;
 
-	change.clear = ept_prot_to_bits(&ept->fmt, clear) | ept->fmt.ad;
-	change.set = ept_prot_to_bits(&ept->fmt, set);
-	change.judge = protect_may_be_illegal(&ept->fmt, clear, set);
-	err = change_range(gather, gpa, size, &change);
+	change = (struct change){
+		.clear = ept_prot_to_bits(&ept->fmt, clear) | ept->fmt.ad,
+		.set = ept_prot_to_bits(&ept->fmt, set),
+		.move = true,
+		.offset = hpa - gpa,
+	};
+	err = change_long(gather, gpa, size, change, to_prot_change(ept, clear, set));
 	trace_ept_redirect(ept->pointer, gpa, hpa, size, err);
 	return err;
 }

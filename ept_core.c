@@ -115,11 +115,9 @@ struct ept *ept_create(const struct ept_config *config)
 		return ERR_PTR(-ENOMEM);
 	init(ept, config);
 	err = -ENOMEM;
-	if (!zalloc_cpumask_var(&ept->cpu_mask, GFP_KERNEL_ACCOUNT))
-		goto free_ept;
 	ept->cpus = alloc_percpu_gfp(struct ept_cpu, GFP_KERNEL_ACCOUNT);
 	if (!ept->cpus)
-		goto free_mask;
+		goto free_ept;
 	err = make_root(ept);
 	if (err)
 		goto free_cpus;
@@ -135,8 +133,6 @@ free_root:
 	ept_table_free_tree(ept->root);
 free_cpus:
 	free_percpu(ept->cpus);
-free_mask:
-	free_cpumask_var(ept->cpu_mask);
 free_ept:
 	kfree(ept);
 	return ERR_PTR(err);
@@ -153,7 +149,6 @@ void ept_destroy(struct ept *ept)
 	ept_table_free_tree(ept->root);
 	ept_store_destroy(&ept->store);
 	free_percpu(ept->cpus);
-	free_cpumask_var(ept->cpu_mask);
 	kfree(ept);
 }
 EXPORT_SYMBOL_EPT(ept_destroy);

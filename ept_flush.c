@@ -23,13 +23,14 @@ EXPORT_SYMBOL_IF_KUNIT(ept_hooks);
  * both sees the other.
  */
 
-/* This CPU's first load or map */
+/* This CPU's first load or map: from now on it is looked at. */
 void ept_cpu_appears(struct ept *ept, struct ept_cpu *cpu)
 {
-	cpumask_set_cpu(smp_processor_id(), ept->cpu_mask);
-	cpu->known = true;
-	/* Whoever looks into the mask before this was there is done with what this CPU looks at. */
-	smp_mb__after_atomic();
+	cpu->next = READ_ONCE(ept->first_cpu);
+	/* A full barrier: who looks at the list before is done with what this CPU looks at next. */
+	while (!try_cmpxchg(&ept->first_cpu, &cpu->next, cpu))
+		;
+	cpu->listed = true;
 }
 
 static int run_invept(const struct ept *ept)
@@ -67,7 +68,19 @@ struct shootdown {
 	int			err;
 };
 
-/* The one statement of who is interrupted */
+static bool runs(const struct ept_cpu *cpu)
+{
+	return READ_ONCE(cpu->running);
+}
+
+static bool anyone_runs(const struct ept *ept)
+{
+	for (const struct ept_cpu *cpu = READ_ONCE(ept->first_cpu); cpu; cpu = cpu->next)
+		if (runs(cpu))
+			return true;
+	return false;
+}
+
 static bool is_to_catch_up(int cpu, void *arg)
 {
 	const struct shootdown *shootdown = arg;
@@ -75,7 +88,7 @@ static bool is_to_catch_up(int cpu, void *arg)
 	for (unsigned int i = 0; i < shootdown->nr; i++) {
 		const struct ept_gather *gather = shootdown->gathers[i];
 
-		if (gather->owes && READ_ONCE(per_cpu_ptr(gather->ept->cpus, cpu)->running))
+		if (gather->owes && runs(per_cpu_ptr(gather->ept->cpus, cpu)))
 			return true;
 	}
 	return false;
@@ -104,15 +117,12 @@ static void catch_up_all(void *arg)
 static int shoot_down(struct ept_gather **gathers, unsigned int nr)
 {
 	struct shootdown shootdown = { .gathers = gathers, .nr = nr };
-	const struct cpumask *mask = nr == 1 ? gathers[0]->ept->cpu_mask : cpu_online_mask;
-	int cpu;
+	bool any = false;
 
-	for_each_cpu(cpu, mask) {
-		if (!is_to_catch_up(cpu, &shootdown))
-			continue;
-		on_each_cpu_cond_mask(is_to_catch_up, catch_up_all, &shootdown, true, mask);
-		break;
-	}
+	for (unsigned int i = 0; i < nr; i++)
+		any |= gathers[i]->owes && anyone_runs(gathers[i]->ept);
+	if (any)
+		on_each_cpu_cond(is_to_catch_up, catch_up_all, &shootdown, true);
 	if (unlikely(shootdown.err))
 		pr_warn_once("a CPU that runs a guest cannot run INVEPT: %d\n", shootdown.err);
 	return shootdown.err;
@@ -305,10 +315,7 @@ EXPORT_SYMBOL_EPT(ept_flush);
  */
 void ept_flush_release(struct ept *ept)
 {
-	int cpu;
-
-	for_each_cpu(cpu, ept->cpu_mask)
-		WARN_ON_ONCE(per_cpu_ptr(ept->cpus, cpu)->running);
+	WARN_ON_ONCE(anyone_runs(ept));
 	if (has_own_way(ept))
 		ept_flush(ept);
 	ept_table_free_retired(ept->stuck);
@@ -327,7 +334,7 @@ int ept_vcpu_load(struct ept *ept)
 		return 0;
 	lockdep_assert_preemption_disabled();
 	cpu = this_cpu_ptr(ept->cpus);
-	if (unlikely(!cpu->known))
+	if (unlikely(!cpu->listed))
 		ept_cpu_appears(ept, cpu);
 	WRITE_ONCE(cpu->running, cpu->running + 1);
 	/* Pairs with the barrier in begin_invalidation(). */

@@ -49,7 +49,7 @@ static __always_inline void clear_flag(struct ept_gather *gather, const struct e
 	else
 		while (!try_cmpxchg64(entry, &old, old & ~flag))
 			;
-	ept_gather_note(gather, run, old, old & ~flag);
+	ept_gather_note(gather->ept, gather, run, old, old & ~flag);
 }
 
 /* Leaves of more than a page, and tables */
@@ -88,7 +88,7 @@ static bool harvest_stride(struct harvest_op *harvest, const struct ept_run *run
 	if (ept_is_volatile(harvest->op.ept, (any & ~EPT_PTE_AD) | (all & EPT_PTE_AD)))
 		return false;
 	ept_entries_clear(entry, EPT_STRIDE, flag);
-	ept_gather_note(harvest->op.gather, run, any, any & ~flag);
+	ept_gather_note(harvest->op.ept, harvest->op.gather, run, any, any & ~flag);
 	return true;
 }
 
@@ -230,7 +230,7 @@ int ept_clear_dirty(struct ept *ept, u64 gpa, struct ept_gather *gather)
 	if (ret)
 		return ret;
 
-	ept_begin(gather);
+	ept_begin(ept, gather);
 	ept_fold_all(ept);
 	run.entry = ept_descend(&ept->fmt, ept->root, gpa, &run.level, &leaf);
 	if (ept_pte_is_hole(leaf)) {
@@ -239,7 +239,7 @@ int ept_clear_dirty(struct ept *ept, u64 gpa, struct ept_gather *gather)
 		clear_flag(gather, &run, run.entry, leaf, EPT_PTE_DIRTY);
 		ret = 1;
 	}
-	ept_end(gather);
+	ept_end(ept, gather);
 	return ret;
 }
 EXPORT_SYMBOL_EPT(ept_clear_dirty);

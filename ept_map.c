@@ -109,31 +109,37 @@ static u64 source_tables(const struct source *source, u64 gpa, u64 end, enum ept
 	return tables;
 }
 
-static noinline unsigned int fill_each(const struct source *source, const struct ept_format *fmt,
-				       const struct ept_run run)
+/* Leaves all alike, each of the page after that of the one before */
+static __always_inline void fill_all(const struct source *source, const struct ept_format *fmt,
+				     const struct ept_run *run)
 {
-	const u64 size = ept_level_size(run.level);
-	u64 gpa = run.gpa;
-	unsigned int i;
-
-	for (i = 0; i < run.nr && source_fits(source, gpa, run.level); i++, gpa += size)
-		WRITE_ONCE(run.entry[i], ept_pte_leaf(fmt, source_hpa(source, gpa), run.level,
-						      source->bits));
-	return i;
-}
-
-/* Leaves from the front of the run, as far as they fit */
-static __always_inline unsigned int fill_leaves(const struct source *source,
-						const struct ept_format *fmt,
-						const struct ept_run *run)
-{
-	/* The address of a leaf without rights is hidden, for each leaf by itself. */
-	if (unlikely(source->pages || !(source->bits & EPT_PTE_RIGHTS)))
-		return fill_each(source, fmt, *run);
 	ept_entries_fill(run->entry, run->nr,
 			 ept_pte_leaf(fmt, source_hpa(source, run->gpa), run->level, source->bits),
 			 ept_level_size(run->level));
-	return run->nr;
+}
+
+/* The address of a leaf without rights is hidden, for each leaf by itself. */
+static __always_inline bool source_is_simple(const struct source *source)
+{
+	return !source->pages && source->bits & EPT_PTE_RIGHTS;
+}
+
+/* Leaves from the front of the run, as far as they fit. Returns how many. */
+static unsigned int fill_leaves(const struct source *source, const struct ept_format *fmt,
+				const struct ept_run *run)
+{
+	const u64 size = ept_level_size(run->level);
+	u64 gpa = run->gpa;
+	unsigned int i;
+
+	if (source_is_simple(source)) {
+		fill_all(source, fmt, run);
+		return run->nr;
+	}
+	for (i = 0; i < run->nr && source_fits(source, gpa, run->level); i++, gpa += size)
+		WRITE_ONCE(run->entry[i], ept_pte_leaf(fmt, source_hpa(source, gpa), run->level,
+						       source->bits));
+	return i;
 }
 
 /*
@@ -251,8 +257,8 @@ struct short_map {
 	const struct guard	*guard;
 };
 
-static __always_inline int map_short(struct ept_gather *gather, const struct ept_run *run,
-				     void *arg)
+static __always_inline int map_short(struct ept *ept, struct ept_gather *gather,
+				     const struct ept_run *run, void *arg)
 {
 	const struct short_map *map = arg;
 	const int err = guard_check(map->guard);
@@ -261,7 +267,8 @@ static __always_inline int map_short(struct ept_gather *gather, const struct ept
 		return err;
 	if (!ept_pte_is_hole(ept_entries_any(run->entry, run->nr)))
 		return -EEXIST;
-	ept_table_add_live(run->entry, fill_leaves(map->source, &gather->ept->fmt, run));
+	fill_all(map->source, &ept->fmt, run);
+	ept_table_add_live(run->entry, run->nr);
 	return 0;
 }
 
@@ -407,8 +414,8 @@ static __always_inline int map_bits(struct ept *ept, u64 gpa, phys_addr_t hpa, u
 	if (likely(size == SZ_4K))
 		return map_one(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, EPT_4K, bits), EPT_4K, guard);
 	/* What is shorter than a table is made of 4K leaves. */
-	if (size != SZ_2M)
-		ret = ept_op_short(&nothing, gpa, size, map_short, &short_map);
+	if (size != SZ_2M && source_is_simple(&source))
+		ret = ept_op_short(ept, &nothing, gpa, size, map_short, &short_map);
 	return ret <= 0 ? ret : map_range(ept, gpa, hpa, size, bits, *guard);
 }
 
@@ -655,7 +662,7 @@ static u64 remap_entry(struct map_op *map, const struct ept_run *run, u64 *entry
 		while (!try_cmpxchg64(entry, &old, new))
 			new = remap_leaf(map, old, leaf, run->level);
 	if (ept_pte_is_leaf(old, run->level))
-		ept_gather_note(map->op.gather, run, old, new);
+		ept_gather_note(map->op.ept, map->op.gather, run, old, new);
 	return old;
 }
 
@@ -723,7 +730,7 @@ static void remap_commit_close(struct ept_walk *walk, const struct ept_run *run,
 	if (ept_pte_is_hole(old))
 		ept_table_add_live(run->entry, 1);
 	else
-		ept_gather_note(op->gather, run, old, READ_ONCE(*run->entry));
+		ept_gather_note(op->ept, op->gather, run, old, READ_ONCE(*run->entry));
 }
 
 static const struct ept_visitor remap_commit = {

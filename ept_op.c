@@ -42,18 +42,18 @@ int ept_op_run(struct ept_op *op, const struct ept_visitor *plan,
 	int err;
 
 	for (;;) {
-		ept_begin(op->gather);
+		ept_begin(op->ept, op->gather);
 		err = ept_op_plan(op, plan);
 		if (err || ept_pool_fill_at_once(&op->pool, store, op->need))
 			break;
-		ept_end(op->gather);
+		ept_end(op->ept, op->gather);
 		err = ept_pool_fill(&op->pool, store, op->need);
 		if (err)
 			goto out;
 	}
 	if (!err)
 		ept_op_commit(op, commit);
-	ept_end(op->gather);
+	ept_end(op->ept, op->gather);
 out:
 	ept_pool_drain(&op->pool, store);
 	return err;
@@ -110,7 +110,7 @@ void ept_op_close_split(struct ept_op *op, const struct ept_run *run, u64 *table
 		add_ad(op, table, run->level - 1, op->split & ~leaf);
 		leaf = op->split;
 	}
-	ept_gather_note(op->gather, run, leaf, entry);
+	ept_gather_note(op->ept, op->gather, run, leaf, entry);
 }
 
 /* For a visitor's close: the walker is back from a leaf's parts, or from a table that was there. */

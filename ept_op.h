@@ -40,10 +40,10 @@ static inline int ept_address_error(u64 address)
 
 static __always_inline int ept_judge_range(const struct ept *ept, u64 gpa, u64 size)
 {
-	/* Without a size, it lies before gpa. */
-	const u64 last = gpa + size - SZ_4K;
+	/* The first and the last page, and how far they are apart: without a size that is very far. */
+	const u64 apart = size - SZ_4K;
 
-	if (likely(!((gpa | last) & ept->fmt.gpa_illegal) && gpa <= last))
+	if (likely(!((gpa | apart | (gpa + apart)) & ept->fmt.gpa_illegal)))
 		return 0;
 	return size ? ept_address_error(gpa | size) : -EINVAL;
 }
@@ -99,16 +99,14 @@ static inline void ept_assert_external(const struct ept *ept)
 
 static inline void ept_lock(struct ept *ept)
 {
-	int cpu;
-
 	if (unlikely(ept->external)) {
 		ept_assert_external(ept);
 		return;
 	}
 	down_write(&ept->lock);
 	/* On x86 whatever takes a lock is a full barrier. Pairs with that in ept_enter_shared(). */
-	for_each_cpu(cpu, ept->cpu_mask)
-		smp_cond_load_acquire(&per_cpu_ptr(ept->cpus, cpu)->mapping, !VAL);
+	for (struct ept_cpu *cpu = READ_ONCE(ept->first_cpu); cpu; cpu = cpu->next)
+		smp_cond_load_acquire(&cpu->mapping, !VAL);
 }
 
 static inline void ept_unlock(struct ept *ept)
@@ -130,7 +128,7 @@ static __always_inline bool ept_enter_shared(struct ept *ept)
 	might_lock_read(&ept->lock);
 	preempt_disable();
 	cpu = this_cpu_ptr(ept->cpus);
-	if (unlikely(!cpu->known))
+	if (unlikely(!cpu->listed))
 		ept_cpu_appears(ept, cpu);
 	WRITE_ONCE(cpu->mapping, true);
 	smp_mb();
@@ -157,27 +155,20 @@ static __always_inline void ept_leave_shared(struct ept *ept, bool short_way)
  */
 
 /* Changes between these two are one to a flush, if any of them asks for one. */
-static inline void ept_begin(struct ept_gather *gather)
+static inline void ept_begin(struct ept *ept, struct ept_gather *gather)
 {
-	ept_lock(gather->ept);
+	ept_lock(ept);
 	gather->owes = false;
 }
 
-static inline void ept_count_change(struct ept_gather *gather)
+static inline void ept_end(struct ept *ept, struct ept_gather *gather)
 {
-	struct ept *ept = gather->ept;
-
-	if (!gather->owes)
-		return;
-	/* Whoever sees the number sees the entries, too. */
-	gather->change = ept->changes + 1;
-	smp_store_release(&ept->changes, gather->change);
-}
-
-static inline void ept_end(struct ept_gather *gather)
-{
-	ept_count_change(gather);
-	ept_unlock(gather->ept);
+	if (gather->owes) {
+		/* Whoever sees the number sees the entries, too. */
+		gather->change = ept->changes + 1;
+		smp_store_release(&ept->changes, gather->change);
+	}
+	ept_unlock(ept);
 }
 
 /* With changes excluded: whether a CPU may hold rights that an entry of the table lacks */
@@ -212,11 +203,11 @@ static inline void ept_gather_retire_merged(struct ept_gather *gather, u64 *tabl
 }
 
 /* The one place that says whether a change owes a flush */
-static inline void ept_gather_note(struct ept_gather *gather, const struct ept_run *run, u64 old,
-				   u64 new)
+static inline void ept_gather_note(const struct ept *ept, struct ept_gather *gather,
+				   const struct ept_run *run, u64 old, u64 new)
 {
 	if (!run->private &&
-	    ept_pte_needs_invept(&gather->ept->fmt, old, new ^ ((old ^ new) & ept_hooks.overlook)))
+	    ept_pte_needs_invept(&ept->fmt, old, new ^ ((old ^ new) & ept_hooks.overlook)))
 		gather->owes = true;
 }
 
@@ -307,17 +298,18 @@ static inline void ept_set_bits(unsigned long *bitmap, unsigned long first, unsi
 	bitmap_set(bitmap + BIT_WORD(first), first % BITS_PER_LONG, nr);
 }
 
-/* What an operation does to a run of a table of 4K entries: 0 or an error */
-typedef int (*ept_short_fn)(struct ept_gather *gather, const struct ept_run *run, void *arg);
+/* What an operation does to a run of a table of 4K entries: 0, an error, or 1: it is no simple one */
+typedef int (*ept_short_fn)(struct ept *ept, struct ept_gather *gather, const struct ept_run *run,
+			    void *arg);
 
 /*
- * Does a request that lies in one table of 4K entries, which is there. Returns what @visit returns,
- * or 1: it is for ept_op_run(). For one entry, the compiler unrolls all loops over the run.
+ * Does a request that lies in one table of 4K entries, which is there, if the run is a simple one.
+ * Returns what @visit returns, or 1: it is for ept_op_run(). For one entry, the compiler unrolls
+ * all loops over the run.
  */
-static __always_inline int ept_op_short(struct ept_gather *gather, u64 gpa, u64 size,
-					ept_short_fn visit, void *arg)
+static __always_inline int ept_op_short(struct ept *ept, struct ept_gather *gather, u64 gpa,
+					u64 size, ept_short_fn visit, void *arg)
 {
-	struct ept *ept = gather->ept;
 	enum ept_level level = EPT_4K;
 	struct ept_run run = { .gpa = gpa, .nr = 1, .level = EPT_4K };
 	u64 value;
@@ -325,17 +317,17 @@ static __always_inline int ept_op_short(struct ept_gather *gather, u64 gpa, u64 
 
 	if (size > SZ_2M || (gpa ^ (gpa + size - SZ_4K)) >= SZ_2M)
 		return 1;
-	ept_begin(gather);
+	ept_begin(ept, gather);
 	run.entry = ept_descend(&ept->fmt, ept->root, gpa, &level, &value);
 	if (likely(level == EPT_4K)) {
 		if (size == SZ_4K) {
-			ret = visit(gather, &run, arg);
+			ret = visit(ept, gather, &run, arg);
 		} else {
 			run.nr = size >> ept_level_shift(EPT_4K);
-			ret = visit(gather, &run, arg);
+			ret = visit(ept, gather, &run, arg);
 		}
 	}
-	ept_end(gather);
+	ept_end(ept, gather);
 	return ret;
 }
 

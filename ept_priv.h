@@ -5,7 +5,6 @@
 #ifndef _EPT_PRIV_H
 #define _EPT_PRIV_H
 
-#include <linux/cpumask.h>
 #include <linux/list.h>
 #include <linux/percpu.h>
 #include <linux/rwsem.h>
@@ -15,16 +14,18 @@
 
 /**
  * struct ept_cpu - what a CPU has to do with a table; written by that CPU alone
+ * @next: in the list of CPUs that ever mapped or ran; set once
  * @seen: the generation at this CPU's last INVEPT; 0: none
  * @running: loads without their put
  * @mapping: it is mapping one leaf, and holds no lock (ept_enter_shared())
- * @known: it is in &ept.cpu_mask
+ * @listed: it is in that list
  */
 struct ept_cpu {
+	struct ept_cpu	*next;
 	u64		seen;
 	unsigned int	running;
 	bool		mapping;
-	bool		known;
+	bool		listed;
 };
 
 /**
@@ -39,7 +40,7 @@ struct ept_cpu {
  * @ops: the client's
  * @cookie: the client's
  * @cpus: who maps, who runs a guest on it, and who is behind
- * @cpu_mask: CPUs that ever did
+ * @first_cpu: the list of those that ever did, which only grows
  * @changes: how many changes asked for a flush; written where changes are excluded, each time after
  *	the entries that it stands for
  * @flushed: how many of them an invalidation covers that is over
@@ -67,7 +68,7 @@ struct ept {
 	const struct ept_ops	*ops;
 	void			*cookie;
 	struct ept_cpu __percpu	*cpus;
-	cpumask_var_t		cpu_mask;
+	struct ept_cpu		*first_cpu;
 	u64			changes;
 	atomic64_t		flushed;
 	atomic64_t		generation;

@@ -41,44 +41,50 @@ static const struct ept_visitor unmap_plan = {
 	.edge = unmap_plan_edge,
 };
 
-/* Unmaps what a run has, entry by entry. Returns how many had something. */
-static noinline int unmap_each(struct ept_gather *gather, struct ept_run run)
+/* Unmaps a run of nothing but leaves, or nothing but holes. Returns how many went, or -1: it isn't. */
+static __always_inline int unmap_all(const struct ept *ept, struct ept_gather *gather,
+				     const struct ept_run *run)
+{
+	const u64 hole = ept->fmt.hole;
+	u64 any, all;
+
+	if (likely(ept_run_only_leaves(run, &any, &all))) {
+		ept_entries_fill(run->entry, run->nr, hole, 0);
+		ept_gather_note(ept, gather, run, any, hole);
+		return run->nr;
+	}
+	return ept_pte_is_hole(any) ? 0 : -1;
+}
+
+/* Unmaps what a run has, entry by entry. Returns how many went. */
+static int unmap_each(struct ept_gather *gather, const struct ept_run *run)
 {
 	const u64 hole = gather->ept->fmt.hole;
 	int gone = 0;
 
-	for (unsigned int i = 0; i < run.nr; i++) {
-		const u64 entry = READ_ONCE(run.entry[i]);
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
 
 		if (ept_pte_is_hole(entry))
 			continue;
 		gone++;
-		WRITE_ONCE(run.entry[i], hole);
-		if (ept_pte_is_table(entry, run.level))
+		WRITE_ONCE(run->entry[i], hole);
+		if (ept_pte_is_table(entry, run->level))
 			ept_gather_retire(gather, ept_table_at(entry));
 		else
-			ept_gather_note(gather, &run, entry, hole);
+			ept_gather_note(gather->ept, gather, run, entry, hole);
 	}
 	return gone;
 }
 
-/* Unmaps a run. Returns how many of its entries had something. */
-static __always_inline int unmap_run(struct ept_gather *gather, const struct ept_run *run)
-{
-	const u64 hole = gather->ept->fmt.hole;
-	u64 any, all;
-
-	if (ept_run_only_leaves(run, &any, &all)) {
-		ept_entries_fill(run->entry, run->nr, hole, 0);
-		ept_gather_note(gather, run, any, hole);
-		return run->nr;
-	}
-	return ept_pte_is_hole(any) ? 0 : unmap_each(gather, *run);
-}
-
 static int unmap_commit_run(struct ept_walk *walk, const struct ept_run *run)
 {
-	ept_table_add_live(run->entry, -unmap_run(to_ept_op(walk)->gather, run));
+	struct ept_op *op = to_ept_op(walk);
+	int gone = unmap_all(op->ept, op->gather, run);
+
+	if (gone < 0)
+		gone = unmap_each(op->gather, run);
+	ept_table_add_live(run->entry, -gone);
 	return run->nr;
 }
 
@@ -118,10 +124,14 @@ static noinline void unmap_close(struct ept_gather *gather, u64 gpa, u64 *table)
 	ept_walk_close_empty(&op.walk, table, EPT_4K);
 }
 
-static __always_inline int unmap_short(struct ept_gather *gather, const struct ept_run *run,
-				       void *unused)
+static __always_inline int unmap_short(struct ept *ept, struct ept_gather *gather,
+				       const struct ept_run *run, void *unused)
 {
-	if (!ept_table_add_live(run->entry, -unmap_run(gather, run)))
+	const int gone = unmap_all(ept, gather, run);
+
+	if (gone < 0)
+		return 1;
+	if (!ept_table_add_live(run->entry, -gone))
 		unmap_close(gather, run->gpa, ept_table_of(run->entry));
 	return 0;
 }
@@ -153,7 +163,7 @@ int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
 		return err;
 
 	/* Of a whole table the entries aren't visited. */
-	if (size == SZ_2M || ept_op_short(gather, gpa, size, unmap_short, NULL))
+	if (size == SZ_2M || ept_op_short(ept, gather, gpa, size, unmap_short, NULL))
 		err = unmap_long(gather, gpa, size);
 	trace_ept_unmap(ept->pointer, gpa, size, err);
 	return err;
@@ -172,7 +182,7 @@ static void unmap_and_report(struct unmap_op *unmap, const struct ept_run *run, 
 	const u64 leaf = xchg(&run->entry[i], hole);
 	struct ept_mapping mapping;
 
-	ept_gather_note(unmap->op.gather, run, leaf, hole);
+	ept_gather_note(ept, unmap->op.gather, run, leaf, hole);
 	ept_table_add_live(&run->entry[i], -1);
 	if (!unmap->fn)
 		return;
