@@ -99,10 +99,12 @@ static int change_plan_leaf(struct change_op *op, const struct ept_run *run, u64
 	return change_judge(op, leaf);
 }
 
-/* A hole keeps nothing from being changed, but is no page to be moved. */
-static int change_plan_hole(const struct change_op *op)
+/* A hole keeps nothing from being changed, but is no page to be moved. Other errors come first. */
+static int change_plan_hole(struct change_op *op)
 {
-	return op->change.move ? -ENOENT : 0;
+	if (op->change.move && !op->op.verdict)
+		op->op.verdict = -ENOENT;
+	return 0;
 }
 
 static int change_plan_run(struct ept_walk *walk, const struct ept_run *run)
