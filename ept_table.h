@@ -21,17 +21,15 @@
 /**
  * struct ept_store - where the tables of one struct ept come from
  * @nid: their NUMA node
- * @gfp: how they are allocated
  * @unreachable: bits that no page frame number of theirs has, by MAXPHYADDR
  * @atomic: take from the reserve alone
- * @lock: protects the reserve; held for a few instructions a table, never on the way of a map into
- *	a table that is there; raw, for atomic tables on PREEMPT_RT
+ * @lock: protects the reserve; held for a few instructions a table and a bounded number of them,
+ *	never on the way of a map into a table that is there; raw, for atomic tables on PREEMPT_RT
  * @reserve: tables set aside
  * @nr_reserve: their number
  */
 struct ept_store {
 	int		nid;
-	gfp_t		gfp;
 	unsigned long	unreachable;
 	bool		atomic;
 	raw_spinlock_t	lock;	/* protects the reserve */
@@ -62,6 +60,7 @@ void ept_pool_drain(struct ept_pool *pool, struct ept_store *store);
 
 void ept_table_free_tree(u64 *table);
 void ept_table_retire(struct page **dead, u64 *table);
+void ept_table_join_retired(struct page **dead, struct page *more);
 struct page *ept_table_next_retired(const struct page *dead);
 void ept_table_free_retired(struct page *dead);
 bool ept_table_is_valid(u64 entry, enum ept_level level, u64 gpa);
