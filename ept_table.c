@@ -78,10 +78,11 @@ static void free_page_accounted(struct page *page)
 	__free_page(page);
 }
 
-static void free_list(struct page *list)
+/* Frees the first @nr pages of a list. */
+static void free_pages_of(struct page **list, unsigned long nr)
 {
-	for (unsigned long i = 1; list; i++) {
-		free_page_accounted(pop_page(&list));
+	for (unsigned long i = 1; i <= nr; i++) {
+		free_page_accounted(pop_page(list));
 		if (i % BATCH == 0)
 			cond_resched();
 	}
@@ -154,7 +155,7 @@ static unsigned long alloc_some(struct ept_pool *pool, const struct ept_store *s
  */
 static int alloc_many(struct ept_pool *pool, const struct ept_store *store, unsigned long nr)
 {
-	const bool mark = !(current->flags & PF_KTHREAD) && !oom_task_origin(current);
+	const bool mark = !oom_task_origin(current);
 	unsigned long got;
 
 	if (nr > si_mem_available())
@@ -204,7 +205,13 @@ void ept_store_init(struct ept_store *store, int nid, unsigned int maxphyaddr)
 
 void ept_store_destroy(struct ept_store *store)
 {
-	free_list(store->reserve);
+	free_pages_of(&store->reserve, store->nr_reserve);
+}
+
+static void give_turn(bool may_sleep)
+{
+	if (may_sleep)
+		cond_resched();
 }
 
 /* Moves pages from the reserve to the pool until this has @nr, as far as they go. */
@@ -220,11 +227,13 @@ static void draw_from_reserve(struct ept_pool *pool, struct ept_store *store, un
 		raw_spin_unlock_irqrestore(&store->lock, flags);
 		pool->reserved += moved;
 		pool->nr += moved;
+		give_turn(!store->atomic);
 	} while (moved == BATCH);
 }
 
 /* Moves pages from the pool to the reserve until that has @nr, as far as they go. */
-static void give_to_reserve(struct ept_pool *pool, struct ept_store *store, unsigned long nr)
+static void give_to_reserve(struct ept_pool *pool, struct ept_store *store, unsigned long nr,
+			    bool may_sleep)
 {
 	unsigned long flags, moved;
 
@@ -235,6 +244,7 @@ static void give_to_reserve(struct ept_pool *pool, struct ept_store *store, unsi
 		WRITE_ONCE(store->nr_reserve, store->nr_reserve + moved);
 		raw_spin_unlock_irqrestore(&store->lock, flags);
 		pool->nr -= moved;
+		give_turn(may_sleep);
 	} while (moved == BATCH);
 }
 
@@ -248,8 +258,8 @@ int ept_store_reserve(struct ept_store *store, unsigned long nr)
 	if (nr > have)
 		err = alloc_tables(&more, store, nr - have);
 	if (!err)
-		give_to_reserve(&more, store, nr);
-	free_list(more.first);
+		give_to_reserve(&more, store, nr, true);
+	free_pages_of(&more.first, more.nr);
 	return err;
 }
 
@@ -304,17 +314,14 @@ void ept_pool_put(struct ept_pool *pool, u64 *table)
 /* Gives back what the operation didn't need. */
 void ept_pool_drain(struct ept_pool *pool, struct ept_store *store)
 {
-	struct page *surplus = NULL;
-
 	if (!pool->first)
 		return;
 	if (pool->nr > pool->reserved) {
-		move_pages(&surplus, &pool->first, pool->nr - pool->reserved);
+		free_pages_of(&pool->first, pool->nr - pool->reserved);
 		pool->nr = pool->reserved;
-		free_list(surplus);
 	}
 	if (pool->nr)
-		give_to_reserve(pool, store, ULONG_MAX);
+		give_to_reserve(pool, store, ULONG_MAX, !store->atomic);
 	*pool = (struct ept_pool){};
 }
 
@@ -362,8 +369,9 @@ void ept_table_retire(struct page **dead, u64 *table)
 	set_last_page(page, *dead ? last_page(*dead) : page);
 	push_page(dead, page);
 }
+EXPORT_SYMBOL_IF_KUNIT(ept_table_retire);
 
-/* Adds a list of dead tables to another one. */
+/* Adds a list of dead tables to another one: a few instructions, however long they are. */
 void ept_table_join_retired(struct page **dead, struct page *more)
 {
 	if (!more)
@@ -373,11 +381,13 @@ void ept_table_join_retired(struct page **dead, struct page *more)
 		set_last_page(more, last_page(*dead));
 	*dead = more;
 }
+EXPORT_SYMBOL_IF_KUNIT(ept_table_join_retired);
 
 struct page *ept_table_next_retired(const struct page *dead)
 {
 	return next_page(dead);
 }
+EXPORT_SYMBOL_IF_KUNIT(ept_table_next_retired);
 
 /* Lists of tables whose grace period is over, and that are too many to free in a softirq */
 static LLIST_HEAD(late_lists);
