@@ -183,7 +183,7 @@ static void reachable_pages_are_kept(struct kunit *test)
  * Dead tables
  */
 
-#define DEAD	6
+#define DEAD	7
 
 static void expect_dead(struct kunit *test, struct page *dead, u64 *const tables[], const char *order)
 {
@@ -196,7 +196,7 @@ static void expect_dead(struct kunit *test, struct page *dead, u64 *const tables
 
 static void lists_of_dead_tables_become_one(struct kunit *test)
 {
-	struct page *one = NULL, *two = NULL, *none = NULL;
+	struct page *one = NULL, *two = NULL, *three = NULL, *none = NULL;
 	u64 *tables[DEAD];
 
 	for (unsigned int i = 0; i < DEAD; i++) {
@@ -216,6 +216,9 @@ static void lists_of_dead_tables_become_one(struct kunit *test)
 	expect_dead(test, none, tables, "edcba");
 	ept_table_retire(&none, tables[5]);
 	expect_dead(test, none, tables, "fedcba");
+	ept_table_retire(&three, tables[6]);
+	ept_table_join_retired(&three, none);
+	expect_dead(test, three, tables, "fedcbag");
 	for (unsigned int i = 0; i < DEAD; i++)
 		free_page((unsigned long)tables[i]);
 }
