@@ -114,7 +114,7 @@ struct ept *ept_create(const struct ept_config *config)
 		return ERR_PTR(-ENOMEM);
 	init(ept, config);
 	err = -ENOMEM;
-	ept->cpus = alloc_percpu(struct ept_cpu);
+	ept->cpus = alloc_percpu_gfp(struct ept_cpu, GFP_KERNEL_ACCOUNT);
 	if (!ept->cpus)
 		goto free_ept;
 	err = make_root(ept);
