@@ -89,8 +89,8 @@ static inline phys_addr_t ept_table_phys(const u64 *entry)
 #define EPT_TABLE_MARK		(0x2aUL << 57)
 
 /*
- * Tables are in the direct map. virt_to_page(), which asks where @entry is, takes three instructions
- * more, of the 180 of a map or an unmap of a page.
+ * Tables are in the direct map. virt_to_page(), which asks where @entry is, takes three
+ * instructions more, of the 180 of a map or an unmap of a page.
  */
 static inline struct page *ept_table_page(const u64 *entry)
 {
@@ -150,11 +150,11 @@ static inline void ept_table_clear(u64 *table, u64 hole)
 /*
  * Plain accesses, of which this is relied on. Loads: no other software writes these entries. A CPU
  * may set accessed or dirty in what is only read here, and then either value will do, of each bit
- * for itself; it sets nothing in what is changed. So a load may be torn or made twice. Stores: CPUs
- * and readers look on, so that each has to be of a whole entry. "&=" and "|=" of an aligned u64 with
- * a variable are one instruction on x86, or a load and one store: compilers split stores of
- * constants alone. As loads and stores of their own, READ_ONCE() and WRITE_ONCE() would be two
- * instructions more an entry. All other stores are WRITE_ONCE().
+ * for itself; it sets nothing in what is changed. So a load may be torn or made twice. Stores:
+ * CPUs and readers look on, so that each has to be of a whole entry. "&=" and "|=" of an aligned
+ * u64 with a variable are one instruction on x86, or a load and one store: compilers split stores
+ * of constants alone. READ_ONCE() and WRITE_ONCE() would make two instructions more of each. All
+ * other stores are WRITE_ONCE().
  */
 #define EPT_UNSHARED(access)	data_race(access)
 

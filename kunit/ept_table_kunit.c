@@ -131,42 +131,35 @@ static bool has_high_pages(void)
 }
 
 /* Maps a page in each 2M of a GiB, by as many calls. Returns how many of their tables are high. */
-static unsigned int map_tables(struct fixture *fixture, u64 gpa, unsigned int *odd)
+static unsigned int map_tables(struct fixture *fixture, u64 gpa)
 {
 	const u64 end = gpa + SZ_1G;
 	unsigned int high = 0;
 
 	for (; gpa < end; gpa += SZ_2M) {
-		phys_addr_t table;
-
 		must_map(fixture, gpa, SZ_4K, SZ_4K, &EPT_ATTRS_RAM);
-		table = virt_to_phys(fixture_entry(fixture, gpa, 0));
-		high += table >= SZ_4G;
-		*odd += PHYS_PFN(table) & 1;
+		high += virt_to_phys(fixture_entry(fixture, gpa, 0)) >= SZ_4G;
 	}
 	return high;
 }
 
-/* As if each second page were out of the CPU's reach */
-static void pages_that_no_cpu_reaches_cost_a_table_its_place_for_one_request(struct kunit *test)
+/* As if a CPU reached 4G at first, and all memory later */
+static void a_page_out_of_reach_is_a_matter_of_one_request(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
-	unsigned int odd = 0, high;
 
 	if (!has_high_pages())
 		kunit_skip(test, "all memory is alike");
 	fixture->ept->store.unreachable = PHYS_PFN(SZ_4G);
-	map_tables(fixture, 0, &odd);
+	KUNIT_EXPECT_EQ(test, map_tables(fixture, 0), 0);
 	fixture->ept->store.unreachable = 0;
-	high = map_tables(fixture, SZ_1G, &odd);
-	KUNIT_EXPECT_GT(test, high, 0);
+	KUNIT_EXPECT_GT(test, map_tables(fixture, SZ_1G), 0);
 }
 
-/* Without a zone that each CPU reaches, what it does reach is taken. */
-static void reachable_pages_are_kept(struct kunit *test)
+/* As if it reached each second page: those are taken, and without a zone for the rest no others. */
+static void pages_within_reach_are_kept(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
-	unsigned int odd = 0;
 	int ret;
 
 	fixture->ept->store.unreachable = 1;
@@ -175,7 +168,7 @@ static void reachable_pages_are_kept(struct kunit *test)
 	if (ret)
 		KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
 	KUNIT_EXPECT_EQ(test, reserved(fixture), ret ? 0 : 100);
-	map_tables(fixture, 0, &odd);
+	map_tables(fixture, 0);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
@@ -185,7 +178,8 @@ static void reachable_pages_are_kept(struct kunit *test)
 
 #define DEAD	7
 
-static void expect_dead(struct kunit *test, struct page *dead, u64 *const tables[], const char *order)
+static void expect_dead(struct kunit *test, struct page *dead, u64 *const tables[],
+			const char *order)
 {
 	for (; *order; order++, dead = ept_table_next_retired(dead)) {
 		KUNIT_ASSERT_NOT_NULL(test, dead);
@@ -237,8 +231,10 @@ static void all_tables_of_a_gather_are_freed(struct kunit *test)
 	KUNIT_EXPECT_GT(test, table_pages(), pages + 120);
 	ept_gather_init(&gather, fixture->ept);
 	for (unsigned int i = 1; i <= 40; i++) {
+		const u64 far = SZ_32G + i * (u64)SZ_1G;
+
 		KUNIT_EXPECT_EQ(test, do_unmap(fixture, i * SZ_2M, SZ_4K, &gather), 0);
-		KUNIT_EXPECT_EQ(test, do_unmap(fixture, SZ_32G + i * (u64)SZ_1G, SZ_1G, &gather), 0);
+		KUNIT_EXPECT_EQ(test, do_unmap(fixture, far, SZ_1G, &gather), 0);
 	}
 	do_flush(fixture, &gather);
 	KUNIT_EXPECT_EQ(test, table_pages(), pages);
@@ -250,8 +246,8 @@ static struct kunit_case table_cases[] = {
 	KUNIT_CASE_PARAM(a_short_reserve_is_made_up_for_without_reclaim, configs_gen_params),
 	KUNIT_CASE_PARAM(a_notifier_may_change_the_table, configs_gen_params),
 	KUNIT_CASE(a_fatal_signal_ends_large_requests_alone),
-	KUNIT_CASE(pages_that_no_cpu_reaches_cost_a_table_its_place_for_one_request),
-	KUNIT_CASE(reachable_pages_are_kept),
+	KUNIT_CASE(a_page_out_of_reach_is_a_matter_of_one_request),
+	KUNIT_CASE(pages_within_reach_are_kept),
 	KUNIT_CASE(lists_of_dead_tables_become_one),
 	KUNIT_CASE_PARAM(all_tables_of_a_gather_are_freed, configs_gen_params),
 	{}
