@@ -18,12 +18,12 @@ enum bench_op {
 	BENCH_PAIR,		/* unmap and map again */
 	BENCH_CALLS,		/* those before are functions of struct bench_engine.call */
 	BENCH_LOOKUP = BENCH_CALLS,
-	BENCH_FILL,		/* map what BENCH_CHURN unmaps first */
-	BENCH_CHURN,		/* map a range, unmap the one of BENCH_LAG calls before, flush */
 	BENCH_LOOKUP_CHAIN,	/* each address depends on what the last lookup found */
 	BENCH_DIRTY,		/* what a CPU does that writes to a page */
 	BENCH_CREATE,
 	BENCH_DESTROY,
+	BENCH_FILL,		/* map what BENCH_CHURN unmaps first */
+	BENCH_CHURN,		/* map a range, unmap the one of BENCH_LAG calls before, flush */
 };
 
 /* @hpa is for those that map; all return 0 or an error. */
