@@ -85,7 +85,7 @@ struct seq_file;
  *   from a shrinker, or from an mmu notifier that may block. In a notifier nothing may wait for
  *   reclaim, and what takes tables, as unmapping a part of a large leaf does, must not ask for it:
  *   put memalloc_noreclaim_save() and memalloc_noreclaim_restore() around the call. Tables then
- *   come from ept_reserve(), which nobody else of a table that isn't atomic draws on.
+ *   come from ept_reserve() first, and callers that may wait leave it alone.
  * - No callback of the client runs under the library's lock, but for the flush of ept_merge().
  * - Reclaim may not create or destroy a table. "Any context" below excludes non-maskable
  *   interrupts.
