@@ -86,8 +86,9 @@ struct seq_file;
  * - A gather is one thread's at a time.
  * - No memory is allocated while the library's lock is held, so that a client may change the table
  *   from a shrinker, or from an mmu notifier that may block. In a notifier nothing may wait for
- *   reclaim: what takes tables, as unmapping a part of a large leaf does, takes them from
- *   ept_reserve() there.
+ *   reclaim, and what takes tables, as unmapping a part of a large leaf does, must not ask for it:
+ *   put memalloc_noreclaim_save() and memalloc_noreclaim_restore() around the call. Tables then
+ *   come from ept_reserve() first, and callers that may wait leave it alone.
  * - No callback of the client runs under the library's lock, but for &ept_gone_fn.
  * - Reclaim may not create or destroy a table. "Any context" below excludes non-maskable
  *   interrupts.
@@ -707,8 +708,15 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
  * @ept: a table
  * @nr: how many are to be set aside afterwards; 0, or fewer than there are, changes nothing
  *
- * With %EPT_CONFIG_ATOMIC every operation draws on the reserve alone; other tables draw on it
- * before they ask the system. Freed tables go back to the system, not to the reserve.
+ * With %EPT_CONFIG_ATOMIC every operation draws on the reserve alone. With other tables it is for
+ * callers that may not wait for reclaim: those inside memalloc_noreclaim_save(), as an mmu notifier
+ * or a shrinker has to be, and reclaim itself. They draw on it first; what it lacks the system may
+ * have at once, or the operation is -ENOMEM. All other callers ask the system alone, and leave the
+ * reserve to these. Freed tables go back to the system, not to the reserve.
+ *
+ * More than 64 tables, here or in any operation, are a large request: it is refused where the
+ * system has less available, is given up on a fatal signal, and marks the process as the one for
+ * the OOM killer to take meanwhile.
  *
  * An operation takes at most one table for each 2M, each 1G and each 512G, with 5 levels also each
  * 256T, of the guest's addresses that its range touches, so no more than size / 2M + 2 and
@@ -717,7 +725,8 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
  * ept_merge() and the harvests take none.
  *
  * Context: Process; may sleep. Needs no exclusion: operations may draw on the reserve meanwhile.
- * Return: 0, -EINVAL for NULL, -ENOMEM with the reserve as it was.
+ * Return: 0, -EINVAL for NULL, -ENOMEM with the reserve as it was, also where a fatal signal is
+ *	pending.
  */
 int ept_reserve(struct ept *ept, unsigned int nr);
 

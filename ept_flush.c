@@ -214,7 +214,7 @@ static void fold_merged(struct ept_gather *gather)
 	ept_fold_merged(ept, gather->merged);
 	list_del(&gather->node);
 	ept_unlock(ept);
-	ept_table_splice_retired(&gather->dead, gather->merged);
+	ept_table_join_retired(&gather->dead, gather->merged);
 	gather->merged = NULL;
 }
 
@@ -224,7 +224,7 @@ static void keep_stuck(struct ept *ept, struct page *dead)
 	struct page *stuck = NULL;
 
 	do
-		ept_table_splice_retired(&dead, xchg(&ept->stuck, NULL));
+		ept_table_join_retired(&dead, xchg(&ept->stuck, NULL));
 	while (cmpxchg(&ept->stuck, stuck, dead) != stuck);
 }
 
@@ -286,13 +286,13 @@ int ept_gather_splice(struct ept_gather *to, struct ept_gather *from)
 	if (!to || !from || to == from || IS_ERR_OR_NULL(to->ept) || to->ept != from->ept)
 		return -EINVAL;
 	to->change = max(to->change, from->change);
-	ept_table_splice_retired(&to->dead, from->dead);
+	ept_table_join_retired(&to->dead, from->dead);
 	if (from->merged) {
 		ept_lock(to->ept);
 		if (!to->merged)
 			list_add(&to->node, &to->ept->unfolded);
 		list_del(&from->node);
-		ept_table_splice_retired(&to->merged, from->merged);
+		ept_table_join_retired(&to->merged, from->merged);
 		ept_unlock(to->ept);
 	}
 	ept_gather_init(from, to->ept);

@@ -77,6 +77,11 @@ static void ours_settle(void *table)
 	schedule_timeout_uninterruptible(2);
 }
 
+static __always_inline void ours_flush(void *table)
+{
+	ept_gather_flush(&((struct ours *)table)->gather);
+}
+
 static __always_inline int ours_map(void *table, u64 gpa, u64 hpa, u64 size)
 {
 	static const struct ept_attrs attrs = {
@@ -147,6 +152,7 @@ static u64 *ours_root(void *table)
 	.lookup = ours_lookup,			\
 	.root = ours_root,			\
 	.settle = ours_settle,			\
+	.flush = ours_flush,			\
 	.call = {				\
 		[BENCH_MAP] = ours_map,		\
 		[BENCH_UNMAP] = ours_unmap,	\
