@@ -103,6 +103,9 @@ struct ept *ept_create(const struct ept_config *config)
 		if (err)
 			return ERR_PTR(err);
 		ept_config_from_caps(&default_config, &caps);
+		err = ept_config_check(&default_config, &caps);
+		if (err)
+			return ERR_PTR(err);
 		config = &default_config;
 	}
 	err = ept_config_check(config, NULL);

@@ -18,7 +18,9 @@
 #include <linux/string.h>
 
 #ifndef CONFIG_UML
+#include <linux/cpu.h>
 #include <asm/asm.h>
+#include <asm/cpufeature.h>
 #include <asm/msr.h>
 #endif
 
@@ -147,6 +149,7 @@ static int decode(const struct ept_msrs *msrs, struct ept_caps *caps)
 	caps->msrs = *msrs;
 	/* The width of CPUs that don't report one */
 	caps->maxphyaddr = msrs->valid & EPT_MSR_MAXPHYADDR ? msrs->maxphyaddr : 36;
+	caps->itlb_multihit = msrs->itlb_multihit;
 	decode_ept_vpid_cap(caps, msrs->ept_vpid_cap);
 	decode_controls(caps, msrs);
 	return 0;
@@ -186,6 +189,7 @@ static void read_cpu(struct ept_msrs *msrs)
 	*msrs = (struct ept_msrs){
 		.vmx = cpuid_ecx(1) & BIT(5),
 		.signature = cpuid_eax(1),
+		.itlb_multihit = boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off(),
 	};
 	if (cpuid_eax(0x80000000) >= 0x80000008) {
 		msrs->maxphyaddr = cpuid_eax(0x80000008);
@@ -257,6 +261,7 @@ void ept_config_from_caps(struct ept_config *config, const struct ept_caps *caps
 		.max_leaf = max_leaf(caps),
 		.maxphyaddr = caps->maxphyaddr,
 		.features = features(caps) & (EPT_FEATURE_AD | EPT_FEATURE_EXEC_ONLY),
+		.flags = caps->itlb_multihit ? EPT_CONFIG_NO_EXEC_LARGE : 0,
 		.table_memtype = caps->table_wb ? EPT_MT_WB : EPT_MT_UC,
 		.nid = NUMA_NO_NODE,
 	};
@@ -291,13 +296,20 @@ static bool config_valid(const struct ept_config *config)
 	       nid_valid(config->nid) && name_valid(config->name);
 }
 
+/* Without one, no change could ever be made known to the CPU. */
+static bool can_flush(const struct ept_caps *caps)
+{
+	return caps->invept && (caps->invept_context || caps->invept_global);
+}
+
 int ept_config_check(const struct ept_config *config, const struct ept_caps *caps)
 {
 	if (!config || !config_valid(config))
 		return -EINVAL;
 	if (!caps)
 		return 0;
-	if ((config->levels == 4 ? !caps->levels_4 : !caps->levels_5) ||
+	if (!can_flush(caps) ||
+	    (config->levels == 4 ? !caps->levels_4 : !caps->levels_5) ||
 	    config->max_leaf > max_leaf(caps) ||
 	    config->maxphyaddr > caps->maxphyaddr ||
 	    config->features & ~features(caps) ||
@@ -306,6 +318,26 @@ int ept_config_check(const struct ept_config *config, const struct ept_caps *cap
 	return 0;
 }
 EXPORT_SYMBOL_EPT(ept_config_check);
+
+u32 ept_secondary_controls(const struct ept_config *config)
+{
+	if (!config)
+		return 0;
+	return SECONDARY_EXEC_ENABLE_EPT |
+	       (config->features & EPT_FEATURE_MODE_EXEC ? SECONDARY_EXEC_MODE_BASED_EPT_EXEC : 0) |
+	       (config->features & EPT_FEATURE_VE ? SECONDARY_EXEC_EPT_VIOLATION_VE : 0) |
+	       (config->features & EPT_FEATURE_SUBPAGE ? SECONDARY_SUBPAGE : 0);
+}
+EXPORT_SYMBOL_EPT(ept_secondary_controls);
+
+u64 ept_tertiary_controls(const struct ept_config *config)
+{
+	if (!config)
+		return 0;
+	return (config->features & EPT_FEATURE_PAGING_WRITE ? TERTIARY_PAGING_WRITE : 0) |
+	       (config->features & EPT_FEATURE_VERIFY_PAGING ? TERTIARY_VERIFY_PAGING : 0);
+}
+EXPORT_SYMBOL_EPT(ept_tertiary_controls);
 
 u64 ept_vmx_pointer(const struct ept_config *config, phys_addr_t root)
 {
@@ -371,6 +403,24 @@ EXPORT_SYMBOL_EPT(ept_invept_global);
  * Violations
  */
 
+/*
+ * Without advanced information a CPU doesn't say whose fetch it was; one that a supervisor's right
+ * would have allowed was a user's.
+ */
+static bool user_fetch(const struct ept_violation *violation)
+{
+	return violation->advanced ? violation->user :
+	       (violation->prot & (EPT_PROT_EXEC | EPT_PROT_UEXEC)) == EPT_PROT_EXEC;
+}
+
+static u32 access_of(const struct ept_violation *violation)
+{
+	const u32 fetch = user_fetch(violation) ? EPT_PROT_UEXEC : EPT_PROT_EXEC;
+
+	return (violation->read ? EPT_PROT_READ : 0) | (violation->write ? EPT_PROT_WRITE : 0) |
+	       (violation->exec ? fetch : 0);
+}
+
 void ept_violation_decode(u64 qualification, const struct ept_caps *caps,
 			  struct ept_violation *violation)
 {
@@ -398,5 +448,19 @@ void ept_violation_decode(u64 qualification, const struct ept_caps *caps,
 	};
 	if (caps && caps->mode_exec && qualification & EPT_VIOLATION_PROT_USER_EXEC)
 		violation->prot |= EPT_PROT_UEXEC;
+	violation->access = access_of(violation);
 }
 EXPORT_SYMBOL_EPT(ept_violation_decode);
+
+int ept_ve_decode(const struct ept_ve_info *info, const struct ept_caps *caps,
+		  struct ept_violation *violation)
+{
+	if (!info || !violation)
+		return -EINVAL;
+	/* The CPU fills in the rest before it marks the page as busy. */
+	if (!smp_load_acquire(&info->busy) || READ_ONCE(info->reason) != EPT_VE_REASON)
+		return -ENOENT;
+	ept_violation_decode(READ_ONCE(info->qualification), caps, violation);
+	return 0;
+}
+EXPORT_SYMBOL_EPT(ept_ve_decode);
