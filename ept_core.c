@@ -3,6 +3,7 @@
  * The life of a table, its name and its lock, and the module's own. No bit positions, no MSR.
  */
 #include <linux/err.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
