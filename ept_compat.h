@@ -45,7 +45,7 @@
 
 /* Names of asm/vmx.h, for the file that includes it */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 2, 0)
-#define VMX_EPT_ADVANCED_VMEXIT_INFO_BIT	(1ull << 22)
+#define VMX_EPT_ADVANCED_VMEXIT_INFO_BIT	BIT_ULL(22)
 #define EPT_VIOLATION_PROT_READ			BIT(3)
 #define EPT_VIOLATION_PROT_WRITE		BIT(4)
 #define EPT_VIOLATION_PROT_EXEC			BIT(5)

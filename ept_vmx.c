@@ -19,8 +19,8 @@
 
 #ifndef CONFIG_UML
 #include <linux/cpu.h>
+#include <linux/cpufeature.h>
 #include <asm/asm.h>
-#include <asm/cpufeature.h>
 #include <asm/msr.h>
 #endif
 
