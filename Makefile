@@ -6,7 +6,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 
-.PHONY: all install clean check lint bench instructions demo help
+.PHONY: all install clean check lint bench instructions demo docs help
 
 all:
 	$(kbuild) modules
@@ -33,6 +33,9 @@ instructions:
 lint:
 	@testbed/check lint
 
+docs:
+	@testbed/docs
+
 help:
 	@echo 'make          build ept.ko for the running kernel, or KDIR='
 	@echo 'make install  install it, and tell depmod'
@@ -41,4 +44,5 @@ help:
 	@echo 'make check    every test; BEDS="uml-fast lint" for some of them'
 	@echo 'make bench    time and count each operation beside limits and peers'
 	@echo 'make instructions  accept new instruction counts, for a commit that says why'
+	@echo 'make docs     the documentation as HTML, in Documentation/html'
 	@echo 'make lint     kernel-doc, checkpatch and sparse alone'

@@ -21,6 +21,8 @@ group() {
 		echo gnuplot-nox ;;
 	lint)
 		echo perl sparse shellcheck ;;
+	docs)
+		echo perl python3-sphinx graphviz ;;
 	esac
 }
 
