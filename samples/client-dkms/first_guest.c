@@ -33,9 +33,7 @@ struct guest_exit {
 
 static struct guest guest;
 
-/*
- * The table
- */
+/* --- The table */
 
 static int create_table(struct guest *guest)
 {
@@ -57,9 +55,7 @@ static int create_table(struct guest *guest)
 	return PTR_ERR_OR_ZERO(guest->ept);
 }
 
-/*
- * The guest's memory: a page comes when the guest asks for it.
- */
+/* --- The guest's memory: a page comes when the guest asks for it. */
 
 static int give_page(struct guest *guest, u64 gpa)
 {
@@ -89,9 +85,7 @@ static int handle_violation(struct guest *guest, const struct guest_exit *exit)
 	return ept_translate(guest->ept, exit->gpa, violation.access, NULL);
 }
 
-/*
- * The run
- */
+/* --- The run */
 
 /* In the place of VMLAUNCH: the guest writes to @gpa. False: an EPT violation, with its exit. */
 static bool guest_writes(struct guest *guest, u64 gpa, struct guest_exit *exit)
@@ -137,9 +131,7 @@ static int watch(struct guest *guest)
 	return err ?: run(guest, SZ_64K);
 }
 
-/*
- * The end: the table first, then the memory that it maps.
- */
+/* --- The end: the table first, then the memory that it maps. */
 
 static void destroy(struct guest *guest)
 {
