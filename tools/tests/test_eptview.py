@@ -89,6 +89,15 @@ class EptView(unittest.TestCase):
     def test_an_empty_table_says_so(self):
         self.assertIn("nothing is mapped", self.run_tool(self.file())[1])
 
+    def test_tables_stand_beside_each_other(self):
+        one = self.file(line(0x1000, 0x2000, 0))
+        two = self.file(line(0x1000, 0x2000, 0, rest="r-x WB --"), line(1 << 30, (1 << 30) + 0x1000, 0))
+        _, out, _ = self.run_tool(one, two)
+        strip = "·█" + "·" * 30
+        self.assertIn(f"0000000000000 {strip} {strip}\n", out)
+        self.assertIn(f"0000040000000 {'·' * 32} █{'·' * 31}\n", out)
+        self.assertIn("r-x 4K", out)
+
     def test_zooming_shows_a_part_alone(self):
         for part in ("a05000-a06000", "a05000+4K"):
             _, out, _ = self.run_tool("-z", part, TINYVMM)
@@ -149,7 +158,7 @@ class EptView(unittest.TestCase):
     def test_names_of_tables_are_listed(self):
         with mock.patch.object(eptview, "DEBUGFS", HERE):
             self.assertIn("tinyvmm\n", self.run_tool()[1])
-            self.assertIn("tinyvmm  by rights", self.run_tool("tinyvmm")[1])
+            self.assertIn("by rights     tinyvmm", self.run_tool("tinyvmm")[1])
 
     def test_a_live_table_is_asked_for_the_way(self):
         with mock.patch.object(eptview.Table, "lookup", return_value="512G at 1000\n") as lookup:
