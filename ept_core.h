@@ -587,7 +587,8 @@ struct ept_gather {
  * ept_caps_read() - ask this CPU what it offers
  * @caps: filled in
  *
- * Reads CPUID and MSRs with the safe accessors; writes nothing.
+ * Reads CPUID and MSRs with the safe accessors; writes nothing. A VMM that hides VMX from the
+ * running system reads them before.
  *
  * Context: Any. The caller stays on one CPU where CPUs differ.
  * Return: 0, -EINVAL for NULL, -ENODEV where the CPU has no VMX, -EPERM where firmware locked VMX
