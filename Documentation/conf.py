@@ -2,6 +2,7 @@
 #
 # Sphinx: "make docs". kernel-doc and its directive are those of the kernel's source, at EPT_KERNEL.
 
+import logging
 import os
 import pathlib
 import re
@@ -32,6 +33,16 @@ primary_domain = 'c'
 highlight_language = 'none'
 # What kernel-doc leaves in prototypes
 c_id_attributes = ['__percpu', '__must_check']
+
+
+class NamespacesOfC(logging.Filter):
+    """A structure and a function may share a name; to Sphinx that is a duplicate."""
+
+    def filter(self, record):
+        return 'Duplicate C declaration' not in record.getMessage()
+
+
+logging.getLogger('sphinx.sphinx.domains.c').addFilter(NamespacesOfC())
 
 graphviz_output_format = 'svg'
 
