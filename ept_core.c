@@ -3,6 +3,7 @@
  * The life of a table, its name and its lock, and the module's own. No bit positions, no MSR.
  */
 #include <linux/err.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
@@ -104,6 +105,9 @@ struct ept *ept_create(const struct ept_config *config)
 		if (err)
 			return ERR_PTR(err);
 		ept_config_from_caps(&default_config, &caps);
+		err = ept_config_check(&default_config, &caps);
+		if (err)
+			return ERR_PTR(err);
 		config = &default_config;
 	}
 	err = ept_config_check(config, NULL);

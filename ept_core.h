@@ -218,7 +218,18 @@ struct ept_attrs {
 		.memtype = EPT_MT_UC,					\
 	})
 
-/* What the VMCS and the EPTP turn on for a table. The client sets the VMCS controls to match. */
+/*
+ * What the VMCS and the EPTP turn on for a table. The client sets the VMCS controls to match:
+ * ept_secondary_controls(), ept_tertiary_controls().
+ *
+ * Accessed and dirty flags have a price: with them on, a CPU's walk of the guest's page tables
+ * counts as writing to these, whether it sets a flag there or not. A guest whose page tables lie in
+ * memory that isn't writable (a ROM, pages that are write-protected to watch them) then faults in
+ * its walk, &ept_violation.page_walk, for as long as that memory stays so. The ways out: a table
+ * without this feature, where such a walk only reads; %EPT_FEATURE_PAGING_WRITE, and
+ * %EPT_ATTR_PAGING_WRITE on that memory; to give write there, and watch otherwise; or to carry out
+ * the walk for the guest.
+ */
 #define EPT_FEATURE_AD			BIT(0)	/* accessed and dirty: EPTP bit 6 */
 #define EPT_FEATURE_EXEC_ONLY		BIT(1)	/* execute without read */
 #define EPT_FEATURE_MODE_EXEC		BIT(2)	/* mode-based execute: secondary control 22 */
@@ -232,7 +243,10 @@ struct ept_attrs {
 #define EPT_CONFIG_EXTERNAL_LOCK	BIT(0)
 /* Nothing sleeps or allocates outside the reserve; implies EPT_CONFIG_EXTERNAL_LOCK. */
 #define EPT_CONFIG_ATOMIC		BIT(1)
-/* Executable memory gets 4K leaves only (iTLB multihit, CVE-2018-12207). */
+/*
+ * Executable memory gets 4K leaves only. With &ept_caps.itlb_multihit (CVE-2018-12207) a guest that
+ * may execute from large leaves can stop the machine.
+ */
 #define EPT_CONFIG_NO_EXEC_LARGE	BIT(2)
 
 /**
@@ -304,6 +318,8 @@ struct ept_config {
  * @procbased3: IA32_VMX_PROCBASED_CTLS3, 0x492
  * @ept_vpid_cap: IA32_VMX_EPT_VPID_CAP, 0x48C
  * @vmfunc: IA32_VMX_VMFUNC, 0x491
+ * @itlb_multihit: &ept_caps.itlb_multihit; no MSR tells it for each CPU that has the bug, Linux
+ *	knows them; false where unknown
  */
 struct ept_msrs {
 	u32	valid;
@@ -318,6 +334,7 @@ struct ept_msrs {
 	u64	procbased3;
 	u64	ept_vpid_cap;
 	u64	vmfunc;
+	bool	itlb_multihit;
 };
 
 /**
@@ -359,6 +376,8 @@ struct ept_msrs {
  * @cr3_exits_optional: exits on CR3 accesses and INVLPG can be turned off, as a guest with EPT
  *	wants
  * @vmcs_memtype: memory type of VMCS regions and structures they point to
+ * @itlb_multihit: Linux counts this CPU to those with the iTLB multihit bug, and wasn't booted with
+ *	mitigations=off
  */
 struct ept_caps {
 	struct ept_msrs	msrs;
@@ -397,6 +416,7 @@ struct ept_caps {
 	bool		true_controls;
 	bool		cr3_exits_optional;
 	u8		vmcs_memtype;
+	bool		itlb_multihit;
 };
 
 /**
@@ -448,7 +468,9 @@ struct ept_stats {
  * @prot: what the entries allowed, EPT_PROT_* bits; %EPT_PROT_UEXEC only on a CPU with mode-based
  *	execute, and meaningless where the VMCS doesn't enable it
  * @gla_valid: the guest-linear address field is valid
- * @page_walk: the access was to a guest paging structure; false without @gla_valid
+ * @page_walk: the access was to a guest paging structure; false without @gla_valid. With
+ *	%EPT_FEATURE_AD it counts as a write, also where the walk would only have read: then no
+ *	other right will do, see there
  * @nmi_unblocking: an IRET had unblocked NMIs
  * @shadow_stack: a shadow-stack access
  * @advanced: the three below are valid: the CPU has &ept_caps.advanced_info, and the access was to
@@ -456,6 +478,8 @@ struct ept_stats {
  * @user: the linear address is a user-mode address
  * @writable: the guest's paging allows to write there
  * @no_exec: the guest's paging forbids to execute there
+ * @access: @read, @write and @exec as EPT_PROT_* bits, for ept_translate(); a fetch is
+ *	%EPT_PROT_UEXEC where @user says so, without @advanced where @prot has %EPT_PROT_EXEC alone
  */
 struct ept_violation {
 	bool	read;
@@ -470,7 +494,46 @@ struct ept_violation {
 	bool	user;
 	bool	writable;
 	bool	no_exec;
+	u32	access;
 };
+
+/* &ept_ve_info.reason: the exit reason that a #VE comes in the place of */
+#define EPT_VE_REASON	48
+/* &ept_ve_info.busy, as a CPU leaves it */
+#define EPT_VE_BUSY	0xffffffff
+
+/**
+ * struct ept_ve_info - the virtualization-exception information area, as a CPU fills it in
+ * @reason: %EPT_VE_REASON
+ * @busy: %EPT_VE_BUSY: the rest is valid, and the next violation exits; the guest's handler writes
+ *	0 when it is done, and only then the next one may become a #VE
+ * @qualification: as the exit qualification of an EPT violation, for ept_ve_decode()
+ * @gla: guest-linear address, valid with &ept_violation.gla_valid
+ * @gpa: guest-physical address
+ * @eptp_index: which entry of the EPTP list was in use
+ *
+ * At the beginning of a 4K page; VMCS field 0x202A has its host-physical address. The manual's
+ * section "Virtualization-Exception Information".
+ */
+struct ept_ve_info {
+	u32	reason;
+	u32	busy;
+	u64	qualification;
+	u64	gla;
+	u64	gpa;
+	u16	eptp_index;
+};
+
+/* EPTP list, a 4K page at VMCS field 0x2024: this many EPTPs, 0 where there is none */
+#define EPT_POINTER_LIST_NR	512
+
+/*
+ * Page-modification log, a 4K page at VMCS field 0x200E: this many guest-physical addresses, filled
+ * from the last one down. The PML index, field 0x0812, starts at EPT_PML_START and names the next
+ * to be written: those above it are valid; in 16 bits, beyond EPT_PML_START means that all are.
+ */
+#define EPT_PML_NR		512
+#define EPT_PML_START		(EPT_PML_NR - 1)
 
 /**
  * struct ept_explanation - what a CPU finds on its way to a gpa
@@ -570,7 +633,7 @@ struct ept_cursor {
 	u64		end;
 };
 
-/* In a client, once: the exported symbols are in this namespace. */
+/* In a client, once, after linux/module.h: the exported symbols are in this namespace. */
 #define EPT_IMPORT_NS	MODULE_INFO(import_ns, "EPT")
 
 /*
@@ -581,7 +644,8 @@ struct ept_cursor {
  * ept_caps_read() - ask this CPU what it offers
  * @caps: filled in
  *
- * Reads CPUID and MSRs with the safe accessors; writes nothing.
+ * Reads CPUID and MSRs with the safe accessors; writes nothing. A VMM that hides VMX from the
+ * running system reads them before.
  *
  * Context: Any. The caller stays on one CPU where CPUs differ.
  * Return: 0, -EINVAL for NULL, -ENODEV where the CPU has no VMX, -EPERM where firmware locked VMX
@@ -609,8 +673,14 @@ int ept_caps_decode(const struct ept_msrs *msrs, struct ept_caps *caps);
  * @caps: from ept_caps_read() or ept_caps_decode()
  *
  * 4 levels, and as far as offered: the largest leaf, accessed and dirty flags, execute-only,
- * write-back tables. All other features are off; no flags, no name, no ops, %NUMA_NO_NODE. With
- * NULL for either, nothing is done.
+ * write-back tables. All other features are off; no name, no ops, %NUMA_NO_NODE. With NULL for
+ * either, nothing is done.
+ *
+ * No flags, but %EPT_CONFIG_NO_EXEC_LARGE with &ept_caps.itlb_multihit, so that a guest cannot stop
+ * the machine. It makes memory that a guest may execute from 4K leaves, which takes a table for
+ * each 2M of it; a client that trusts its guest, or whose guest is the running system, clears it.
+ * A guest with page tables in memory that it may not write to wants %EPT_FEATURE_AD cleared, see
+ * there.
  *
  * Context: Any.
  */
@@ -621,10 +691,38 @@ void ept_config_from_caps(struct ept_config *config, const struct ept_caps *caps
  * @config: to be checked
  * @caps: the CPU, or NULL to check against the architecture alone, as ept_create() does
  *
+ * A CPU that cannot run INVEPT, or neither type of it, can run no configuration: it could never be
+ * told of a change.
+ *
  * Context: Any.
  * Return: 0, -EINVAL for NULL and for what is never legal, -EOPNOTSUPP for what @caps lack.
  */
 int ept_config_check(const struct ept_config *config, const struct ept_caps *caps);
+
+/**
+ * ept_secondary_controls() - the secondary controls that a table wants set
+ * @config: its configuration
+ *
+ * EPT itself, and what the features ask for: mode-based execute, #VE, sub-page permissions. The
+ * client or-s its own to them, and turns primary control 31 on; VMCS field 0x401E. The manual's
+ * section "Processor-Based VM-Execution Controls".
+ *
+ * Context: Any.
+ * Return: the bits, 0 for NULL.
+ */
+u32 ept_secondary_controls(const struct ept_config *config);
+
+/**
+ * ept_tertiary_controls() - the tertiary controls that a table wants set
+ * @config: its configuration
+ *
+ * EPT paging-write and guest-paging verification. Where that isn't 0, the client also turns primary
+ * control 17 on; VMCS field 0x2034.
+ *
+ * Context: Any.
+ * Return: the bits, 0 for NULL.
+ */
+u64 ept_tertiary_controls(const struct ept_config *config);
 
 /*
  * Life cycle
@@ -636,7 +734,8 @@ int ept_config_check(const struct ept_config *config, const struct ept_caps *cap
  *	any CPU, so that tables can be built and tested anywhere.
  *
  * Context: Process; may sleep.
- * Return: the table, or an ERR_PTR(): -EINVAL, -ENOMEM, and with NULL what ept_caps_read() returns.
+ * Return: the table, or an ERR_PTR(): -EINVAL, -ENOMEM, and with NULL what ept_caps_read() returns,
+ *	and ept_config_check() for these capabilities.
  */
 struct ept *ept_create(const struct ept_config *config);
 
@@ -1513,5 +1612,19 @@ int ept_invept_global(void);
  */
 void ept_violation_decode(u64 qualification, const struct ept_caps *caps,
 			  struct ept_violation *violation);
+
+/**
+ * ept_ve_decode() - make a #VE information page readable
+ * @info: the page; may be changed by its guest meanwhile, each field is read once
+ * @caps: as for ept_violation_decode()
+ * @violation: filled in on success
+ *
+ * Leaves the page as it is: writing 0 to &ept_ve_info.busy re-arms it.
+ *
+ * Context: Any.
+ * Return: 0, -EINVAL for NULL, -ENOENT where the page holds no violation.
+ */
+int ept_ve_decode(const struct ept_ve_info *info, const struct ept_caps *caps,
+		  struct ept_violation *violation);
 
 #endif /* _EPT_CORE_H */

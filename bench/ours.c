@@ -6,6 +6,7 @@
 #include <linux/err.h>
 #include <linux/io.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "ept_core.h"
