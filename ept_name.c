@@ -31,8 +31,8 @@ static const struct rhashtable_params params = {
 /* All tables. Who looks one up has its bucket locked: a table may be freed when it is out. */
 static struct rhashtable names;
 
-/* Makes each name that the module picks, and each suffix, a new one. */
-static atomic64_t serial = ATOMIC64_INIT(0);
+/* Of the last name that got a number */
+static atomic_t serial = ATOMIC_INIT(0);
 
 /* -EEXIST: the name that @ept has is taken. */
 static int take(struct ept *ept)
@@ -43,25 +43,34 @@ static int take(struct ept *ept)
 	return rhashtable_lookup_insert_fast(&names, &ept->name_node, params);
 }
 
-/* Gives the table a name of its own: @name, with a suffix where it is taken, or one of its own. */
+/*
+ * The same with a number at @end, where the zeroes begin: more than once only where a client's own
+ * name looks like that, or 2^32 tables later. In hexadecimal, which costs a tenth of decimal.
+ */
+static int take_numbered(struct ept *ept, char *end)
+{
+	int err;
+
+	do {
+		const __be32 number = cpu_to_be32(atomic_inc_return(&serial));
+
+		bin2hex(end, &number, sizeof(number));
+		err = take(ept);
+	} while (err == -EEXIST);
+	return err;
+}
+
+/* Gives a zeroed table a name of its own: @name, with a suffix where it is taken, or any. */
 int ept_name_take(struct ept *ept, const char *name)
 {
 	const bool given = name && *name;
-	int err = -EEXIST;
+	char *end = ept->name + strscpy(ept->name, given ? name : "ept", sizeof(ept->name));
+	int err = given ? take(ept) : -EEXIST;
 
-	if (given) {
-		strscpy(ept->name, name, sizeof(ept->name));
-		err = take(ept);
-	}
-	/* More than once only where a client's own name looks like it. */
-	while (err == -EEXIST) {
-		const u64 nr = atomic64_inc_return(&serial);
-
+	if (err == -EEXIST) {
 		if (given)
-			snprintf(ept->name, sizeof(ept->name), "%s-%llu", name, nr);
-		else
-			snprintf(ept->name, sizeof(ept->name), "ept%llu", nr);
-		err = take(ept);
+			*end++ = '-';
+		err = take_numbered(ept, end);
 	}
 	return err ? -ENOMEM : 0;
 }

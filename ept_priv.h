@@ -24,8 +24,8 @@ struct ept_cpu {
 	unsigned int	running;
 };
 
-/* 64 characters of the client's, a '-', a number of 20 digits, the end */
-#define EPT_NAME_SIZE	88
+/* 64 characters of the client's, a '-', a number of 8 digits, the end */
+#define EPT_NAME_SIZE	(64 + 1 + 8 + 1)
 
 /**
  * struct ept - a table

@@ -56,6 +56,7 @@ void ept_count(struct ept *ept, struct ept_stats *stats, bool may_sleep)
 	ept_tour_init(&count.tour, ept, 0, ept_gpa_end(ept), may_sleep);
 	ept_tour(&count.tour, &count_visitor);
 }
+EXPORT_SYMBOL_IF_KUNIT(ept_count);
 
 void ept_get_stats(struct ept *ept, struct ept_stats *stats)
 {

@@ -189,6 +189,7 @@ bool ept_next_mapping(struct ept *ept, u64 gpa, struct ept_mapping *mapping)
 	ept_tour_init(&each.tour, ept, gpa, ept_gpa_end(ept), true);
 	return visit_each(&each);
 }
+EXPORT_SYMBOL_IF_KUNIT(ept_next_mapping);
 
 /**
  * struct seek - ept_next_entry()
