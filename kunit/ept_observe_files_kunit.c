@@ -198,6 +198,7 @@ struct bystander {
 	struct ept		*ept;
 	struct file		*file;
 	struct completion	begun;
+	struct completion	go;
 	struct completion	done;
 };
 
@@ -404,7 +405,7 @@ static int say_done(void *arg)
 	struct bystander *bystander = arg;
 
 	complete(&bystander->begun);
-	wait_for_completion(&bystander->begun);
+	wait_for_completion(&bystander->go);
 	complete_all(&bystander->done);
 	return 0;
 }
@@ -447,6 +448,7 @@ static void who_reads_a_large_table_lets_others_run(struct kunit *test)
 		struct task_struct *task;
 
 		init_completion(&other.begun);
+		init_completion(&other.go);
 		init_completion(&other.done);
 		task = kthread_create(say_done, &other, "bystander");
 		KUNIT_ASSERT_FALSE(test, IS_ERR(task));
@@ -454,7 +456,7 @@ static void who_reads_a_large_table_lets_others_run(struct kunit *test)
 		wake_up_process(task);
 		wait_for_completion(&other.begun);
 		/* It is ready to run from here on. */
-		complete(&other.begun);
+		complete(&other.go);
 		reads[i](fixture->ept);
 		KUNIT_EXPECT_TRUE_MSG(test, completion_done(&other.done), "%u", i);
 		wait_for_completion(&other.done);
