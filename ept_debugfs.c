@@ -362,7 +362,7 @@ static void appear(struct work_struct *work)
 
 	while ((ept = next_awaited())) {
 		make_files(ept);
-		/* Who waits for that frees the table. */
+		/* Who waits for that removes them, and frees the table. */
 		smp_store_release(&appearing, NULL);
 		wake_up_all(&appeared);
 		cond_resched();
@@ -384,6 +384,7 @@ void ept_debugfs_remove(struct ept *ept)
 	spin_lock(&awaited_lock);
 	list_del_init(&ept->awaited);
 	spin_unlock(&awaited_lock);
+	/* Pairs with the release in appear(): what was made is seen. */
 	wait_event(appeared, smp_load_acquire(&appearing) != ept);
 	/* With no lock held but that of its own directory */
 	debugfs_remove(ept->dir);

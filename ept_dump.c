@@ -94,7 +94,8 @@ EXPORT_SYMBOL_EPT(ept_dump);
 static void print_table(struct seq_file *m, phys_addr_t table, enum ept_level level,
 			unsigned int live)
 {
-	seq_printf(m, "table of %s entries at %llx, %u live\n", level_names[level], (u64)table, live);
+	seq_printf(m, "table of %s entries at %llx, %u live\n", level_names[level], (u64)table,
+		   live);
 }
 
 /* The first line of debugfs 'tables' */

@@ -106,10 +106,11 @@ static void names_stay_unique_among_many(struct kunit *test)
 	struct ept_config config = fixture->config;
 	struct ept *tables[96];
 	char name[80];
+	const char *const wishes[] = { NULL, "guest", name };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++) {
-		/* One in three is called as the last one is, or would be if one had been counted. */
-		config.name = (const char *[]){ NULL, "guest", name }[i % 3];
+		/* One in three as the last one is called, or as the next one might be. */
+		config.name = wishes[i % ARRAY_SIZE(wishes)];
 		tables[i] = ept_create(&config);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, tables[i]);
 		strscpy(name, ept_name(tables[i]), sizeof(name));

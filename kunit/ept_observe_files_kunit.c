@@ -194,7 +194,7 @@ static void creating_a_table_costs_the_same_with_thousands_there(struct kunit *t
  */
 
 struct bystander {
-	struct ept_config	*config;
+	const struct ept_config	*config;
 	struct ept		*ept;
 	struct file		*file;
 	struct completion	begun;
