@@ -236,6 +236,7 @@ static void set_going(struct kunit *test, struct bystander *bystander, int (*wha
 	struct task_struct *task;
 
 	init_completion(&bystander->begun);
+	init_completion(&bystander->go);
 	init_completion(&bystander->done);
 	task = kthread_run(what, bystander, "bystander");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
@@ -265,6 +266,42 @@ static void a_reader_of_one_table_does_not_hold_up_others(struct kunit *test)
 	dput(map);
 	wait_for_completion(&owner.done);
 	wait_for_completion(&other.done);
+}
+
+static int settle_all_the_time(void *arg)
+{
+	struct bystander *bystander = arg;
+
+	complete(&bystander->begun);
+	while (!try_wait_for_completion(&bystander->go)) {
+		ept_debugfs_settle();
+		cond_resched();
+	}
+	complete_all(&bystander->done);
+	return 0;
+}
+
+/* Before, while and after */
+static void tables_go_while_their_files_are_made(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct bystander worker = {};
+
+	set_going(test, &worker, settle_all_the_time);
+	for (unsigned int i = 0; i < 1000; i++) {
+		struct ept *ept = ept_create(&fixture->config);
+
+		if (i % 4 == 0)
+			cond_resched();
+		if (i % 4 == 1)
+			udelay(i % 50);
+		KUNIT_EXPECT_FALSE(test, IS_ERR(ept));
+		ept_destroy(ept);
+	}
+	complete(&worker.go);
+	wait_for_completion(&worker.done);
+	ept_debugfs_settle();
+	KUNIT_EXPECT_TRUE(test, has_files(ept_name(fixture->ept)));
 }
 
 static int read_it(void *arg)
@@ -467,6 +504,7 @@ static struct kunit_case files_cases[] = {
 	KUNIT_CASE(files_appear_a_moment_later),
 	KUNIT_CASE(creating_a_table_costs_the_same_with_thousands_there),
 	KUNIT_CASE(a_reader_of_one_table_does_not_hold_up_others),
+	KUNIT_CASE(tables_go_while_their_files_are_made),
 	KUNIT_CASE_PARAM(files_are_read_while_the_table_is_locked, configs_gen_params),
 	KUNIT_CASE_PARAM(a_map_of_many_lines_is_read_piece_by_piece, configs_gen_params),
 	KUNIT_CASE_PARAM(tables_of_many_lines_are_read_piece_by_piece, configs_gen_params),
