@@ -104,11 +104,13 @@ static void names_stay_unique_among_many(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 	struct ept_config config = fixture->config;
-	struct ept *tables[96];
+	const unsigned int nr = 96;
+	struct ept **tables = kunit_kcalloc(test, nr, sizeof(*tables), GFP_KERNEL);
 	char name[80];
 	const char *const wishes[] = { NULL, "guest", name };
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++) {
+	KUNIT_ASSERT_NOT_NULL(test, tables);
+	for (unsigned int i = 0; i < nr; i++) {
 		/* One in three as the last one is called, or as the next one might be. */
 		config.name = wishes[i % ARRAY_SIZE(wishes)];
 		tables[i] = ept_create(&config);
@@ -116,7 +118,7 @@ static void names_stay_unique_among_many(struct kunit *test)
 		strscpy(name, ept_name(tables[i]), sizeof(name));
 		name[strlen(name) - 1] ^= i & 1;
 	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++)
+	for (unsigned int i = 0; i < nr; i++)
 		for (unsigned int j = 0; j < i; j++)
 			KUNIT_EXPECT_STRNEQ(test, ept_name(tables[i]), ept_name(tables[j]));
 	/* A name is free when its table is gone. */
@@ -128,7 +130,7 @@ static void names_stay_unique_among_many(struct kunit *test)
 	ept_destroy(tables[0]);
 	tables[0] = ept_create(&config);
 	KUNIT_EXPECT_STRNEQ(test, ept_name(tables[0]), "caps");
-	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++)
+	for (unsigned int i = 0; i < nr; i++)
 		ept_destroy(tables[i]);
 }
 
