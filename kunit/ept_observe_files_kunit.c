@@ -30,7 +30,7 @@ CONFIG_PARAMS;
 /* More than a tour visits in one go */
 #define MANY_TABLES	1300
 
-#define LINES		3000
+#define LINES		600
 #define TEXT_SIZE	SZ_1M
 
 /*
