@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The life of a table, its name and its lock, and the module's own. No bit positions, no MSR.
+ * The life of a table and its lock, and the module's own. No bit positions, no MSR.
  */
 #include <linux/err.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/slab.h>
 
 #include "ept_op.h"
@@ -17,56 +16,6 @@
 /*
  * Life cycle
  */
-
-/* All tables, so that each has a name of its own */
-static LIST_HEAD(tables);
-static DEFINE_MUTEX(tables_lock);
-
-static bool name_taken(const char *name)
-{
-	struct ept *ept;
-
-	list_for_each_entry(ept, &tables, node)
-		if (!strcmp(ept->name, name))
-			return true;
-	/* A file beside the directories */
-	return !strcmp(name, "caps");
-}
-
-/* The name, with a suffix where it is taken; NULL where there is no memory */
-static char *unique_name(const char *name)
-{
-	const bool given = name && *name;
-	char *unique = kstrdup(given ? name : "ept0", GFP_KERNEL);
-
-	for (unsigned int i = 1; unique && name_taken(unique); i++) {
-		kfree(unique);
-		unique = given ? kasprintf(GFP_KERNEL, "%s-%u", name, i + 1) :
-				 kasprintf(GFP_KERNEL, "ept%u", i);
-	}
-	return unique;
-}
-
-static int publish(struct ept *ept, const char *name)
-{
-	mutex_lock(&tables_lock);
-	ept->name = unique_name(name);
-	if (ept->name) {
-		list_add_tail(&ept->node, &tables);
-		ept_debugfs_add(ept);
-	}
-	mutex_unlock(&tables_lock);
-	return ept->name ? 0 : -ENOMEM;
-}
-
-static void unpublish(struct ept *ept)
-{
-	mutex_lock(&tables_lock);
-	list_del(&ept->node);
-	ept_debugfs_remove(ept);
-	mutex_unlock(&tables_lock);
-	kfree(ept->name);
-}
 
 static int make_root(struct ept *ept)
 {
@@ -128,9 +77,10 @@ struct ept *ept_create(const struct ept_config *config)
 	ept->pointer = ept_vmx_pointer(config, ept_table_phys(ept->root));
 	/* From here on nothing but the reserve. */
 	ept->store.atomic = config->flags & EPT_CONFIG_ATOMIC;
-	err = publish(ept, config->name);
+	err = ept_name_take(ept, config->name);
 	if (err)
 		goto free_root;
+	ept_debugfs_add(ept);
 	return ept;
 
 free_root:
@@ -147,8 +97,9 @@ void ept_destroy(struct ept *ept)
 {
 	if (IS_ERR_OR_NULL(ept))
 		return;
-	/* Waits for observers. */
-	unpublish(ept);
+	/* Waits for those who read its files. */
+	ept_debugfs_remove(ept);
+	ept_name_drop(ept);
 	ept_flush_release(ept);
 	ept_table_free_tree(ept->root);
 	ept_store_destroy(&ept->store);
@@ -217,14 +168,18 @@ EXPORT_SYMBOL_EPT(ept_barrier);
 
 static int __init ept_init(void)
 {
-	ept_debugfs_init();
-	return 0;
+	const int err = ept_name_init();
+
+	if (!err)
+		ept_debugfs_init();
+	return err;
 }
 module_init(ept_init);
 
 static void __exit ept_exit(void)
 {
 	ept_debugfs_exit();
+	ept_name_exit();
 	ept_table_drain();
 }
 module_exit(ept_exit);

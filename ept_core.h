@@ -780,6 +780,8 @@ u64 ept_pointer(const struct ept *ept);
  * ept_name() - the name of the table's debugfs directory
  * @ept: a table
  *
+ * No other table has it at the same time. The directory appears a moment after ept_create().
+ *
  * Context: Any.
  * Return: the name, valid until ept_destroy(); NULL for NULL.
  */
@@ -1354,7 +1356,8 @@ int ept_clone(struct ept *to, struct ept *from, u64 gpa, u64 size);
  * @ept: a table
  * @stats: filled in; zeroed where @ept is NULL
  *
- * Leaves and tables are counted by a walk of the tables, so that nothing else pays for it.
+ * Leaves and tables are counted by a walk of the tables, so that nothing else pays for it. Of 4K
+ * leaves it looks at their tables alone; of a terabyte of them, those are 524,288.
  *
  * Context: Any.
  */
@@ -1365,7 +1368,7 @@ void ept_get_stats(struct ept *ept, struct ept_stats *stats);
  * @m: where to
  * @ept: a table
  *
- * What debugfs 'map' shows.
+ * What debugfs 'map' shows, all at once: @m has room for all of it, or gets a part.
  *
  * Context: Any in which @m may be written.
  * Return: 0, -EINVAL for NULL.

@@ -7,6 +7,7 @@
 
 #include <linux/list.h>
 #include <linux/percpu.h>
+#include <linux/rhashtable-types.h>
 #include <linux/rwsem.h>
 
 #include "ept_compat.h"
@@ -27,6 +28,9 @@ struct ept_cpu {
 	bool		mapping;
 	bool		listed;
 };
+
+/* 64 characters of the client's, a '-', a number of 8 digits, the end */
+#define EPT_NAME_SIZE	(64 + 1 + 8 + 1)
 
 /**
  * struct ept - a table
@@ -53,7 +57,8 @@ struct ept_cpu {
  * @flushes: ept_stats.flushes
  * @interrupts: ept_stats.interrupts
  * @name: of the debugfs directory
- * @node: in the list of all tables
+ * @name_node: in the table of all names
+ * @awaited: in the list of tables whose files are yet to be made
  * @dir: the debugfs directory
  * @lookup_gpa: what was last written to its 'lookup'
  */
@@ -78,8 +83,9 @@ struct ept {
 	atomic64_t		merges;
 	atomic64_t		flushes;
 	atomic64_t		interrupts;
-	char			*name;
-	struct list_head	node;
+	char			name[EPT_NAME_SIZE];
+	struct rhash_head	name_node;
+	struct list_head	awaited;
 	struct dentry		*dir;
 	u64			lookup_gpa;
 };
@@ -115,9 +121,49 @@ extern struct ept_hooks ept_hooks;
 static const struct ept_hooks ept_hooks;
 #endif
 
-/* ept_query.c */
+/* ept_name.c */
+int ept_name_init(void);
+void ept_name_exit(void);
+int ept_name_take(struct ept *ept, const char *name);
+void ept_name_drop(struct ept *ept);
+
+/**
+ * struct ept_found - an entry that isn't a hole, as a reader found it
+ * @gpa: where it begins
+ * @level: what it spans
+ * @entry: its raw value
+ * @live: the live count of the table that it points to
+ */
+struct ept_found {
+	u64		gpa;
+	enum ept_level	level;
+	u64		entry;
+	unsigned int	live;
+};
+
+/* Each entry's place in a row, not 0, where a table comes before its entries: by gpa, then level */
+static inline u64 ept_found_order(const struct ept_format *fmt, const struct ept_found *found)
+{
+	return found->gpa + fmt->levels - found->level;
+}
+
+/* Where the addresses of a guest end */
+static inline u64 ept_gpa_end(const struct ept *ept)
+{
+	return 1ULL << ept_gpa_width(&ept->fmt);
+}
+
+/* ept_visit.c, ept_stats.c, ept_check.c */
+bool ept_next_mapping(struct ept *ept, u64 gpa, struct ept_mapping *mapping);
+bool ept_next_entry(struct ept *ept, u64 from, struct ept_found *found);
+void ept_count(struct ept *ept, struct ept_stats *stats, bool may_sleep);
 int ept_check_entries(struct ept *ept, struct ept_check_report *report);
-void ept_dump_tables(struct seq_file *m, struct ept *ept);
+
+/* ept_dump.c */
+void ept_dump_heading(struct seq_file *m);
+void ept_dump_mapping(struct seq_file *m, struct ept *ept, const struct ept_mapping *mapping);
+void ept_dump_root(struct seq_file *m, struct ept *ept);
+void ept_dump_entry(struct seq_file *m, struct ept *ept, const struct ept_found *found);
 void ept_dump_explanation(struct seq_file *m, struct ept *ept, u64 gpa);
 
 /* ept_debugfs.c */
@@ -126,11 +172,13 @@ void ept_debugfs_init(void);
 void ept_debugfs_exit(void);
 void ept_debugfs_add(struct ept *ept);
 void ept_debugfs_remove(struct ept *ept);
+void ept_debugfs_settle(void);
 #else
 static inline void ept_debugfs_init(void) {}
 static inline void ept_debugfs_exit(void) {}
 static inline void ept_debugfs_add(struct ept *ept) {}
 static inline void ept_debugfs_remove(struct ept *ept) {}
+static inline void ept_debugfs_settle(void) {}
 #endif
 
 #endif /* _EPT_PRIV_H */
