@@ -128,7 +128,7 @@ int ept_mtrr_decode(const struct ept_mtrr_msrs *msrs, struct ept_mtrr *mtrr);
  * @mtrr: filled in; zeroed on an error
  *
  * For machines of which ept_mtrr_read() says -ENODEV: with %EPT_MT_WB the types of such a guest are
- * those of its PAT alone.
+ * those of its PAT alone. Decodes what MTRRs with a default type and no ranges would hold.
  *
  * Context: Any.
  * Return: 0, -EINVAL for NULL, a value that is no memory type, or a @maxphyaddr out of range.
