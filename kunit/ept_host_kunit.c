@@ -23,7 +23,7 @@
 
 CONFIG_PARAMS;
 
-#define TIB		(1ULL << 40)
+#define TIB		BIT_ULL(40)
 #define NR_RESOURCES	8
 
 struct host {
@@ -31,7 +31,6 @@ struct host {
 	struct ept_mtrr		other;
 	struct resource		resources[NR_RESOURCES];
 	unsigned int		nr_resources;
-	unsigned int		config;
 };
 
 static struct host *host_of(const struct fixture *fixture)
@@ -53,11 +52,13 @@ static int host_init(struct kunit *test)
 {
 	int ret = fixture_init(test);
 	struct fixture *fixture = test->priv;
+	struct host *host;
 
 	if (ret)
 		return ret;
-	fixture->arg = vzalloc(sizeof(struct host));
-	return fixture->arg ? 0 : -ENOMEM;
+	host = vzalloc(sizeof(*host));
+	fixture->arg = host;
+	return host ? 0 : -ENOMEM;
 }
 
 static void host_exit(struct kunit *test)
@@ -603,6 +604,51 @@ static void a_short_reserve_leaves_the_host_as_it_was(struct kunit *test)
 	expect_old_types(fixture, &host->mtrr);
 }
 
+#ifdef CONFIG_FAULT_INJECTION
+
+/* True: the call came to the @nth allocation, which failed. */
+static bool try_short_of_memory(struct kunit *test, unsigned int nth, unsigned int *refusals)
+{
+	struct fixture *fixture = test->priv;
+	const struct ept_mtrr *mtrr = &host_of(fixture)->mtrr;
+	bool failed;
+	int ret;
+
+	WRITE_ONCE(current->fail_nth, nth);
+	ret = ept_map_host(fixture->ept, &EPT_ATTRS_DEVICE, mtrr);
+	failed = !READ_ONCE(current->fail_nth);
+	WRITE_ONCE(current->fail_nth, 0);
+	if (ret) {
+		++*refusals;
+		KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM, "allocation %u", nth);
+		KUNIT_EXPECT_TRUE_MSG(test, failed, "allocation %u", nth);
+		KUNIT_EXPECT_TRUE_MSG(test, verify(fixture), "allocation %u", nth);
+	}
+	fixture_recreate(fixture, &fixture->config);
+	return failed;
+}
+
+static void an_allocation_that_fails_leaves_the_host_as_it_was(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned int nth, refusals = 0;
+
+	add_resources(fixture);
+	take_wide(fixture, &host_of(fixture)->mtrr, EPT_MT_WT);
+	for (nth = 1; try_short_of_memory(test, nth, &refusals); nth += nth < 40 ? 1 : 100)
+		KUNIT_ASSERT_LT(test, nth, 10000);
+	kunit_info(test, "%u of %u tries were refused", refusals, nth);
+}
+
+#else
+
+static void an_allocation_that_fails_leaves_the_host_as_it_was(struct kunit *test)
+{
+	kunit_skip(test, "this kernel doesn't let allocations fail");
+}
+
+#endif
+
 /* At the size that the machine of the log has: 12 TiB with a hole of 2 GiB */
 static void four_terabytes_take_few_tables(struct kunit *test)
 {
@@ -815,6 +861,7 @@ static struct kunit_case host_cases[] = {
 	KUNIT_CASE_PARAM(a_map_ends_where_the_guests_addresses_do, configs_gen_params),
 	KUNIT_CASE_PARAM(bad_arguments_map_no_host, configs_gen_params),
 	KUNIT_CASE_PARAM(a_short_reserve_leaves_the_host_as_it_was, configs_gen_params),
+	KUNIT_CASE_PARAM(an_allocation_that_fails_leaves_the_host_as_it_was, configs_gen_params),
 	KUNIT_CASE(four_terabytes_take_few_tables),
 	KUNIT_CASE(this_machine_is_mapped_with_its_types),
 	KUNIT_CASE_PARAM(a_fault_maps_the_largest_leaf_around_it, configs_gen_params),

@@ -27,7 +27,7 @@ struct state {
 
 /* The least that a CPU has, so that all of its pages can be asked for. */
 #define NARROW		32
-#define NARROW_END	(1ULL << NARROW)
+#define NARROW_END	BIT_ULL(NARROW)
 #define NARROW_PAGES	(NARROW_END / SZ_4K)
 
 /* Random sets of MTRRs that a case takes */
