@@ -318,9 +318,14 @@ static void bad_arguments_are_refused_and_change_nothing(struct kunit *test)
 	must_map(fixture, SZ_1M + SZ_4K, SZ_2M, SZ_4K, &EPT_ATTRS_RAM);
 	for (i = 0; i < ARRAY_SIZE(refusals); i++) {
 		const struct refusal *r = &refusals[i];
+		const u64 invalidations = fixture->invalidations;
 
 		KUNIT_EXPECT_EQ_MSG(test, ept_map_typed(ept, r->gpa, r->hpa, r->size, &r->attrs,
 							&host->mtrr), r->error, "%s", r->what);
+		/* What is never right has not even been there for a while. */
+		if (r->error != -EEXIST)
+			KUNIT_EXPECT_EQ_MSG(test, fixture->invalidations, invalidations, "%s",
+					    r->what);
 		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "%s", r->what);
 	}
 	KUNIT_EXPECT_EQ(test, ept_map_typed(NULL, SZ_2M, 0, SZ_4K, &EPT_ATTRS_RAM, &host->mtrr),
@@ -400,6 +405,9 @@ static void add_resources(struct fixture *fixture)
 	/* RAM, and what firmware took of it; both less than pages at their edges */
 	add_resource(fixture, top - SZ_16G + SZ_64K, SZ_2M + SZ_1K);
 	add_resource(fixture, top - SZ_16G + SZ_64K + SZ_2M + SZ_1K, small ? SZ_8M : SZ_4G);
+	/* Two that touch, where one large leaf fits */
+	add_resource(fixture, top - SZ_8G - SZ_2M, SZ_64K);
+	add_resource(fixture, top - SZ_8G - SZ_2M + SZ_64K, SZ_2M - SZ_64K);
 	/* A device of less than a page, and one behind it on the same page */
 	add_resource(fixture, top - SZ_8G + SZ_4K + 16, 16);
 	add_resource(fixture, top - SZ_8G + SZ_4K + 64, SZ_8K);
@@ -460,8 +468,8 @@ static void types_are_brought_up_to_date_with_one_flush(struct kunit *test)
 
 	/* What a client made of it since, and what CPUs did */
 	must_protect(fixture, ram + SZ_8K, SZ_8K, EPT_PROT_WRITE, 0);
-	KUNIT_EXPECT_EQ(test, do_remap(fixture, ram + SZ_64K, SZ_1G, SZ_8K, &EPT_ATTRS_RAM, NULL),
-			0);
+	KUNIT_EXPECT_EQ(test, do_remap(fixture, ram + SZ_64K, SZ_1G, SZ_8K, &EPT_ATTRS_DEVICE,
+				       NULL), 0);
 	must_map(fixture, top - SZ_4G, top - SZ_4G, SZ_2M, &EPT_ATTRS_RAM);
 	must_unmap(fixture, ram + SZ_128K, SZ_4K);
 	do_access(fixture, ram + SZ_4M, true);
@@ -530,7 +538,14 @@ static void bad_arguments_map_no_host(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, ept_map_host(ept, &exotic, &host->mtrr), -EOPNOTSUPP);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 
+	/* Also where nothing is left to map with them */
+	flat_map_host(fixture, host_end(fixture), &EPT_ATTRS_DEVICE, &host->mtrr);
+	expect_map_host(fixture, &EPT_ATTRS_DEVICE, &host->mtrr, 0);
+	KUNIT_EXPECT_EQ(test, ept_map_host(ept, &bad, &host->mtrr), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+
 	/* The machine is wider than the table, and has something there. */
+	must_unmap(fixture, 0, host_end(fixture));
 	if (fixture->config.maxphyaddr >= 46 || !host_reaches(1ULL << 46))
 		return;
 	add_resource(fixture, (1ULL << fixture->config.maxphyaddr) - SZ_4K, SZ_8K);
