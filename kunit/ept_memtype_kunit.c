@@ -597,6 +597,8 @@ static void this_cpu_has_the_models_types(struct kunit *test)
 		return;
 	}
 	state->msrs = state->mtrr.msrs;
+	kunit_info(test, "%u bits, %llu ranges, %u pieces", state->mtrr.width,
+		   state->msrs.cap & 255, state->mtrr.nr);
 	for (hpa = 0; hpa < SZ_4G; hpa += span) {
 		expect_model_type(test, hpa, ept_mtrr_type(&state->mtrr, hpa, &span));
 		KUNIT_ASSERT_EQ(test, min(span, SZ_4G - hpa),
