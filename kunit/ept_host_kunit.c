@@ -302,7 +302,8 @@ static const struct refusal {
 	{ "the first part mapped", 0, 0x7d7ff000, SZ_8K, EPT_ATTRS_RAM, -EEXIST },
 	{ "the last part mapped", SZ_64K - SZ_4K, 0x7d7ff000, SZ_8K, EPT_ATTRS_RAM, -EEXIST },
 	{ "one part, mapped", 0, SZ_16M, SZ_8K, EPT_ATTRS_RAM, -EEXIST },
-	{ "the middle part mapped", SZ_1M, 0x7d7ff000, 0x2802000, EPT_ATTRS_RAM, -EEXIST },
+	{ "the second part mapped", SZ_1M, 0x7d7ff000, 0x2802000, EPT_ATTRS_RAM, -EEXIST },
+	{ "the second of three mapped", SZ_1M, 0x9f000, 0x22000, EPT_ATTRS_RAM, -EEXIST },
 };
 
 static void bad_arguments_are_refused_and_change_nothing(struct kunit *test)
@@ -366,26 +367,27 @@ static void make_atomic(struct fixture *fixture)
 	fixture_recreate(fixture, &config);
 }
 
-/* With one table more each time, until there are enough: each part's map fails once, or more. */
+/* With one table more each time, until there are enough: UC, WP and UC, of which each fails. */
 static void a_short_reserve_changes_nothing(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 	struct host *host = host_of(fixture);
+	const u64 gpa = SZ_1G - SZ_16M - SZ_4K;
 	unsigned int nr;
 	int ret = -ENOMEM;
 
 	make_atomic(fixture);
-	take_log(test, &host->mtrr, "coreboot_10g");
+	take_log(test, &host->mtrr, "hpe_dl325");
 	for (nr = 0; ret == -ENOMEM; nr++) {
 		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "reserve of %u", nr);
 		KUNIT_ASSERT_LT(test, nr, 100);
 		KUNIT_ASSERT_EQ(test, ept_reserve(fixture->ept, nr), 0);
-		ret = ept_map_typed(fixture->ept, SZ_1G - SZ_16M, 0x7d7ff000 - SZ_8M, SZ_64M,
-				    &EPT_ATTRS_RAM, &host->mtrr);
+		ret = ept_map_typed(fixture->ept, gpa, 0xe3fff000, SZ_64M + SZ_8K, &EPT_ATTRS_RAM,
+				    &host->mtrr);
 	}
 	KUNIT_EXPECT_EQ(test, ret, 0);
 	KUNIT_EXPECT_GT(test, nr, 4);
-	KUNIT_EXPECT_EQ(test, flat_map_typed(fixture, SZ_1G - SZ_16M, 0x7d7ff000 - SZ_8M, SZ_64M,
+	KUNIT_EXPECT_EQ(test, flat_map_typed(fixture, gpa, 0xe3fff000, SZ_64M + SZ_8K,
 					     &EPT_ATTRS_RAM, &host->mtrr), 0);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
