@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The CPU's side: MSRs to capabilities to configuration, the EPTP, INVEPT, violations. Nothing else
- * reads an MSR or includes asm/vmx.h. Executes INVEPT and RDMSR, and nothing else that is
- * privileged.
+ * The CPU's side: MSRs to capabilities to configuration, the EPTP, INVEPT, violations. Of the core
+ * nothing else reads an MSR or includes asm/vmx.h. Executes INVEPT and RDMSR, and nothing else that
+ * is privileged.
  *
  * Encodes the manual's appendix "VMX Capability Reporting Facility", and its sections
  * "Extended-Page-Table Pointer (EPTP)", "INVEPT" and "Exit Qualification for EPT Violations".
