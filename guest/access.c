@@ -2,9 +2,6 @@
 /* Guest-physical memory: what of it may be touched, read, write, zero, compare and exchange. */
 #include <linux/bitfield.h>
 #include <linux/err.h>
-#include <linux/memory_hotplug.h>
-#include <linux/mm.h>
-#include <linux/pgtable.h>
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -20,36 +17,18 @@
  * is so for fetches where one right stands for both kinds or no read goes with them, and where the
  * leaf came meanwhile.
  */
-int ept_guest_refused(struct ept *ept, u64 gpa, u32 access, struct ept_guest_leaf *leaf, int why)
+int ept_guest_refused(struct ept *ept, u64 gpa, u32 access, struct ept_mapping *leaf, int why)
 {
 	phys_addr_t hpa;
 	int err = ept_translate(ept, gpa, access, &hpa);
 
-	if (!err) {
-		leaf->hpa = hpa;
-		leaf->prot |= access;
-		return 0;
-	}
-	return err == -EFAULT ? why : err;
-}
-
-/*
- * Memory that the kernel has online and lent to somebody, as the address of the direct map; NULL:
- * hands off. Devices have no struct page, or one that is reserved, offline or of ZONE_DEVICE.
- */
-void *ept_guest_memory(phys_addr_t hpa, bool write)
-{
-	const unsigned long pfn = PHYS_PFN(hpa);
-	struct page *page = pfn_to_online_page(pfn);
-
-	if (unlikely(!page))
-		return NULL;
-	/* The zero page is mapped wherever nobody wrote yet. */
-	if (unlikely(PageReserved(page)) && (write || !is_zero_pfn(pfn)))
-		return NULL;
-	if (unlikely(is_page_hwpoison(page)))
-		return NULL;
-	return page_address(page) + offset_in_page(hpa);
+	if (err)
+		return err == -EFAULT ? why : err;
+	leaf->gpa = gpa;
+	leaf->hpa = hpa;
+	leaf->size = 1;
+	leaf->attrs.prot |= access;
+	return 0;
 }
 
 /* Within a page. Returns how much was done; the guest's CPUs may race with it at will. */
@@ -75,14 +54,15 @@ size_t ept_guest_piece(enum ept_guest_op op, phys_addr_t hpa, void *buffer, size
 static int piece(struct ept *ept, enum ept_guest_op op, u64 gpa, void *buffer, size_t *length,
 		 u32 access)
 {
-	struct ept_guest_leaf leaf;
+	struct ept_mapping leaf __uninitialized;
 	size_t done = 0;
 	int err;
 
+	leaf.size = 0;
 	rcu_read_lock();
 	err = ept_guest_reach(ept, gpa, access, &leaf);
 	if (!err) {
-		done = ept_guest_piece(op, leaf.hpa, buffer, *length);
+		done = ept_guest_piece(op, ept_guest_hpa(&leaf, gpa), buffer, *length);
 		if (done < *length)
 			err = -EFAULT;
 	}
@@ -162,13 +142,15 @@ static bool exchange(void *memory, unsigned int size, u64 *old, u64 new)
 
 static int exchange_at(struct ept *ept, u64 gpa, unsigned int size, u64 *old, u64 new, u32 access)
 {
-	struct ept_guest_leaf leaf;
+	struct ept_mapping leaf __uninitialized;
 	void *memory;
-	int err = ept_guest_reach(ept, gpa, access, &leaf);
+	int err;
 
+	leaf.size = 0;
+	err = ept_guest_reach(ept, gpa, access, &leaf);
 	if (err)
 		return err;
-	memory = ept_guest_memory(leaf.hpa, true);
+	memory = ept_guest_memory(ept_guest_hpa(&leaf, gpa), true);
 	if (!memory)
 		return -EFAULT;
 	return exchange(memory, size, old, new) ? 0 : -EAGAIN;

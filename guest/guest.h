@@ -6,20 +6,13 @@
 #ifndef _EPT_GUEST_GUEST_H
 #define _EPT_GUEST_GUEST_H
 
+#include <linux/io.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
+#include <linux/pgtable.h>
 
 #include "ept_compat.h"
 #include "ept_guest.h"
-
-/**
- * struct ept_guest_leaf - what EPT has for an address
- * @hpa: where the address leads to
- * @prot: what the entries grant
- */
-struct ept_guest_leaf {
-	phys_addr_t	hpa;
-	u32		prot;
-};
 
 /* What is done with a piece of memory */
 enum ept_guest_op {
@@ -28,8 +21,7 @@ enum ept_guest_op {
 	GUEST_ZERO,
 };
 
-int ept_guest_refused(struct ept *ept, u64 gpa, u32 access, struct ept_guest_leaf *leaf, int why);
-void *ept_guest_memory(phys_addr_t hpa, bool write);
+int ept_guest_refused(struct ept *ept, u64 gpa, u32 access, struct ept_mapping *leaf, int why);
 size_t ept_guest_piece(enum ept_guest_op op, phys_addr_t hpa, void *buffer, size_t length);
 
 /*
@@ -37,22 +29,43 @@ size_t ept_guest_piece(enum ept_guest_op op, phys_addr_t hpa, void *buffer, size
  * library's tables leave all rights to their leaves, and so what ept_lookup() finds mostly settles
  * it. Where it doesn't, ept_translate() has the word.
  *
- * In the RCU section in which the memory is used.
+ * @leaf is then the address's. What it was before may answer, as in a CPU's TLB: its @size is 0 at
+ * first, and it is good for one RCU section.
  */
 static __always_inline int ept_guest_reach(struct ept *ept, u64 gpa, u32 access,
-					   struct ept_guest_leaf *leaf)
+					   struct ept_mapping *leaf)
 {
-	struct ept_mapping mapping;
-
-	if (unlikely(ept_lookup(ept, gpa, &mapping))) {
-		*leaf = (struct ept_guest_leaf){};
+	if (gpa - leaf->gpa >= leaf->size && unlikely(ept_lookup(ept, gpa, leaf))) {
+		*leaf = (struct ept_mapping){};
 		return ept_guest_refused(ept, gpa, access, leaf, -ENOENT);
 	}
-	leaf->hpa = mapping.hpa + (gpa - mapping.gpa);
-	leaf->prot = mapping.attrs.prot;
-	if (likely(!((access | EPT_PROT_READ) & ~leaf->prot)) || access == EPT_GUEST_AS_HOST)
+	if (likely(!((access | EPT_PROT_READ) & ~leaf->attrs.prot)) || access == EPT_GUEST_AS_HOST)
 		return 0;
 	return ept_guest_refused(ept, gpa, access, leaf, -EACCES);
+}
+
+static inline phys_addr_t ept_guest_hpa(const struct ept_mapping *leaf, u64 gpa)
+{
+	return leaf->hpa + (gpa - leaf->gpa);
+}
+
+/*
+ * Memory that the kernel has online, as an address of the direct map; NULL: hands off. Devices have
+ * no struct page, or one that is reserved, offline or of ZONE_DEVICE.
+ */
+static __always_inline void *ept_guest_memory(phys_addr_t hpa, bool write)
+{
+	const unsigned long pfn = PHYS_PFN(hpa);
+	struct page *page = pfn_to_online_page(pfn);
+
+	if (unlikely(!page))
+		return NULL;
+	/* The zero page is mapped wherever nobody wrote yet. */
+	if (unlikely(PageReserved(page)) && (write || !is_zero_pfn(pfn)))
+		return NULL;
+	if (unlikely(is_page_hwpoison(page)))
+		return NULL;
+	return phys_to_virt(hpa);
 }
 
 /* How much of a request lies in the page that an address is in */

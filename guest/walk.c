@@ -70,19 +70,21 @@ struct step {
  * @paging: the guest's registers
  * @walk: the result
  * @access: the caller's
+ * @gva: the linear address, of as many bits as it has
  * @user: a user access, as rights and page-fault codes have it
- * @table_access: what EPT has to grant where an entry is read
+ * @table_access: what EPT has to grant where an entry is read. The rest begins anew with each walk
  * @wide: entries have 8 bytes
  * @long_mode: 4- or 5-level paging
- * @table: guest-physical address of the table to be looked at next
- * @shift: of the part of the address that an entry of the last table translated; 32 at first
- *	without paging
+ * @table: guest-physical address of the first table
+ * @shift: of the address bits that choose the table's entry, the one above them; afterwards of the
+ *	offset in the page, the same
  * @large: shifts at which bit 7 makes a leaf, a bit each
  * @address: bits of an entry that are an address
  * @reserved: bits of an entry that are reserved at each level
+ * @leaf: what EPT had for the last address
  * @all: entries so far and-ed
  * @any: entries so far or-ed
- * @nr: entries so far
+ * @nr: entries that were used, when the last was
  * @step: these
  */
 struct walker {
@@ -90,6 +92,7 @@ struct walker {
 	const struct ept_guest_paging	*paging;
 	struct ept_guest_walk		*walk;
 	u32				access;
+	u64				gva;
 	bool				user;
 	u32				table_access;
 	bool				wide;
@@ -99,6 +102,7 @@ struct walker {
 	u64				large;
 	u64				address;
 	u64				reserved;
+	struct ept_mapping		leaf;
 	u64				all;
 	u64				any;
 	unsigned int			nr;
@@ -106,14 +110,18 @@ struct walker {
 };
 
 /*
- * Endings. Each says false, so that it can be returned by what the walk goes through.
+ * Endings: each writes the whole result. Those without a translation say false, so that what the
+ * walk goes through can return it.
  */
 
 static bool exception(struct walker *w, u8 vector, u32 code)
 {
-	w->walk->verdict = EPT_WALK_FAULT;
-	w->walk->vector = vector;
-	w->walk->error_code = code;
+	*w->walk = (struct ept_guest_walk){
+		.verdict = EPT_WALK_FAULT,
+		.gva = w->gva,
+		.vector = vector,
+		.error_code = code,
+	};
 	return false;
 }
 
@@ -134,26 +142,29 @@ static bool page_fault(struct walker *w, u32 code)
 
 static bool no_memory(struct walker *w, u64 gpa)
 {
-	w->walk->verdict = EPT_WALK_NO_MEMORY;
-	w->walk->gpa = gpa;
+	*w->walk = (struct ept_guest_walk){
+		.verdict = EPT_WALK_NO_MEMORY,
+		.gva = w->gva,
+		.gpa = gpa,
+	};
 	return false;
 }
 
-/* @access: what EPT was asked for; @prot: what it grants; @err: an errno of ept_guest_reach() */
-static bool exit_from_guest(struct walker *w, u64 gpa, u32 access, u32 prot, int err,
-			    bool page_walk)
+/* @access: what EPT was asked for; @err: an errno of ept_guest_reach() */
+static bool exit_from_guest(struct walker *w, u64 gpa, u32 access, int err, bool page_walk)
 {
-	struct ept_guest_walk *walk = w->walk;
-
-	walk->gpa = gpa;
-	walk->verdict = err == -EIO ? EPT_WALK_MISCONFIGURED : EPT_WALK_VIOLATION;
-	if (walk->verdict == EPT_WALK_MISCONFIGURED)
+	*w->walk = (struct ept_guest_walk){
+		.verdict = err == -EIO ? EPT_WALK_MISCONFIGURED : EPT_WALK_VIOLATION,
+		.gva = w->gva,
+		.gpa = gpa,
+	};
+	if (err == -EIO)
 		return false;
-	walk->violation = (struct ept_violation){
+	w->walk->violation = (struct ept_violation){
 		.read = access & (EPT_PROT_READ | EPT_PROT_WRITE),
 		.write = access & EPT_PROT_WRITE,
 		.exec = access & (EPT_PROT_EXEC | EPT_PROT_UEXEC),
-		.prot = prot,
+		.prot = w->leaf.attrs.prot,
 		.gla_valid = true,
 		.page_walk = page_walk,
 		.advanced = !page_walk,
@@ -192,7 +203,7 @@ static void wide_entries(struct walker *w, unsigned int top)
 /* The registers' reserved bits were judged when they were loaded. They give and take no rights. */
 static bool begin_pae(struct walker *w)
 {
-	const u64 pdpte = w->paging->pdpte[w->walk->gva >> 30 & 3];
+	const u64 pdpte = w->paging->pdpte[w->gva >> 30 & 3];
 
 	wide_entries(w, 62);
 	if (!(pdpte & ENTRY_PRESENT))
@@ -206,7 +217,7 @@ static bool begin_pae(struct walker *w)
 static bool begin_long(struct walker *w)
 {
 	w->shift = w->paging->cr4 & X86_CR4_LA57 ? 57 : 48;
-	if ((u64)sign_extend64(w->walk->gva, w->shift - 1) != w->walk->gva)
+	if ((u64)sign_extend64(w->gva, w->shift - 1) != w->gva)
 		return exception(w, w->access & EPT_GUEST_STACK ? X86_TRAP_SS : X86_TRAP_GP, 0);
 	wide_entries(w, 51);
 	w->long_mode = true;
@@ -226,24 +237,18 @@ static bool begin(struct walker *w)
  * Down the tables
  */
 
-static bool read_entry(struct walker *w, struct step *step)
+static __always_inline bool read_entry(struct walker *w, struct step *step, const bool wide)
 {
-	struct ept_guest_leaf leaf;
-	int err = ept_guest_reach(w->ept, step->gpa, w->table_access, &leaf);
+	int err = ept_guest_reach(w->ept, step->gpa, w->table_access, &w->leaf);
 
 	if (unlikely(err))
-		return exit_from_guest(w, step->gpa, w->table_access, leaf.prot, err, true);
-	step->at = ept_guest_memory(leaf.hpa, false);
+		return exit_from_guest(w, step->gpa, w->table_access, err, true);
+	step->at = ept_guest_memory(ept_guest_hpa(&w->leaf, step->gpa), false);
 	if (unlikely(!step->at))
 		return no_memory(w, step->gpa);
-	step->prot = leaf.prot;
-	step->entry = w->wide ? READ_ONCE(*(u64 *)step->at) : READ_ONCE(*(u32 *)step->at);
+	step->prot = w->leaf.attrs.prot;
+	step->entry = wide ? READ_ONCE(*(u64 *)step->at) : READ_ONCE(*(u32 *)step->at);
 	return true;
-}
-
-static bool is_leaf(const struct walker *w, u64 entry)
-{
-	return w->shift == PAGE_SHIFT || (entry & ENTRY_LARGE && w->large & BIT_ULL(w->shift));
 }
 
 /* What a 4M page may not have: of its address bits above 31, those beyond the CPU's width */
@@ -254,39 +259,52 @@ static u64 reserved_4m(const struct walker *w)
 	return GENMASK_ULL(21, width - 19);
 }
 
-/* Beside what is reserved everywhere: address bits inside a large page, and bit 7 where none may be */
-static u64 reserved_here(const struct walker *w, u64 entry)
+/*
+ * Of an entry with bit 7 above the last level: what is reserved beside what is so everywhere. That
+ * is address bits inside a large page, or bit 7 itself where none may be; without large pages in
+ * 32-bit paging it is ignored.
+ */
+static u64 reserved_large(const struct walker *w, unsigned int shift)
 {
-	if (w->shift == PAGE_SHIFT || !(entry & ENTRY_LARGE))
-		return 0;
-	if (!is_leaf(w, entry))
+	if (!(w->large & BIT_ULL(shift)))
 		return w->wide ? ENTRY_LARGE : 0;
-	return w->wide ? GENMASK_ULL(w->shift - 1, 13) : reserved_4m(w);
+	return w->wide ? GENMASK_ULL(shift - 1, 13) : reserved_4m(w);
+}
+
+static __always_inline bool descend_by(struct walker *w, const bool wide)
+{
+	const unsigned int index_bits = wide ? 9 : 10;
+	const u64 index_mask = BIT_ULL(index_bits) - 1;
+	u64 reserved = w->reserved, table = w->table, gva = w->gva, entry;
+	unsigned int shift = w->shift;
+	struct step *step = w->step;
+
+	for (;; step++) {
+		shift -= index_bits;
+		step->gpa = table + ((gva >> shift & index_mask) << (wide ? 3 : 2));
+		if (!read_entry(w, step, wide))
+			return false;
+		entry = step->entry;
+		if (unlikely(!(entry & ENTRY_PRESENT)))
+			return page_fault(w, 0);
+		if (entry & ENTRY_LARGE && shift != PAGE_SHIFT)
+			reserved |= reserved_large(w, shift);
+		if (unlikely(entry & reserved))
+			return page_fault(w, X86_PF_PROT | X86_PF_RSVD);
+		w->all &= entry;
+		w->any |= entry;
+		if (shift == PAGE_SHIFT || (entry & ENTRY_LARGE && w->large & BIT_ULL(shift)))
+			break;
+		table = entry & w->address;
+	}
+	w->shift = shift;
+	w->nr = step - w->step + 1;
+	return true;
 }
 
 static bool descend(struct walker *w)
 {
-	const unsigned int entry_shift = w->wide ? 3 : 2;
-	const unsigned int index_bits = PAGE_SHIFT - entry_shift;
-	const u64 index_mask = BIT_ULL(index_bits) - 1;
-
-	for (;;) {
-		struct step *step = &w->step[w->nr++];
-
-		w->shift -= index_bits;
-		step->gpa = w->table + ((w->walk->gva >> w->shift & index_mask) << entry_shift);
-		if (!read_entry(w, step))
-			return false;
-		if (!(step->entry & ENTRY_PRESENT))
-			return page_fault(w, 0);
-		if (unlikely(step->entry & (w->reserved | reserved_here(w, step->entry))))
-			return page_fault(w, X86_PF_PROT | X86_PF_RSVD);
-		w->all &= step->entry;
-		w->any |= step->entry;
-		if (is_leaf(w, step->entry))
-			return true;
-		w->table = step->entry & w->address;
-	}
+	return w->wide ? descend_by(w, true) : descend_by(w, false);
 }
 
 static u64 page_address_of(const struct walker *w, u64 leaf)
@@ -368,18 +386,22 @@ static u64 with_flags(const struct walker *w, const struct step *step)
 	       (leaf && w->access & EPT_PROT_WRITE ? ENTRY_DIRTY : 0);
 }
 
+static bool flag_refused(struct walker *w, const struct step *step)
+{
+	w->leaf.attrs.prot = step->prot;
+	return exit_from_guest(w, step->gpa, EPT_PROT_READ | EPT_PROT_WRITE, -EACCES, true);
+}
+
 /* EPT has to allow the writes, before any of them is made. */
 static bool check_flags(struct walker *w)
 {
-	const u32 access = EPT_PROT_READ | EPT_PROT_WRITE;
-
 	if (!(w->access & ANY_PROT))
 		return true;
 	for (unsigned int i = 0; i < w->nr; i++) {
 		const struct step *step = &w->step[i];
 
 		if (with_flags(w, step) != step->entry && !(step->prot & EPT_PROT_WRITE))
-			return exit_from_guest(w, step->gpa, access, step->prot, -EACCES, true);
+			return flag_refused(w, step);
 	}
 	return true;
 }
@@ -420,35 +442,33 @@ static u32 page_access(const struct walker *w)
 
 static bool reach_page(struct walker *w, u64 gpa)
 {
-	struct ept_guest_leaf leaf;
 	const u32 access = page_access(w);
-	int err = ept_guest_reach(w->ept, gpa, access, &leaf);
+	int err = ept_guest_reach(w->ept, gpa, access, &w->leaf);
 
-	if (unlikely(err))
-		return exit_from_guest(w, gpa, access, leaf.prot, err, false);
-	w->walk->gpa = gpa;
-	w->walk->hpa = leaf.hpa;
-	return true;
+	return likely(!err) || exit_from_guest(w, gpa, access, err, false);
 }
 
 static bool walk_tables(struct walker *w, u64 *gpa)
 {
-	const u64 gva = w->walk->gva;
-
 	if (!begin(w) || !descend(w) || !check_rights(w))
 		return false;
 	if (w->access & EPT_GUEST_SET_AD && !check_flags(w))
 		return false;
-	*gpa = page_address_of(w, w->step[w->nr - 1].entry) + (gva & (BIT_ULL(w->shift) - 1));
+	*gpa = page_address_of(w, w->step[w->nr - 1].entry) + (w->gva & (BIT_ULL(w->shift) - 1));
 	return true;
 }
 
-static void describe_page(const struct walker *w)
+/* Field by field: the usual end, and a whole struct would be made elsewhere first. */
+static void translated(struct walker *w, u64 gpa)
 {
 	const u64 leaf = w->nr ? w->step[w->nr - 1].entry : 0;
 	const u64 pat = w->shift == PAGE_SHIFT ? ENTRY_PAT_SMALL : ENTRY_PAT_LARGE;
 	struct ept_guest_walk *walk = w->walk;
 
+	walk->verdict = EPT_WALK_OK;
+	walk->gva = w->gva;
+	walk->gpa = gpa;
+	walk->hpa = ept_guest_hpa(&w->leaf, gpa);
 	walk->size = BIT_ULL(w->shift);
 	walk->writable = w->all & ENTRY_WRITE;
 	walk->user = w->all & ENTRY_USER;
@@ -456,6 +476,9 @@ static void describe_page(const struct walker *w)
 	walk->global = leaf & ENTRY_GLOBAL;
 	walk->pkey = w->long_mode ? FIELD_GET(ENTRY_KEY, leaf) : 0;
 	walk->pat = FIELD_GET(ENTRY_PWT | ENTRY_PCD, leaf) | (leaf & pat ? 4 : 0);
+	walk->vector = 0;
+	walk->error_code = 0;
+	walk->violation = (struct ept_violation){};
 }
 
 /* Linear addresses have 64 bits in 64-bit mode, and where the CPU itself reads its tables. */
@@ -467,37 +490,27 @@ static u64 linear_address(const struct ept_guest_paging *paging, u64 gva, u32 ac
 }
 
 /* False: an entry changed before its flags were set. */
-static bool try_walk(struct ept *ept, const struct ept_guest_paging *paging, u64 gva, u32 access,
-		     struct ept_guest_walk *walk)
+static bool try_walk(struct walker *w, u64 gva)
 {
-	const bool paged = paging->cr0 & X86_CR0_PG;
-	struct walker w;
 	u64 gpa;
 
-	*walk = (struct ept_guest_walk){ .gva = linear_address(paging, gva, access) };
-	w.ept = ept;
-	w.paging = paging;
-	w.walk = walk;
-	w.access = access;
-	w.user = access & EPT_GUEST_USER && !(access & EPT_GUEST_IMPLICIT);
-	w.table_access = access & ANY_PROT ? EPT_PROT_READ : EPT_GUEST_AS_HOST;
-	if (w.table_access && ept_pointer(ept) & EPTP_AD)
-		w.table_access |= EPT_PROT_WRITE;
-	w.wide = false;
-	w.long_mode = false;
-	w.shift = 32;
-	w.reserved = 0;
-	w.all = ~0ULL;
-	w.any = 0;
-	w.nr = 0;
-	gpa = walk->gva;
-	if (paged && !walk_tables(&w, &gpa))
+	w->gva = linear_address(w->paging, gva, w->access);
+	w->wide = false;
+	w->long_mode = false;
+	w->shift = 32;
+	w->reserved = 0;
+	w->leaf.size = 0;
+	w->all = ~0ULL;
+	w->any = 0;
+	w->nr = 0;
+	gpa = w->gva;
+	if (w->paging->cr0 & X86_CR0_PG && !walk_tables(w, &gpa))
 		return true;
-	if (!reach_page(&w, gpa))
+	if (!reach_page(w, gpa))
 		return true;
-	if (access & EPT_GUEST_SET_AD && !set_flags(&w))
+	if (w->access & EPT_GUEST_SET_AD && !set_flags(w))
 		return false;
-	describe_page(&w);
+	translated(w, gpa);
 	return true;
 }
 
@@ -511,68 +524,93 @@ static bool is_legal(const struct ept *ept, const struct ept_guest_paging *pagin
 	       !(access & (EPT_PROT_READ | EPT_PROT_WRITE | EPT_GUEST_IMPLICIT));
 }
 
-/* In the RCU section in which the memory is used. */
-static void walk_to_memory(struct ept *ept, const struct ept_guest_paging *paging, u64 gva,
-			   u32 access, struct ept_guest_walk *walk)
+/* What all walks of a call have in common; false: -EINVAL */
+static __always_inline bool prepare(struct walker *w, struct ept *ept, const struct ept_guest_paging *paging,
+		    u32 access, struct ept_guest_walk *walk)
 {
-	while (unlikely(!try_walk(ept, paging, gva, access, walk)))
-		cpu_relax();
+	if (!walk || !is_legal(ept, paging, access))
+		return false;
+	w->ept = ept;
+	w->paging = paging;
+	w->walk = walk;
+	w->access = access;
+	w->user = access & EPT_GUEST_USER && !(access & EPT_GUEST_IMPLICIT);
+	w->table_access = access & ANY_PROT ? EPT_PROT_READ : EPT_GUEST_AS_HOST;
+	if (w->table_access && ept_pointer(ept) & EPTP_AD)
+		w->table_access |= EPT_PROT_WRITE;
+	return true;
+}
+
+/* A piece within a page, that may be empty. Returns how much of it was done. */
+static size_t copy(struct walker *w, enum ept_guest_op op, void *buffer, size_t length)
+{
+	struct ept_guest_walk *walk = w->walk;
+	size_t done;
+
+	if (walk->verdict != EPT_WALK_OK || !length)
+		return 0;
+	done = ept_guest_piece(op, walk->hpa, buffer, length);
+	if (done < length)
+		*walk = (struct ept_guest_walk){
+			.verdict = EPT_WALK_NO_MEMORY,
+			.gva = walk->gva + done,
+			.gpa = walk->gpa + done,
+		};
+	return done;
+}
+
+/* Walks, and copies where that leads to. What the walk found is good for one RCU section. */
+static size_t walk_and_copy(struct walker *w, u64 gva, enum ept_guest_op op, void *buffer,
+			    size_t length)
+{
+	size_t done = 0;
+	bool walked;
+
+	do {
+		rcu_read_lock();
+		walked = try_walk(w, gva);
+		if (likely(walked))
+			done = copy(w, op, buffer, length);
+		rcu_read_unlock();
+	} while (unlikely(!walked));
+	return done;
 }
 
 int ept_guest_walk(struct ept *ept, const struct ept_guest_paging *paging, u64 gva, u32 access,
 		   struct ept_guest_walk *walk)
 {
-	if (!walk || !is_legal(ept, paging, access))
+	struct walker w __uninitialized;
+
+	if (!prepare(&w, ept, paging, access, walk))
 		return -EINVAL;
-	rcu_read_lock();
-	walk_to_memory(ept, paging, gva, access, walk);
-	rcu_read_unlock();
+	walk_and_copy(&w, gva, GUEST_READ, NULL, 0);
 	return 0;
 }
 EXPORT_SYMBOL_EPT(ept_guest_walk);
 
-/* A piece within a page. Returns how much of it was done. */
-static size_t copy_piece(struct ept *ept, const struct ept_guest_paging *paging, u64 gva,
-			 enum ept_guest_op op, void *buffer, size_t length, u32 access,
-			 struct ept_guest_walk *walk)
+static ssize_t access_virt(struct walker *w, u64 gva, enum ept_guest_op op, void *buffer,
+			   size_t length)
 {
 	size_t done = 0;
 
-	rcu_read_lock();
-	walk_to_memory(ept, paging, gva, access, walk);
-	if (walk->verdict == EPT_WALK_OK) {
-		done = ept_guest_piece(op, walk->hpa, buffer, length);
-		if (done < length)
-			*walk = (struct ept_guest_walk){
-				.verdict = EPT_WALK_NO_MEMORY,
-				.gva = walk->gva + done,
-				.gpa = walk->gpa + done,
-			};
-	}
-	rcu_read_unlock();
-	return done;
-}
-
-static ssize_t access_virt(struct ept *ept, const struct ept_guest_paging *paging, u64 gva,
-			   enum ept_guest_op op, void *buffer, size_t length, u32 access,
-			   struct ept_guest_walk *walk)
-{
-	size_t done = 0;
-
-	if (!walk || !buffer || (ssize_t)length <= 0 || !is_legal(ept, paging, access))
+	if (!buffer || (ssize_t)length <= 0)
 		return -EINVAL;
 	do {
 		size_t size = ept_guest_piece_size(gva + done, length - done);
 
-		done += copy_piece(ept, paging, gva + done, op, buffer + done, size, access, walk);
-	} while (walk->verdict == EPT_WALK_OK && done < length);
+		done += walk_and_copy(w, gva + done, op, buffer + done, size);
+	} while (w->walk->verdict == EPT_WALK_OK && done < length);
 	return done;
 }
 
 ssize_t ept_guest_read_virt(struct ept *ept, const struct ept_guest_paging *paging, u64 gva,
 			    void *buffer, size_t length, u32 access, struct ept_guest_walk *walk)
 {
-	return access_virt(ept, paging, gva, GUEST_READ, buffer, length, access, walk);
+	struct walker w __uninitialized;
+
+	if (!prepare(&w, ept, paging, access, walk))
+		return -EINVAL;
+	return access_virt(&w, gva, GUEST_READ, buffer, length);
 }
 EXPORT_SYMBOL_EPT(ept_guest_read_virt);
 
@@ -580,7 +618,10 @@ ssize_t ept_guest_write_virt(struct ept *ept, const struct ept_guest_paging *pag
 			     const void *buffer, size_t length, u32 access,
 			     struct ept_guest_walk *walk)
 {
-	return access_virt(ept, paging, gva, GUEST_WRITE, (void *)buffer, length, access,
-			   walk);
+	struct walker w __uninitialized;
+
+	if (!prepare(&w, ept, paging, access, walk))
+		return -EINVAL;
+	return access_virt(&w, gva, GUEST_WRITE, (void *)buffer, length);
 }
 EXPORT_SYMBOL_EPT(ept_guest_write_virt);
