@@ -17,7 +17,7 @@
  * is so for fetches where one right stands for both kinds or no read goes with them, and where the
  * leaf came meanwhile.
  */
-int ept_guest_refused(struct ept *ept, u64 gpa, u32 access, struct ept_mapping *leaf, int why)
+noinline int ept_guest_refused(struct ept *ept, u64 gpa, u32 access, struct ept_mapping *leaf, int why)
 {
 	phys_addr_t hpa;
 	int err = ept_translate(ept, gpa, access, &hpa);
