@@ -21,21 +21,21 @@
  * **What the client guarantees.** These functions use memory that the table maps at the time, as
  * the CPUs of the guest do. Each page is looked up and used inside one RCU read-side section. So
  * who gives memory of the guest to another use first unmaps it, then flushes, and then waits for an
- * RCU grace period: synchronize_rcu(), call_rcu() or kfree_rcu(). The flush is for the CPUs that
+ * RCU grace period, with synchronize_rcu() or call_rcu(). The flush is for the CPUs that
  * run the guest, and the grace period for these functions. A client that excludes them by a lock of
  * its own needs no grace period. Memory that the client took out of the kernel's direct map isn't
  * to be mapped while these functions may find it.
  *
- * **What is memory.** Only memory that the kernel manages, has online and lent to somebody. Devices,
- * firmware's and the kernel's own image (reserved pages), device memory with a struct page, memory
- * that is offline, and pages known to be poisoned are never touched. The kernel's zero page can be
- * read. A machine check while memory is read is survived where copy_mc_to_kernel() does, and counts
- * as memory that cannot be touched. A guest's page table is read by an ordinary load, which isn't
- * survived.
+ * **What is memory.** What the kernel manages and has online. Devices, reserved pages (firmware's,
+ * the kernel's own image), device memory with a struct page, memory that is offline, and pages
+ * known to be poisoned are never touched. The kernel's zero page can be read. Where a machine check
+ * ends a read that copy_mc_to_kernel() survives, that counts as memory that cannot be touched. A
+ * guest's page table is read by an ordinary load.
  *
- * **What the guest sees.** Other CPUs may see the bytes of a copy in any order. ept_guest_cmpxchg(),
- * and the accessed and dirty flags of ept_guest_walk(), are atomic to all. Nothing here sets
- * accessed or dirty in EPT's entries: a client that logs dirty pages notes by itself what it wrote.
+ * **What the guest sees.** Other CPUs may see the bytes of a copy in any order. The exchange of
+ * ept_guest_cmpxchg(), and the flags that ept_guest_walk() sets, are atomic to all. Nothing here
+ * sets accessed or dirty in EPT's entries: a client that logs dirty pages notes by itself what it
+ * wrote.
  */
 
 /**
@@ -234,8 +234,8 @@ struct ept_guest_walk {
  * @walk: filled in
  *
  * No paging, 32-bit, PAE, 4- and 5-level paging, as @paging has it. Rights of the guest's entries,
- * reserved bits, WP, SMEP, SMAP, protection keys for user and supervisor pages. LAM, LASS and shadow
- * stacks are beyond it; of EPT so is what is beyond ept_translate().
+ * reserved bits, WP, SMEP, SMAP, protection keys for user and supervisor pages. LAM, LASS and
+ * shadow stacks are beyond it, and what is beyond ept_translate().
  *
  * Each entry of the guest's is read through EPT, from the top down, and so may end in a violation
  * or misconfiguration. Where the EPTP enables accessed and dirty flags, EPT has to allow writes to

@@ -17,7 +17,8 @@
  * is so for fetches where one right stands for both kinds or no read goes with them, and where the
  * leaf came meanwhile.
  */
-noinline int ept_guest_refused(struct ept *ept, u64 gpa, u32 access, struct ept_mapping *leaf, int why)
+noinline int ept_guest_refused(struct ept *ept, u64 gpa, u32 access, struct ept_mapping *leaf,
+			       int why)
 {
 	phys_addr_t hpa;
 	int err = ept_translate(ept, gpa, access, &hpa);
@@ -31,7 +32,7 @@ noinline int ept_guest_refused(struct ept *ept, u64 gpa, u32 access, struct ept_
 	return 0;
 }
 
-/* Within a page. Returns how much was done; the guest's CPUs may race with it at will. */
+/* Within a page. Returns how much was done. */
 size_t ept_guest_piece(enum ept_guest_op op, phys_addr_t hpa, void *buffer, size_t length)
 {
 	void *memory = ept_guest_memory(hpa, op != GUEST_READ);
@@ -42,9 +43,11 @@ size_t ept_guest_piece(enum ept_guest_op op, phys_addr_t hpa, void *buffer, size
 	case GUEST_READ:
 		return length - copy_mc_to_kernel(buffer, memory, length);
 	case GUEST_WRITE:
+		/* The guest's CPUs may race with it at will. */
 		data_race(memcpy(memory, buffer, length));
 		return length;
 	case GUEST_ZERO:
+		/* As above */
 		data_race(memset(memory, 0, length));
 		return length;
 	}
@@ -117,27 +120,24 @@ ssize_t ept_guest_zero(struct ept *ept, u64 gpa, size_t length, u32 access)
 EXPORT_SYMBOL_EPT(ept_guest_zero);
 
 /* Sets *@old to what was there, and says whether it was that before. */
-#define EXCHANGE(type, memory, old, new)						\
-({											\
-	type expected = *(old);								\
-	const bool exchanged = try_cmpxchg((type *)(memory), &expected, (type)(new));	\
-											\
-	*(old) = expected;								\
-	exchanged;									\
-})
-
 static bool exchange(void *memory, unsigned int size, u64 *old, u64 new)
 {
+	const u64 expected = *old & GENMASK_ULL(8 * size - 1, 0);
+
 	switch (size) {
 	case 1:
-		return EXCHANGE(u8, memory, old, new);
+		*old = cmpxchg((u8 *)memory, (u8)expected, (u8)new);
+		break;
 	case 2:
-		return EXCHANGE(u16, memory, old, new);
+		*old = cmpxchg((u16 *)memory, (u16)expected, (u16)new);
+		break;
 	case 4:
-		return EXCHANGE(u32, memory, old, new);
+		*old = cmpxchg((u32 *)memory, (u32)expected, (u32)new);
+		break;
 	default:
-		return EXCHANGE(u64, memory, old, new);
+		*old = cmpxchg((u64 *)memory, expected, new);
 	}
+	return *old == expected;
 }
 
 static int exchange_at(struct ept *ept, u64 gpa, unsigned int size, u64 *old, u64 new, u32 access)

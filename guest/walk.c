@@ -525,8 +525,9 @@ static bool is_legal(const struct ept *ept, const struct ept_guest_paging *pagin
 }
 
 /* What all walks of a call have in common; false: -EINVAL */
-static __always_inline bool prepare(struct walker *w, struct ept *ept, const struct ept_guest_paging *paging,
-		    u32 access, struct ept_guest_walk *walk)
+static __always_inline bool prepare(struct walker *w, struct ept *ept,
+				    const struct ept_guest_paging *paging, u32 access,
+				    struct ept_guest_walk *walk)
 {
 	if (!walk || !is_legal(ept, paging, access))
 		return false;

@@ -12,7 +12,7 @@
 
 CONFIG_PARAMS;
 
-#define ROUNDS	500
+#define ROUNDS	1000
 
 /* Registers, by the manual's numbers */
 #define CR0_WP		BIT_ULL(16)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The walk of guest paging, rule by rule: each case takes a way that allows all, and changes a bit. */
+/*
+ * The walk of guest paging, rule by rule: each case takes a way that allows all, and changes a bit.
+ */
 #include <kunit/test.h>
 #include <linux/err.h>
 #include <linux/mm.h>
@@ -63,7 +65,8 @@ static void a_way_that_allows_all_translates(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, each_access[i]));
 		KUNIT_EXPECT_EQ(test, t.walk.gva, t.gva);
 		KUNIT_EXPECT_EQ(test, t.walk.gpa, guest_page_gpa(DATA_PAGE) + DATA_OFFSET);
-		KUNIT_EXPECT_EQ(test, t.walk.hpa, guest_page_hpa(t.memory, DATA_PAGE) + DATA_OFFSET);
+		KUNIT_EXPECT_EQ(test, t.walk.hpa,
+				guest_page_hpa(t.memory, DATA_PAGE) + DATA_OFFSET);
 		KUNIT_EXPECT_EQ(test, t.walk.size, t.mode == NO_PAGING ? SZ_4G : SZ_4K);
 		KUNIT_EXPECT_TRUE(test, t.walk.user && t.walk.writable && !t.walk.no_exec);
 	}
@@ -161,7 +164,7 @@ static void a_large_page_is_one_translation(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_));
 		KUNIT_EXPECT_EQ(test, t.walk.pat, 4);
 		guest_entry_change(&t, guest_leaf(&t), 0, pages[i].size / 2);
-		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, CODE_P | CODE_R));
+		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, F_P | F_R));
 	}
 }
 
@@ -174,7 +177,7 @@ static void without_pse_bit_7_is_ignored_in_32_bit_paging(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_));
 	KUNIT_EXPECT_EQ(test, t.walk.size, SZ_4K);
 	t.paging.cr4 |= CR4_PSE;
-	/* Now it is a 4M page, and the table's address in it has reserved bits or leads elsewhere. */
+	/* Now it is a 4M page, and the table's address has reserved bits or leads elsewhere. */
 	KUNIT_EXPECT_FALSE(test, walk_succeeds(&t, READ_) && t.walk.size == SZ_4K);
 }
 
@@ -193,7 +196,7 @@ static void pse_36_adds_address_bits_up_to_the_width(struct kunit *test)
 
 			guest_entry_set(&t, 0, LARGE_GPA | P | W | U | PS | BIT(bit));
 			if (reserved) {
-				KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, CODE_P | CODE_R));
+				KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, F_P | F_R));
 				continue;
 			}
 			KUNIT_EXPECT_EQ(test, guest_walk(&t, READ_), EPT_WALK_VIOLATION);
@@ -218,7 +221,7 @@ static void a_1g_page_takes_the_capability(struct kunit *test)
 
 	guest_tables_lay_large(&t, test, mode_of(test), 2);
 	t.paging.leaf_1g = false;
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, CODE_P | CODE_R));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, F_P | F_R));
 }
 
 static void bit_7_is_reserved_above_1g(struct kunit *test)
@@ -228,7 +231,7 @@ static void bit_7_is_reserved_above_1g(struct kunit *test)
 	lay(&t, test);
 	for (unsigned int i = 0; i < t.levels - 3; i++) {
 		guest_entry_change(&t, i, 0, PS);
-		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | USER_, CODE_P | CODE_R | CODE_U));
+		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | USER_, F_P | F_R | F_U));
 		guest_entry_change(&t, i, PS, 0);
 	}
 }
@@ -248,7 +251,7 @@ static void pdptes_are_registers(struct kunit *test)
 		t.paging.pdpte[i] = i == t.gva >> 30 ? t.paging.pdpte[i] : 0;
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, WRITE_ | USER_));
 	t.paging.pdpte[t.gva >> 30] &= ~P;
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, CODE_W | CODE_U));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, F_W | F_U));
 }
 
 /* They were judged when they were loaded. */
@@ -279,7 +282,7 @@ static void each_entry_has_to_be_present(struct kunit *test)
 
 		guest_entry_set(&t, i, ~P);
 		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, 0));
-		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, CODE_W | CODE_U));
+		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, F_W | F_U));
 		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, EPT_GUEST_AS_HOST, 0));
 		guest_entry_set(&t, i, entry);
 	}
@@ -297,7 +300,7 @@ static void address_bits_beyond_the_width_are_reserved(struct kunit *test)
 
 			guest_entry_change(&t, i, 0, BIT_ULL(bit));
 			if (reserved)
-				KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, CODE_P | CODE_R));
+				KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, F_P | F_R));
 			else
 				KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_));
 			guest_entry_change(&t, i, BIT_ULL(bit), 0);
@@ -313,7 +316,7 @@ static void bit_63_is_reserved_without_nxe(struct kunit *test)
 	for (unsigned int i = 0; i < t.levels; i++) {
 		guest_entry_change(&t, i, 0, XD);
 		t.paging.efer &= ~EFER_NXE;
-		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, CODE_P | CODE_R));
+		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, F_P | F_R));
 		t.paging.efer |= EFER_NXE;
 		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_));
 		guest_entry_change(&t, i, XD, 0);
@@ -330,14 +333,14 @@ static void what_is_higher_or_looked_at_first_wins(struct kunit *test)
 	t.paging.cr0 |= CR0_WP;
 	guest_entry_change(&t, 0, W | U, 0);
 	guest_entry_change(&t, 1, P, reserved);
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, CODE_W | CODE_U));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, F_W | F_U));
 	guest_entry_change(&t, 1, 0, P);
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, CODE_P | CODE_R | CODE_W | CODE_U));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, F_P | F_R | F_W | F_U));
 	guest_entry_change(&t, 0, P, 0);
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, CODE_W | CODE_U));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, F_W | F_U));
 	guest_entry_change(&t, 0, 0, P);
 	guest_entry_change(&t, 1, reserved, 0);
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, CODE_P | CODE_W | CODE_U));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, F_P | F_W | F_U));
 }
 
 /*
@@ -355,12 +358,12 @@ static void writes_take_bit_1_of_each_entry(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_ | USER_));
 		KUNIT_EXPECT_FALSE(test, t.walk.writable);
 		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, WRITE_));
-		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, CODE_P | CODE_W | CODE_U));
+		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, F_P | F_W | F_U));
 		/* By the CPU itself, it is a supervisor's also at CPL 3. */
 		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, WRITE_ | USER_ | EPT_GUEST_IMPLICIT));
 		t.paging.cr0 |= CR0_WP;
-		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_, CODE_P | CODE_W));
-		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | WRITE_, CODE_P | CODE_W));
+		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_, F_P | F_W));
+		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | WRITE_, F_P | F_W));
 		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_));
 		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, EPT_GUEST_AS_HOST));
 		guest_entry_change(&t, i, 0, W);
@@ -374,8 +377,8 @@ static void user_accesses_take_bit_2_of_each_entry(struct kunit *test)
 	lay(&t, test);
 	for (unsigned int i = 0; i < t.levels; i++) {
 		guest_entry_change(&t, i, U, 0);
-		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | USER_, CODE_P | CODE_U));
-		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, FETCH_ | USER_, CODE_P | CODE_U));
+		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | USER_, F_P | F_U));
+		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, FETCH_ | USER_, F_P | F_U));
 		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_));
 		KUNIT_EXPECT_FALSE(test, t.walk.user);
 		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, FETCH_));
@@ -392,8 +395,8 @@ static void an_entry_with_bit_63_forbids_fetches(struct kunit *test)
 	t.paging.efer |= EFER_NXE;
 	for (unsigned int i = 0; i < t.levels; i++) {
 		guest_entry_change(&t, i, 0, XD);
-		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, FETCH_, CODE_P | CODE_I));
-		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, FETCH_ | USER_, CODE_P | CODE_U | CODE_I));
+		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, FETCH_, F_P | F_I));
+		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, FETCH_ | USER_, F_P | F_U | F_I));
 		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, WRITE_ | USER_));
 		KUNIT_EXPECT_TRUE(test, t.walk.no_exec);
 		guest_entry_change(&t, i, XD, 0);
@@ -407,7 +410,7 @@ static void smep_keeps_supervisors_from_fetching_user_pages(struct kunit *test)
 	lay(&t, test);
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, FETCH_));
 	t.paging.cr4 |= CR4_SMEP;
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, FETCH_, CODE_P | CODE_I));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, FETCH_, F_P | F_I));
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, FETCH_ | USER_));
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_));
 	guest_entry_change(&t, 0, U, 0);
@@ -420,15 +423,15 @@ static void smap_keeps_supervisors_from_user_data(struct kunit *test)
 
 	lay(&t, test);
 	t.paging.cr4 |= CR4_SMAP;
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, CODE_P));
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_, CODE_P | CODE_W));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, F_P));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_, F_P | F_W));
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_ | USER_));
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, FETCH_));
 	t.paging.rflags = RFLAGS_AC;
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, WRITE_));
 	/* AC is no help to the CPU itself. */
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | EPT_GUEST_IMPLICIT, CODE_P));
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | EPT_GUEST_IMPLICIT | USER_, CODE_P));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | EPT_GUEST_IMPLICIT, F_P));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | EPT_GUEST_IMPLICIT | USER_, F_P));
 	t.paging.rflags = 0;
 	guest_entry_change(&t, guest_leaf(&t), U, 0);
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, WRITE_ | EPT_GUEST_IMPLICIT));
@@ -437,7 +440,7 @@ static void smap_keeps_supervisors_from_user_data(struct kunit *test)
 /* The code tells fetches with SMEP, or with NXE where entries have a bit 63. */
 static void the_code_tells_fetches_only_with_smep_or_nxe(struct kunit *test)
 {
-	const u32 nx_tells = mode_of(test) == NARROW ? 0 : CODE_I;
+	const u32 nx_tells = mode_of(test) == NARROW ? 0 : F_I;
 	struct guest_tables t;
 
 	lay(&t, test);
@@ -447,7 +450,7 @@ static void the_code_tells_fetches_only_with_smep_or_nxe(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, FETCH_, nx_tells));
 	t.paging.efer &= ~EFER_NXE;
 	t.paging.cr4 |= CR4_SMEP;
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, FETCH_, CODE_I));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, FETCH_, F_I));
 	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, 0));
 }
 
@@ -473,10 +476,10 @@ static void pkru_is_for_user_pages_whoever_accesses_them(struct kunit *test)
 	struct guest_tables t;
 
 	lay_keyed(&t, test, AD_OF(TEST_KEY), 0);
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | USER_, CODE_P | CODE_U | CODE_K));
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, CODE_P | CODE_K));
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_, CODE_P | CODE_W | CODE_K));
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | EPT_GUEST_IMPLICIT, CODE_P | CODE_K));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | USER_, F_P | F_U | F_K));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, F_P | F_K));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_, F_P | F_W | F_K));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | EPT_GUEST_IMPLICIT, F_P | F_K));
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, FETCH_));
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, FETCH_ | USER_));
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, EPT_GUEST_AS_HOST));
@@ -490,7 +493,7 @@ static void pkru_is_for_user_pages_whoever_accesses_them(struct kunit *test)
 	t.paging.pkru = ~0;
 	guest_entry_change(&t, 0, U, 0);
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, WRITE_));
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | USER_, CODE_P | CODE_U));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | USER_, F_P | F_U));
 }
 
 static void pkrs_is_for_supervisor_pages(struct kunit *test)
@@ -500,12 +503,12 @@ static void pkrs_is_for_supervisor_pages(struct kunit *test)
 	lay_keyed(&t, test, 0, AD_OF(TEST_KEY));
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_));
 	guest_entry_change(&t, 0, U, 0);
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, CODE_P | CODE_K));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, F_P | F_K));
 	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | USER_ | EPT_GUEST_IMPLICIT,
-						 CODE_P | CODE_K));
+						 F_P | F_K));
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, FETCH_));
 	/* A user access fails for another reason, and the code says that one alone. */
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | USER_, CODE_P | CODE_U));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_ | USER_, F_P | F_U));
 	t.paging.cr4 &= ~CR4_PKS;
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_));
 }
@@ -520,12 +523,12 @@ static void write_disable_holds_supervisors_only_with_wp(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_));
 		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, WRITE_));
 		t.paging.cr0 |= CR0_WP;
-		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_, CODE_P | CODE_W | CODE_K));
+		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_, F_P | F_W | F_K));
 		guest_entry_change(&t, 0, U, 0);
 	}
 	guest_entry_change(&t, 0, 0, U);
 	t.paging.cr0 &= ~CR0_WP;
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, CODE_P | CODE_W | CODE_U | CODE_K));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, F_P | F_W | F_U | F_K));
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_ | USER_));
 }
 
@@ -535,9 +538,9 @@ static void the_code_tells_keys_beside_other_reasons(struct kunit *test)
 
 	lay_keyed(&t, test, AD_OF(TEST_KEY), 0);
 	t.paging.cr4 |= CR4_SMAP;
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, CODE_P | CODE_K));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, F_P | F_K));
 	guest_entry_change(&t, 1, W, 0);
-	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, CODE_P | CODE_W | CODE_U | CODE_K));
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_, F_P | F_W | F_U | F_K));
 }
 
 static void pae_and_32_bit_paging_have_no_keys(struct kunit *test)
@@ -582,7 +585,7 @@ static void a_refused_access_sets_no_flag(struct kunit *test)
 	lay(&t, test);
 	guest_entry_change(&t, guest_leaf(&t), W, 0);
 	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, WRITE_ | USER_ | EPT_GUEST_SET_AD,
-						 CODE_P | CODE_W | CODE_U));
+						 F_P | F_W | F_U));
 	guest_entry_change(&t, guest_leaf(&t), 0, W);
 	guest_page_set(t.memory, DATA_PAGE, EPT_PROT_READ);
 	KUNIT_EXPECT_EQ(test, guest_walk(&t, WRITE_ | EPT_GUEST_SET_AD), EPT_WALK_VIOLATION);
@@ -748,21 +751,25 @@ static void mode_based_execute_goes_by_the_guests_page(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, FETCH_));
 }
 
+static void map_device(struct guest_tables *t, unsigned int i)
+{
+	KUNIT_ASSERT_EQ(t->test, 0, ept_remap(t->memory->fixture->ept, guest_page_gpa(i), FAR_HPA,
+					      SZ_4K, &EPT_ATTRS_DEVICE, NULL));
+}
+
 static void tables_outside_of_memory_are_not_read(struct kunit *test)
 {
 	struct guest_tables t;
 
 	lay(&t, test);
 	for (unsigned int i = 0; i < t.levels; i++) {
-		KUNIT_ASSERT_EQ(test, 0, ept_remap(t.memory->fixture->ept, guest_page_gpa(i), FAR_HPA,
-						   SZ_4K, &EPT_ATTRS_DEVICE, NULL));
+		map_device(&t, i);
 		KUNIT_EXPECT_EQ(test, guest_walk(&t, READ_), EPT_WALK_NO_MEMORY);
 		KUNIT_EXPECT_EQ(test, t.walk.gpa, guest_page_gpa(i) + offset_in_page(t.at[i]));
 		guest_page_set(t.memory, i, EPT_ATTRS_RAM.prot);
 	}
 	/* The page may be a device: the walk doesn't touch it. */
-	KUNIT_ASSERT_EQ(test, 0, ept_remap(t.memory->fixture->ept, guest_page_gpa(DATA_PAGE), FAR_HPA,
-					   SZ_4K, &EPT_ATTRS_DEVICE, NULL));
+	map_device(&t, DATA_PAGE);
 	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, WRITE_));
 	KUNIT_EXPECT_EQ(test, t.walk.hpa, FAR_HPA + DATA_OFFSET);
 }
@@ -821,7 +828,8 @@ static void arguments_that_no_cpu_makes_are_refused(struct kunit *test)
 	memset(&walk, 0x5a, sizeof(walk));
 	untouched = walk;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		KUNIT_EXPECT_EQ(test, ept_guest_walk(ept, &t.paging, t.gva, bad[i], &walk), -EINVAL);
+		KUNIT_EXPECT_EQ(test, ept_guest_walk(ept, &t.paging, t.gva, bad[i], &walk),
+				-EINVAL);
 	KUNIT_EXPECT_EQ(test, ept_guest_walk(NULL, &t.paging, t.gva, READ_, &walk), -EINVAL);
 	KUNIT_EXPECT_EQ(test, ept_guest_walk(ERR_PTR(-ENOMEM), &t.paging, t.gva, READ_, &walk),
 			-EINVAL);

@@ -31,12 +31,12 @@
 #define XD		BIT_ULL(63)
 #define KEY(k)		((u64)(k) << 59)
 
-#define CODE_P		BIT(0)
-#define CODE_W		BIT(1)
-#define CODE_U		BIT(2)
-#define CODE_R		BIT(3)
-#define CODE_I		BIT(4)
-#define CODE_K		BIT(5)
+#define F_P		BIT(0)
+#define F_W		BIT(1)
+#define F_U		BIT(2)
+#define F_R		BIT(3)
+#define F_I		BIT(4)
+#define F_K		BIT(5)
 
 #define READ_		EPT_PROT_READ
 #define WRITE_		EPT_PROT_WRITE

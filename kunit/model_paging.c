@@ -35,65 +35,69 @@ struct row {
 	enum meaning	meaning;
 };
 
-#define LOW_TABLE_ROWS	\
-	{ 5, 5, ACCESSED }, { 4, 4, CACHE_DISABLE }, { 3, 3, WRITE_THROUGH }, { 2, 2, USER }, \
+/* Rows that all figures have */
+static const struct row each_entry[] = {
+	{ 5, 5, ACCESSED }, { 4, 4, CACHE_DISABLE }, { 3, 3, WRITE_THROUGH }, { 2, 2, USER },
 	{ 1, 1, WRITABLE }, { 0, 0, PRESENT }
-#define LOW_PAGE_ROWS	{ 8, 8, GLOBAL }, { 6, 6, DIRTY }, LOW_TABLE_ROWS
+};
+
+/* And that all of an entry that maps a page have */
+static const struct row each_page[] = { { 8, 8, GLOBAL }, { 6, 6, DIRTY } };
 
 /* 32-bit paging */
 static const struct row narrow_table[] = {
-	{ 31, 12, ADDRESS }, { 11, 8, IGNORED }, { 7, 7, SIZE }, { 6, 6, IGNORED }, LOW_TABLE_ROWS
+	{ 31, 12, ADDRESS }, { 11, 8, IGNORED }, { 7, 7, SIZE }, { 6, 6, IGNORED }
 };
 
 static const struct row narrow_4m[] = {
 	{ 31, 22, ADDRESS }, { 21, 21, RESERVED }, { 20, 13, HIGH_ADDRESS }, { 12, 12, PAT },
-	{ 11, 9, IGNORED }, { 7, 7, SIZE }, LOW_PAGE_ROWS
+	{ 11, 9, IGNORED }, { 7, 7, SIZE }
 };
 
 static const struct row narrow_4k[] = {
-	{ 31, 12, ADDRESS }, { 11, 9, IGNORED }, { 7, 7, PAT }, LOW_PAGE_ROWS
+	{ 31, 12, ADDRESS }, { 11, 9, IGNORED }, { 7, 7, PAT }
 };
 
 /* PAE paging */
 static const struct row pae_table[] = {
 	{ 63, 63, EXECUTE_DISABLE }, { 62, 52, RESERVED }, { 51, 12, ADDRESS }, { 11, 8, IGNORED },
-	{ 7, 7, SIZE }, { 6, 6, IGNORED }, LOW_TABLE_ROWS
+	{ 7, 7, SIZE }, { 6, 6, IGNORED }
 };
 
 static const struct row pae_2m[] = {
 	{ 63, 63, EXECUTE_DISABLE }, { 62, 52, RESERVED }, { 51, 21, ADDRESS },
-	{ 20, 13, RESERVED }, { 12, 12, PAT }, { 11, 9, IGNORED }, { 7, 7, SIZE }, LOW_PAGE_ROWS
+	{ 20, 13, RESERVED }, { 12, 12, PAT }, { 11, 9, IGNORED }, { 7, 7, SIZE }
 };
 
 static const struct row pae_4k[] = {
 	{ 63, 63, EXECUTE_DISABLE }, { 62, 52, RESERVED }, { 51, 12, ADDRESS }, { 11, 9, IGNORED },
-	{ 7, 7, PAT }, LOW_PAGE_ROWS
+	{ 7, 7, PAT }
 };
 
 /* 4-level and 5-level paging */
 static const struct row long_top[] = {
 	{ 63, 63, EXECUTE_DISABLE }, { 62, 52, IGNORED }, { 51, 12, ADDRESS }, { 11, 8, IGNORED },
-	{ 7, 7, RESERVED }, { 6, 6, IGNORED }, LOW_TABLE_ROWS
+	{ 7, 7, RESERVED }, { 6, 6, IGNORED }
 };
 
 static const struct row long_table[] = {
 	{ 63, 63, EXECUTE_DISABLE }, { 62, 52, IGNORED }, { 51, 12, ADDRESS }, { 11, 8, IGNORED },
-	{ 7, 7, SIZE }, { 6, 6, IGNORED }, LOW_TABLE_ROWS
+	{ 7, 7, SIZE }, { 6, 6, IGNORED }
 };
 
 static const struct row long_1g[] = {
 	{ 63, 63, EXECUTE_DISABLE }, { 62, 59, KEY }, { 58, 52, IGNORED }, { 51, 30, ADDRESS },
-	{ 29, 13, RESERVED }, { 12, 12, PAT }, { 11, 9, IGNORED }, { 7, 7, SIZE }, LOW_PAGE_ROWS
+	{ 29, 13, RESERVED }, { 12, 12, PAT }, { 11, 9, IGNORED }, { 7, 7, SIZE }
 };
 
 static const struct row long_2m[] = {
 	{ 63, 63, EXECUTE_DISABLE }, { 62, 59, KEY }, { 58, 52, IGNORED }, { 51, 21, ADDRESS },
-	{ 20, 13, RESERVED }, { 12, 12, PAT }, { 11, 9, IGNORED }, { 7, 7, SIZE }, LOW_PAGE_ROWS
+	{ 20, 13, RESERVED }, { 12, 12, PAT }, { 11, 9, IGNORED }, { 7, 7, SIZE }
 };
 
 static const struct row long_4k[] = {
 	{ 63, 63, EXECUTE_DISABLE }, { 62, 59, KEY }, { 58, 52, IGNORED }, { 51, 12, ADDRESS },
-	{ 11, 9, IGNORED }, { 7, 7, PAT }, LOW_PAGE_ROWS
+	{ 11, 9, IGNORED }, { 7, 7, PAT }
 };
 
 struct figure {
@@ -102,7 +106,27 @@ struct figure {
 	bool			maps;
 };
 
-#define FIGURE(rows, maps)	((struct figure){ rows, ARRAY_SIZE(rows), maps })
+#define FIGURE_OF(table, maps_a_page)	\
+	{ .rows = (table), .nr = sizeof(table) / sizeof(struct row), .maps = (maps_a_page) }
+
+enum figure_name {
+	NARROW_TABLE, NARROW_4M, NARROW_4K, PAE_TABLE, PAE_2M, PAE_4K, LONG_TOP, LONG_TABLE,
+	LONG_1G, LONG_2M, LONG_4K,
+};
+
+static const struct figure figures[] = {
+	[NARROW_TABLE] = FIGURE_OF(narrow_table, false),
+	[NARROW_4M] = FIGURE_OF(narrow_4m, true),
+	[NARROW_4K] = FIGURE_OF(narrow_4k, true),
+	[PAE_TABLE] = FIGURE_OF(pae_table, false),
+	[PAE_2M] = FIGURE_OF(pae_2m, true),
+	[PAE_4K] = FIGURE_OF(pae_4k, true),
+	[LONG_TOP] = FIGURE_OF(long_top, false),
+	[LONG_TABLE] = FIGURE_OF(long_table, false),
+	[LONG_1G] = FIGURE_OF(long_1g, true),
+	[LONG_2M] = FIGURE_OF(long_2m, true),
+	[LONG_4K] = FIGURE_OF(long_4k, true),
+};
 
 /* Which bits of a linear address choose an entry, and how far the page reaches that it may map */
 struct stage {
@@ -115,28 +139,28 @@ static const struct stage long_stages[] = {
 	{ 56, 48 }, { 47, 39 }, { 38, 30 }, { 29, 21 }, { 20, 12 }
 };
 
-static struct figure choose_figure(const struct paging_cpu *cpu, const struct stage *stage,
-				   u64 entry)
+static enum figure_name choose_figure(const struct paging_cpu *cpu, const struct stage *stage,
+				      u64 entry)
 {
 	const bool size = entry & BIT(7);
 
 	switch (cpu->mode) {
 	case PAGING_32:
 		if (stage->low == 12)
-			return FIGURE(narrow_4k, true);
-		return size && cpu->pse ? FIGURE(narrow_4m, true) : FIGURE(narrow_table, false);
+			return NARROW_4K;
+		return size && cpu->pse ? NARROW_4M : NARROW_TABLE;
 	case PAGING_PAE:
 		if (stage->low == 12)
-			return FIGURE(pae_4k, true);
-		return size ? FIGURE(pae_2m, true) : FIGURE(pae_table, false);
+			return PAE_4K;
+		return size ? PAE_2M : PAE_TABLE;
 	default:
 		if (stage->low == 12)
-			return FIGURE(long_4k, true);
+			return LONG_4K;
 		if (stage->low == 21)
-			return size ? FIGURE(long_2m, true) : FIGURE(long_table, false);
+			return size ? LONG_2M : LONG_TABLE;
 		if (stage->low == 30 && cpu->pages_1g)
-			return size ? FIGURE(long_1g, true) : FIGURE(long_table, false);
-		return FIGURE(long_top, false);
+			return size ? LONG_1G : LONG_TABLE;
+		return LONG_TOP;
 	}
 }
 
@@ -209,16 +233,25 @@ static void read_bit(const struct paging_cpu *cpu, const struct row *row, unsign
 	}
 }
 
+static void read_rows(const struct paging_cpu *cpu, u64 entry, const struct row *rows, size_t nr,
+		      struct reading *reading)
+{
+	for (size_t i = 0; i < nr; i++)
+		for (unsigned int bit = rows[i].low; bit <= rows[i].high; bit++)
+			if (entry >> bit & 1)
+				read_bit(cpu, &rows[i], bit, reading);
+}
+
 static struct reading read_entry(const struct paging_cpu *cpu, const struct stage *stage,
 				 u64 entry)
 {
-	const struct figure figure = choose_figure(cpu, stage, entry);
-	struct reading reading = { .maps = figure.maps };
+	const struct figure *figure = &figures[choose_figure(cpu, stage, entry)];
+	struct reading reading = { .maps = figure->maps };
 
-	for (size_t i = 0; i < figure.nr; i++)
-		for (unsigned int bit = figure.rows[i].low; bit <= figure.rows[i].high; bit++)
-			if (entry >> bit & 1)
-				read_bit(cpu, &figure.rows[i], bit, &reading);
+	read_rows(cpu, entry, figure->rows, figure->nr, &reading);
+	read_rows(cpu, entry, each_entry, ARRAY_SIZE(each_entry), &reading);
+	if (figure->maps)
+		read_rows(cpu, entry, each_page, ARRAY_SIZE(each_page), &reading);
 	return reading;
 }
 
