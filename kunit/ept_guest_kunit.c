@@ -2,6 +2,7 @@
 /* Reading, writing, zeroing and exchanging guest memory: byte for byte, and what is refused. */
 #include <kunit/test.h>
 #include <linux/err.h>
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/page-flags.h>
 #include <linux/slab.h>

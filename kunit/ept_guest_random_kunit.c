@@ -6,27 +6,12 @@
 #include <kunit/test.h>
 #include <linux/string.h>
 
-#include "ept_guest.h"
-#include "guest_memory.h"
+#include "guest_tables.h"
 #include "model_paging.h"
 
 CONFIG_PARAMS;
 
 #define ROUNDS	1000
-
-/* Registers, by the manual's numbers */
-#define CR0_WP		BIT_ULL(16)
-#define CR0_PG		BIT_ULL(31)
-#define CR4_PSE		BIT_ULL(4)
-#define CR4_PAE		BIT_ULL(5)
-#define CR4_LA57	BIT_ULL(12)
-#define CR4_SMEP	BIT_ULL(20)
-#define CR4_SMAP	BIT_ULL(21)
-#define CR4_PKE		BIT_ULL(22)
-#define CR4_PKS		BIT_ULL(24)
-#define EFER_LMA	BIT_ULL(10)
-#define EFER_NXE	BIT_ULL(11)
-#define RFLAGS_AC	BIT_ULL(18)
 
 struct random_walk {
 	struct kunit			*test;
@@ -233,7 +218,7 @@ static void to_registers(struct random_walk *r)
 		      cpu->pke * CR4_PKE | cpu->pks * CR4_PKS |
 		      (cpu->mode >= PAGING_PAE) * CR4_PAE |
 		      (cpu->mode == PAGING_5_LEVEL) * CR4_LA57;
-	paging->efer = cpu->nxe * EFER_NXE | long_mode * EFER_LMA;
+	paging->efer = cpu->nxe * EFER_NXE | long_mode * EFER_LMA_ON;
 	paging->rflags = 2 | cpu->ac * RFLAGS_AC;
 	memcpy(paging->pdpte, cpu->pdpte, sizeof(paging->pdpte));
 	paging->pkru = cpu->pkru;
