@@ -18,7 +18,6 @@ struct guest_change {
 	bool		faults;		/* the access is refused then */
 };
 
-
 #define DATA_GPA	(GUEST_BASE + DATA_PAGE * SZ_4K)
 #define OTHER_GPA	(GUEST_BASE + OTHER_DATA_PAGE * SZ_4K)
 

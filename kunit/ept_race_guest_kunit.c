@@ -143,11 +143,14 @@ static void read_by_linear_address(struct hand *hand)
 	struct arena *arena = hand->arg;
 	struct ept_guest_walk walk;
 	u8 bytes[64];
+	bool stopped, cut;
 	ssize_t done;
 
 	done = ept_guest_read_virt(arena->ept, &paging, SLOT_GPA(0) + from, bytes, sizeof(bytes),
 				   EPT_PROT_READ, &walk);
-	if (done < 0 || (done < sizeof(bytes)) != (walk.verdict == EPT_WALK_VIOLATION))
+	stopped = walk.verdict == EPT_WALK_VIOLATION;
+	cut = done < (ssize_t)sizeof(bytes);
+	if (done < 0 || stopped != cut)
 		crew_wrong(hand, "a copy by linear address returned", done, walk.verdict);
 	if (done > 0 && !is_the_guests(bytes, done))
 		crew_wrong(hand, "a copy saw what isn't the guest's", from, done);
