@@ -198,7 +198,7 @@ enum ept_walk_verdict {
  * @no_exec: an entry forbids fetches
  * @global: the page is global, if CR4.PGE says so
  * @pkey: the page's protection key, in 4- and 5-level paging
- * @pat: index of the page's PAT entry
+ * @pat: index of the page's PAT entry; 0 without paging, when the guest's type is write-back
  * @vector: %EPT_WALK_FAULT: 14 for #PF, 13 for #GP, 12 for #SS
  * @error_code: %EPT_WALK_FAULT: the exception's
  * @violation: %EPT_WALK_VIOLATION: what the exit qualification has of it. @violation.page_walk: the
