@@ -72,13 +72,29 @@ static bool walked_before(void)
 	       (amid->change->set == OTHER_GPA && walk->gpa - DATA_GPA < SZ_4K);
 }
 
+/* Who got a translation set flags in all entries but the one that was overwritten. */
+static void expect_flags_of_others(struct kunit *test)
+{
+	const struct guest_tables *t = &amid->t;
+
+	for (unsigned int i = 0; i < t->levels; i++) {
+		const u64 flags = i == guest_leaf(t) ? A | D : A;
+
+		if (i != changed_entry())
+			KUNIT_EXPECT_EQ_MSG(test, guest_entry(t, i) & (A | D), flags, "access %u",
+					    amid->at);
+	}
+}
+
 static void expect_before_or_after(struct kunit *test)
 {
 	const struct guest_tables *t = &amid->t;
 	const u64 flags = amid->change->up ? A : A | D;
 	const u64 entry = guest_entry(t, changed_entry());
 
-	if (t->walk.verdict != EPT_WALK_OK)
+	if (t->walk.verdict == EPT_WALK_OK)
+		expect_flags_of_others(test);
+	else
 		KUNIT_EXPECT_TRUE(test, amid->change->faults);
 	if (t->walk.verdict != EPT_WALK_OK || walked_before())
 		KUNIT_EXPECT_EQ_MSG(test, entry, amid->new, "access %u", amid->at);
