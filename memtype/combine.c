@@ -4,7 +4,7 @@
  *
  * Encodes the manual's sections "Page Attribute Table (PAT)" and "EPT and Memory Typing".
  */
-#include "../ept_compat.h"
+#include "ept_compat.h"
 #include "memtype.h"
 
 int ept_memtype_combine(enum ept_memtype guest, enum ept_memtype host)

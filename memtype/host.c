@@ -15,7 +15,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
-#include "../ept_compat.h"
+#include "ept_compat.h"
 #include "memtype.h"
 
 /* What a change replaced, where that isn't a memory type */

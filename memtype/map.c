@@ -5,7 +5,7 @@
 #include <linux/overflow.h>
 #include <linux/sizes.h>
 
-#include "../ept_compat.h"
+#include "ept_compat.h"
 #include "memtype.h"
 
 struct typed_map {

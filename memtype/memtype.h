@@ -5,7 +5,7 @@
 
 #include <linux/sizes.h>
 
-#include "../ept_memtype.h"
+#include "ept_memtype.h"
 
 static inline bool ept_memtype_valid(u64 type)
 {

@@ -11,7 +11,7 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "../ept_compat.h"
+#include "ept_compat.h"
 #include "memtype.h"
 #include "mtrr.h"
 

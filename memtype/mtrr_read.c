@@ -8,7 +8,7 @@
 #include <asm/msr.h>
 #endif
 
-#include "../ept_compat.h"
+#include "ept_compat.h"
 #include "memtype.h"
 #include "mtrr.h"
 
