@@ -18,13 +18,14 @@ clean_root() {
 	as_root cp -a --reflink=auto "$base" "$ROOT"
 }
 
-# DKMS and headers of one kernel; those of another one, as packages.
+# DKMS and headers of one kernel; those of another one, as packages. Headers may bring their kernel
+# along, and that would want an initramfs.
 make_root() {
 	[ ! -e "$2" ] || return 0
 	say "making a root of $1 (once; minutes), log: $2.log"
 	as_root rm -rf "$2.part"
 	mkdir -p "$CACHE/roots"
-	quietly "$2.log" as_root debootstrap --variant=minbase \
+	quietly "$2.log" as_root env INITRD=No debootstrap --variant=minbase \
 		--include=dkms,linux-headers-amd64,kmod "$1" "$2.part" "$(debian_mirror)"
 	quietly "$2.log" as_root chroot "$2.part" apt-get install -y --download-only \
 		--no-install-recommends linux-headers-cloud-amd64
@@ -111,7 +112,7 @@ client_after_ept() {
 }
 
 another_kernel() {
-	in_root apt-get install -y --no-install-recommends --no-download linux-headers-cloud-amd64
+	in_root env INITRD=No apt-get install -y --no-install-recommends --no-download linux-headers-cloud-amd64
 }
 
 ship() {
