@@ -333,7 +333,7 @@ int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct e
 		.clear = ept_prot_to_bits(&ept->fmt, clear),
 		.set = ept_prot_to_bits(&ept->fmt, set),
 	}, to_prot_change(ept, clear, set));
-	trace_ept_protect(ept->pointer, gpa, size, err);
+	ept_trace(ept_protect, ept, gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_protect);
@@ -361,7 +361,7 @@ int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype
 
 	err = change_any(ept, gather, gpa, size, EPT_PTE_MEMTYPE,
 			 FIELD_PREP(EPT_PTE_MEMTYPE, memtype));
-	trace_ept_set_memtype(ept->pointer, gpa, size, err);
+	ept_trace(ept_set_memtype, ept, gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_set_memtype);
@@ -379,7 +379,7 @@ int ept_set_tag(struct ept *ept, u64 gpa, u64 size, u8 tag, struct ept_gather *g
 		return err;
 
 	err = change_any(ept, gather, gpa, size, EPT_PTE_TAG, FIELD_PREP(EPT_PTE_TAG, tag));
-	trace_ept_set_tag(ept->pointer, gpa, size, err);
+	ept_trace(ept_set_tag, ept, gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_set_tag);
@@ -399,7 +399,7 @@ int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *at
 		return err;
 
 	err = change_any(ept, gather, gpa, size, EPT_PTE_ATTRS, bits);
-	trace_ept_set_attrs(ept->pointer, gpa, size, err);
+	ept_trace(ept_set_attrs, ept, gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_set_attrs);
@@ -427,7 +427,7 @@ int ept_redirect(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u32 clear,
 		.offset = hpa - gpa,
 	};
 	err = change_long(gather, gpa, size, change, to_prot_change(ept, clear, set));
-	trace_ept_redirect(ept->pointer, gpa, hpa, size, err);
+	ept_trace(ept_redirect, ept, gpa, hpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_redirect);

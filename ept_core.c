@@ -35,8 +35,8 @@ static void init(struct ept *ept, const struct ept_config *config)
 	ept_store_init(&ept->store, config->nid, config->maxphyaddr);
 	ept->external = config->flags & (EPT_CONFIG_EXTERNAL_LOCK | EPT_CONFIG_ATOMIC);
 	init_rwsem(&ept->lock);
-	ept->ops = config->ops;
-	ept->cookie = config->cookie;
+	ept->config = *config;
+	ept->config.name = ept->name;
 	atomic64_set(&ept->generation, 1);
 	INIT_LIST_HEAD(&ept->unfolded);
 }
@@ -127,6 +127,15 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map)
 }
 EXPORT_SYMBOL_EPT(__ept_set_external_lock);
 
+int ept_get_config(const struct ept *ept, struct ept_config *config)
+{
+	if (IS_ERR_OR_NULL(ept) || !config)
+		return -EINVAL;
+	*config = ept->config;
+	return 0;
+}
+EXPORT_SYMBOL_EPT(ept_get_config);
+
 int ept_reserve(struct ept *ept, unsigned int nr)
 {
 	if (IS_ERR_OR_NULL(ept))
@@ -137,7 +146,7 @@ EXPORT_SYMBOL_EPT(ept_reserve);
 
 unsigned long ept_reserved(const struct ept *ept)
 {
-	return IS_ERR_OR_NULL(ept) ? 0 : READ_ONCE(ept->store.nr_reserve);
+	return IS_ERR_OR_NULL(ept) ? 0 : atomic_long_read(&ept->store.nr_reserve);
 }
 EXPORT_SYMBOL_EPT(ept_reserved);
 
@@ -155,6 +164,7 @@ int ept_make_atomic(struct ept *ept)
 		return -EINVAL;
 	if (!ept->external)
 		return -EOPNOTSUPP;
+	ept->config.flags |= EPT_CONFIG_ATOMIC;
 	ept->store.atomic = true;
 	return 0;
 }

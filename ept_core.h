@@ -91,7 +91,7 @@ struct seq_file;
  *   come from ept_reserve() first, and callers that may wait leave it alone.
  * - No callback of the client runs under the library's lock, but for &ept_gone_fn.
  * - Reclaim may not create or destroy a table. "Any context" below excludes non-maskable
- *   interrupts.
+ *   interrupts, but for what "EPT in VMX root" says.
  */
 
 /**
@@ -128,6 +128,29 @@ struct seq_file;
  * with a way of its own invalidates all, and then calls ept_gather_free() for each gather.
  *
  * The module never executes VMXON or VMXOFF and never writes an MSR or CR4.
+ */
+
+/**
+ * DOC: EPT in VMX root
+ *
+ * The exit handler of a thin hypervisor, whose guest is the running kernel, may come amid any code
+ * of that kernel, and is to it what a non-maskable interrupt is. On a table with
+ * %EPT_CONFIG_ATOMIC it may call, with changes excluded by a lock of the client's own that kernel
+ * code never holds with such exits possible:
+ *
+ * - the functions that change the table and take a gather, with one: they take no lock, draw tables
+ *   from the reserve without one, and call neither allocator nor RCU, nor record an event;
+ *   ept_map(), ept_map_if(), and ept_reserved(), which tells when to have a worker call
+ *   ept_reserve();
+ * - ept_gather_init() and ept_gather_splice(). Flushing and freeing are for later: each CPU runs
+ *   ept_invept_context() for itself, on its way back to the guest, and when each has,
+ *   ept_gather_free() gives the tables back in a normal context;
+ * - ept_lookup(), ept_translate(), ept_explain(), ept_age() and ept_violation_decode(). They take
+ *   RCU, which means nothing where the exit came from the idle loop, in which RCU doesn't watch: the
+ *   exclusion of changes until the tables that these unlink are freed is what protects the handler.
+ *   It needs no RCU.
+ *
+ * The capabilities are read before a hypervisor hides VMX from the kernel, ept_caps_read() included.
  */
 
 /**
@@ -786,6 +809,19 @@ u64 ept_pointer(const struct ept *ept);
  * Return: the name, valid until ept_destroy(); NULL for NULL.
  */
 const char *ept_name(const struct ept *ept);
+
+/**
+ * ept_get_config() - what a table was made for
+ * @ept: a table
+ * @config: filled in; its name is ept_name()
+ *
+ * For layers that are handed a table: address widths, features, flags. %EPT_CONFIG_ATOMIC is set
+ * after ept_make_atomic(), too.
+ *
+ * Context: Any.
+ * Return: 0, -EINVAL for NULL.
+ */
+int ept_get_config(const struct ept *ept, struct ept_config *config);
 
 void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
 

@@ -146,10 +146,12 @@ static bool is_due(const struct ept *ept)
 static void begin_invalidation(struct ept_gather *gather)
 {
 	struct ept *ept = gather->ept;
+	u64 generation;
 
 	gather->change = smp_load_acquire(&ept->changes);
 	/* A full barrier: entries were written before, who is running is read after. */
-	trace_ept_flush(ept->pointer, atomic64_inc_return(&ept->generation));
+	generation = atomic64_inc_return(&ept->generation);
+	ept_trace(ept_flush, ept, generation);
 	atomic64_inc(&ept->flushes);
 }
 
@@ -166,7 +168,7 @@ static void end_invalidation(const struct ept_gather *gather)
 
 static bool has_own_way(const struct ept *ept)
 {
-	return ept->ops && ept->ops->invalidate;
+	return ept->config.ops && ept->config.ops->invalidate;
 }
 
 /* For the gathers that owe. One round of interrupts serves all tables that take the module's way. */
@@ -176,13 +178,15 @@ static void invalidate(struct ept_gather **gathers, unsigned int nr)
 
 	for (unsigned int i = 0; i < nr; i++) {
 		struct ept_gather *gather = gathers[i];
+		const struct ept_config *config;
 
 		if (!gather->owes)
 			continue;
 		begin_invalidation(gather);
 		if (!has_own_way(gather->ept))
 			continue;
-		gather->ept->ops->invalidate(gather->ept, gather->ept->cookie);
+		config = &gather->ept->config;
+		config->ops->invalidate(gather->ept, config->cookie);
 		end_invalidation(gather);
 		gather->owes = false;
 	}

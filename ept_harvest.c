@@ -191,7 +191,7 @@ int ept_harvest(struct ept *ept, u64 gpa, u64 size, const struct ept_harvest *wh
 	harvest.first = what->first;
 	harvest.peek = what->peek;
 	err = ept_op_run(&harvest.op, NULL, &harvest_visitor);
-	trace_ept_harvest(ept->pointer, gpa, size, err);
+	ept_trace(ept_harvest, ept, gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_harvest);

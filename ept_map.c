@@ -432,7 +432,7 @@ static __always_inline int map_if(struct ept *ept, u64 gpa, phys_addr_t hpa, u64
 		return err;
 
 	err = map_bits(ept, gpa, hpa, size, bits, guard);
-	trace_ept_map(ept->pointer, gpa, hpa, size, err);
+	ept_trace(ept_map, ept, gpa, hpa, size, err);
 	return err;
 }
 
@@ -492,7 +492,7 @@ static int map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned lon
 	map_op_init(&map, &nothing, size, &source, &(const struct guard){});
 	map.filled = filled;
 	err = ept_op_run(&map.op, plan, commit);
-	trace_ept_map_pages(ept->pointer, gpa, size, err);
+	ept_trace(ept_map_pages, ept, gpa, size, err);
 	return err;
 }
 
@@ -770,7 +770,7 @@ int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct 
 	map_op_init(&map, gather, size, &source, &(const struct guard){});
 	map.op.fresh = true;
 	err = ept_op_run(&map.op, &remap_plan, &remap_commit);
-	trace_ept_remap(ept->pointer, gpa, hpa, size, err);
+	ept_trace(ept_remap, ept, gpa, hpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_remap);
@@ -851,7 +851,7 @@ int ept_install(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struc
 
 	source = contiguous(ept, gpa, hpa, bits);
 	ret = install(gather, size, &source, &guard);
-	trace_ept_install(ept->pointer, gpa, hpa, size, ret);
+	ept_trace(ept_install, ept, gpa, hpa, size, ret);
 	return ret;
 }
 EXPORT_SYMBOL_EPT(ept_install);

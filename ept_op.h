@@ -82,6 +82,13 @@ static inline int ept_judge_level(enum ept_level level)
 	_ret;						\
 })
 
+/* Not of an atomic table: in an exit handler no event may be recorded. */
+#define ept_trace(event, table, ...)						\
+do {										\
+	if (trace_##event##_enabled() && !(table)->store.atomic)		\
+		trace_##event((table)->pointer, __VA_ARGS__);			\
+} while (0)
+
 /*
  * Locking. A table has one lock, that of the client where it is external. Who holds it changes the
  * table alone, but for CPUs.

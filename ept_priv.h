@@ -41,8 +41,7 @@ struct ept_cpu {
  * @external: EPT_CONFIG_EXTERNAL_LOCK
  * @lock: excludes functions that change the table, but one-leaf maps only from the others
  * @external_lock: what the client registered instead
- * @ops: the client's
- * @cookie: the client's
+ * @config: what it was made for; its name is that of the table
  * @cpus: who maps, who runs a guest on it, and who is behind
  * @first_cpu: the list of those that ever did, which only grows
  * @changes: how many changes asked for a flush; written where changes are excluded, each time after
@@ -70,8 +69,7 @@ struct ept {
 	bool			external;
 	struct rw_semaphore	lock;
 	struct lockdep_map	*external_lock;
-	const struct ept_ops	*ops;
-	void			*cookie;
+	struct ept_config	config;
 	struct ept_cpu __percpu	*cpus;
 	struct ept_cpu		*first_cpu;
 	u64			changes;

@@ -125,7 +125,7 @@ int ept_split(struct ept *ept, u64 gpa, u64 size, enum ept_level level, struct e
 	ept_op_init(&split.op, gather, gpa, size);
 	split.level = level;
 	err = ept_op_run(&split.op, &split_plan, &split_commit);
-	trace_ept_split(ept->pointer, gpa, size, err);
+	ept_trace(ept_split, ept, gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_split);
@@ -294,7 +294,7 @@ int ept_merge_gather(struct ept *ept, u64 gpa, u64 size, enum ept_level level,
 	merge.made = 0;
 	ept_op_run(&merge.op, NULL, &merge_visitor);
 	atomic64_add(merge.made, &ept->merges);
-	trace_ept_merge(ept->pointer, gpa, size, merge.made);
+	ept_trace(ept_merge, ept, gpa, size, merge.made);
 	return merge.made;
 }
 EXPORT_SYMBOL_EPT(ept_merge_gather);

@@ -46,7 +46,7 @@ void ept_count(struct ept *ept, struct ept_stats *stats, bool may_sleep)
 	struct count count = { .stats = stats };
 
 	*stats = (struct ept_stats){
-		.reserved = READ_ONCE(ept->store.nr_reserve),
+		.reserved = atomic_long_read(&ept->store.nr_reserve),
 		.splits = atomic64_read(&ept->splits),
 		.merges = atomic64_read(&ept->merges),
 		.flushes = atomic64_read(&ept->flushes),

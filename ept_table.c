@@ -55,12 +55,6 @@ static struct page *pop_page(struct page **list)
 	return page;
 }
 
-static void move_pages(struct page **to, struct page **from, unsigned long nr)
-{
-	while (nr--)
-		push_page(to, pop_page(from));
-}
-
 /*
  * The system's side
  */
@@ -205,62 +199,82 @@ void ept_store_init(struct ept_store *store, int nid, unsigned int maxphyaddr)
 	raw_spin_lock_init(&store->lock);
 }
 
+static struct page *take_reserved(struct ept_store *store)
+{
+	struct llist_node *node = llist_del_first(&store->reserve);
+
+	if (!node)
+		return NULL;
+	atomic_long_dec(&store->nr_reserve);
+	return container_of((struct list_head *)node, struct page, lru);
+}
+
 void ept_store_destroy(struct ept_store *store)
 {
-	free_pages_of(&store->reserve, store->nr_reserve);
-}
+	struct page *page;
 
-static void give_turn(bool may_sleep)
-{
-	if (may_sleep)
+	while ((page = take_reserved(store))) {
+		free_page_accounted(page);
 		cond_resched();
+	}
 }
 
-/* Moves pages from the reserve to the pool until this has @nr, as far as they go. */
+/* Moves some pages from the reserve to the pool until this has @nr. False: no more is to be done. */
+static bool draw_some(struct ept_pool *pool, struct ept_store *store, unsigned long nr)
+{
+	for (unsigned long i = 0; i < BATCH; i++) {
+		struct page *page = pool->nr < nr ? take_reserved(store) : NULL;
+
+		if (!page)
+			return false;
+		push_page(&pool->first, page);
+		pool->reserved++;
+		pool->nr++;
+	}
+	return true;
+}
+
+/* The same as far as there are any */
 static void draw_from_reserve(struct ept_pool *pool, struct ept_store *store, unsigned long nr)
 {
-	unsigned long flags, moved;
+	unsigned long flags;
+	bool more;
 
+	/* Its client lets one at a time in here. */
+	if (store->atomic) {
+		while (draw_some(pool, store, nr))
+			;
+		return;
+	}
 	do {
 		raw_spin_lock_irqsave(&store->lock, flags);
-		moved = min3(nr - pool->nr, store->nr_reserve, BATCH);
-		move_pages(&pool->first, &store->reserve, moved);
-		WRITE_ONCE(store->nr_reserve, store->nr_reserve - moved);
+		more = draw_some(pool, store, nr);
 		raw_spin_unlock_irqrestore(&store->lock, flags);
-		pool->reserved += moved;
-		pool->nr += moved;
-		give_turn(!store->atomic);
-	} while (moved == BATCH);
+		cond_resched();
+	} while (more);
 }
 
 /* Moves pages from the pool to the reserve until that has @nr, as far as they go. */
-static void give_to_reserve(struct ept_pool *pool, struct ept_store *store, unsigned long nr,
-			    bool may_sleep)
+static void give_to_reserve(struct ept_pool *pool, struct ept_store *store, unsigned long nr)
 {
-	unsigned long flags, moved;
-
-	do {
-		raw_spin_lock_irqsave(&store->lock, flags);
-		moved = min3(nr - min(nr, store->nr_reserve), pool->nr, BATCH);
-		move_pages(&store->reserve, &pool->first, moved);
-		WRITE_ONCE(store->nr_reserve, store->nr_reserve + moved);
-		raw_spin_unlock_irqrestore(&store->lock, flags);
-		pool->nr -= moved;
-		give_turn(may_sleep);
-	} while (moved == BATCH);
+	for (; pool->nr && (unsigned long)atomic_long_read(&store->nr_reserve) < nr;
+	     pool->nr--) {
+		llist_add((struct llist_node *)&pop_page(&pool->first)->lru, &store->reserve);
+		atomic_long_inc(&store->nr_reserve);
+	}
 }
 
 /* Tops the reserve up to @nr tables, or leaves it as it is. */
 int ept_store_reserve(struct ept_store *store, unsigned long nr)
 {
-	const unsigned long have = READ_ONCE(store->nr_reserve);
+	const unsigned long have = atomic_long_read(&store->nr_reserve);
 	struct ept_pool more = {};
 	int err = 0;
 
 	if (nr > have)
 		err = alloc_tables(&more, store, nr - have);
 	if (!err)
-		give_to_reserve(&more, store, nr, true);
+		give_to_reserve(&more, store, nr);
 	free_pages_of(&more.first, more.nr);
 	return err;
 }
@@ -336,7 +350,7 @@ void ept_pool_drain(struct ept_pool *pool, struct ept_store *store)
 		pool->nr = pool->reserved;
 	}
 	if (pool->nr)
-		give_to_reserve(pool, store, ULONG_MAX, !store->atomic);
+		give_to_reserve(pool, store, LONG_MAX);
 	*pool = (struct ept_pool){};
 }
 

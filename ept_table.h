@@ -12,6 +12,7 @@
 
 #include <linux/atomic.h>
 #include <linux/io.h>
+#include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -23,18 +24,19 @@
  * @nid: their NUMA node
  * @unreachable: bits that no page frame number of theirs has, by MAXPHYADDR
  * @atomic: take from the reserve alone
- * @lock: protects the reserve; held for a few instructions a table and a bounded number of them,
- *	never on the way of a map into a table that is there; raw, for atomic tables on PREEMPT_RT
+ * @lock: excludes those who draw on the reserve from each other, a batch at a time; raw, as they
+ *	may be in any context. Not taken for an atomic table, whose client excludes them: one may be
+ *	an exit handler that came amid ept_reserve()
  * @reserve: tables set aside
  * @nr_reserve: their number
  */
 struct ept_store {
-	int		nid;
-	unsigned long	unreachable;
-	bool		atomic;
-	raw_spinlock_t	lock;	/* protects the reserve */
-	struct page	*reserve;
-	unsigned long	nr_reserve;
+	int			nid;
+	unsigned long		unreachable;
+	bool			atomic;
+	raw_spinlock_t		lock;	/* excludes consumers of the reserve */
+	struct llist_head	reserve;
+	atomic_long_t		nr_reserve;
 };
 
 /**

@@ -165,7 +165,7 @@ int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
 	/* Of a whole table the entries aren't visited. */
 	if (size == SZ_2M || ept_op_short(ept, gather, gpa, size, unmap_short, NULL))
 		err = unmap_long(gather, gpa, size);
-	trace_ept_unmap(ept->pointer, gpa, size, err);
+	ept_trace(ept_unmap, ept, gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_unmap);
@@ -271,7 +271,7 @@ int ept_unmap_report(struct ept *ept, u64 gpa, u64 size, ept_gone_fn fn, void *a
 	unmap_init(&unmap, gather, gpa, size, fn, arg);
 	unmap.op.then = &report_commit;
 	err = ept_op_run(&unmap.op, &unmap_plan, &report_cut);
-	trace_ept_unmap(ept->pointer, gpa, size, err);
+	ept_trace(ept_unmap, ept, gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_unmap_report);
@@ -294,7 +294,7 @@ int ept_zap(struct ept *ept, u64 gpa, u64 size, struct ept_range *went, ept_gone
 	ept_op_run(&unmap.op, NULL, fn ? &zap_report_commit : &zap_commit);
 	if (went)
 		*went = (struct ept_range){ unmap.went_gpa, unmap.went_end - unmap.went_gpa };
-	trace_ept_zap(ept->pointer, gpa, size, 0);
+	ept_trace(ept_zap, ept, gpa, size, 0);
 	return 0;
 }
 EXPORT_SYMBOL_EPT(ept_zap);
