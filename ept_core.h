@@ -1029,8 +1029,8 @@ int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct 
  * @gather: owed a flush, or NULL to flush before the return
  *
  * Where nothing in the range is mapped, it is mapped, as by ept_map(), in parallel. Where one leaf
- * translates all of the range as it is to be, and has all rights of @attrs, nothing is done: another
- * CPU was faster, or a CPU still had lesser rights. Anything else is replaced, as by ept_remap(),
+ * leads from all of the range to @hpa, and has all rights of @attrs, nothing is done, whatever its
+ * memory type, flags and tag: another CPU was faster, or a CPU still had lesser rights. Anything else is replaced, as by ept_remap(),
  * and in one step: a hole in a part of the range, a leaf of another page (a copy-on-write page
  * before it was copied), one with lesser rights. A leaf of the same page and size keeps its accessed
  * and dirty flags.
@@ -1377,8 +1377,10 @@ int ept_cursor_next(struct ept_cursor *cursor, struct ept_mapping *mapping);
  *
  * The same pages at the same addresses with the same attributes, in leaves as large as @to allows.
  * Accessed and dirty start clear. What changes in @from meanwhile is seen as it was before or after.
- * A guest on @to may use what is there already while the rest is being mapped; on an error all of it
- * is unmapped again and flushed.
+ * A guest on @to may use what is there already while the rest is being mapped; on an error after
+ * the first of it, that part of the range is unmapped again, with what else was mapped there
+ * meanwhile, and flushed. Rights are those of struct ept_attrs: where one table has mode-based
+ * execute and the other not, %EPT_PROT_EXEC means more or less than it did.
  *
  * Context: May sleep; both tables without %EPT_CONFIG_ATOMIC.
  * Return: 0, -EINVAL for a misaligned or empty range, NULL or the same table twice, -ERANGE,

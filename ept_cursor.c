@@ -40,6 +40,25 @@ int ept_cursor_next(struct ept_cursor *cursor, struct ept_mapping *mapping)
 }
 EXPORT_SYMBOL_EPT(ept_cursor_next);
 
+/* What keeps a mapping from being cloned: the first error of all of them is the clone's. */
+struct judgement {
+	const struct ept	*to;
+	int			err;
+};
+
+static int judge_mapping(const struct ept_mapping *mapping, void *arg)
+{
+	struct judgement *judgement = arg;
+	const struct ept *to = judgement->to;
+	u64 bits;
+
+	judgement->err = ept_first_error(judgement->err,
+					 ept_judge_hpa(to, mapping->hpa, mapping->size));
+	judgement->err = ept_first_error(judgement->err,
+					 ept_judge_attrs(&to->fmt, &mapping->attrs, &bits));
+	return 0;
+}
+
 static int is_mapped(const struct ept_mapping *mapping, void *arg)
 {
 	return -EEXIST;
@@ -47,10 +66,13 @@ static int is_mapped(const struct ept_mapping *mapping, void *arg)
 
 static int clone_range(struct ept *to, struct ept *from, u64 gpa, u64 size)
 {
+	struct judgement judgement = { .to = to };
 	struct ept_mapping mapping;
 	struct ept_cursor cursor;
-	int err = ept_for_each_mapping(to, gpa, size, is_mapped, NULL);
+	int err;
 
+	ept_for_each_mapping(from, gpa, size, judge_mapping, &judgement);
+	err = judgement.err ?: ept_for_each_mapping(to, gpa, size, is_mapped, NULL);
 	if (err)
 		return err;
 	ept_cursor_init(&cursor, from, gpa, size);
@@ -59,9 +81,7 @@ static int clone_range(struct ept *to, struct ept *from, u64 gpa, u64 size)
 		if (err)
 			break;
 	}
-	if (!err)
-		return 0;
-	if (mapping.gpa > gpa)
+	if (err && mapping.gpa > gpa)
 		ept_unmap(to, gpa, mapping.gpa - gpa, NULL);
 	return err;
 }

@@ -814,8 +814,10 @@ static int install(struct ept_gather *gather, u64 size, const struct source *sou
 	struct ept *ept = gather->ept;
 	struct map_op map;
 	bool installed;
-	int err;
+	int err = guard_check(guard);
 
+	if (err)
+		return err;
 	/* Most that isn't a hole is here by now, as another CPU was faster. */
 	rcu_read_lock();
 	installed = is_installed(ept, source, size);
