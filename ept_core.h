@@ -1614,6 +1614,8 @@ int ept_vcpu_load(struct ept *ept);
  * ept_vcpu_put() - this CPU no longer runs a guest on the table
  * @ept: a table; NULL does nothing
  *
+ * After a load that failed it does nothing.
+ *
  * Context: Preemption off since ept_vcpu_load().
  */
 void ept_vcpu_put(struct ept *ept);

@@ -358,7 +358,8 @@ void ept_vcpu_put(struct ept *ept)
 		return;
 	lockdep_assert_preemption_disabled();
 	cpu = this_cpu_ptr(ept->cpus);
-	if (!WARN_ON_ONCE(!cpu->running))
+	/* Not after a load that failed */
+	if (cpu->running)
 		WRITE_ONCE(cpu->running, cpu->running - 1);
 }
 EXPORT_SYMBOL_EPT(ept_vcpu_put);
