@@ -58,7 +58,8 @@ struct seq_file;
  * -EEXIST       something is mapped there
  * -ENOENT       nothing is mapped there
  * -ENOMEM       no memory for tables, or the reserve of an atomic table is short
- * -EAGAIN       the client's number has changed: look again (ept_map_if(), ept_install())
+ * -EAGAIN       the client's number has changed: look again (ept_map_if(), ept_install(),
+ *               ept_fill_pages())
  * ============  ===============================================================================
  *
  * -EFAULT and -EIO are verdicts of ept_translate(), -EUCLEAN one of ept_check(); -ENODEV and -EPERM
@@ -832,7 +833,8 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
  *
  * On other tables, and without CONFIG_LOCKDEP, nothing is done.
  *
- * Context: Any, before functions that change the table are called.
+ * Context: Any, before the calls that the lock is to exclude; with ept_make_atomic(), after those
+ *	that may sleep.
  */
 #ifdef CONFIG_LOCKDEP
 #define ept_set_external_lock(ept, lock)	__ept_set_external_lock(ept, &(lock)->dep_map)
@@ -948,8 +950,11 @@ int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ep
  *
  * Maps only if @seq is @seen. The look and the map are one to whoever unmaps: a client that changes
  * @seq and then calls ept_unmap() or ept_zap() finds what was mapped before, and nothing of the
- * range is mapped after. So a page that is looked up without a lock can't be mapped after it went.
- * The invalidate_seq of a mmu_interval_notifier is such a number.
+ * range is mapped after with what was seen before. So a page that is looked up without a lock can't
+ * be mapped after it went, if the client reads @seq (smp_load_acquire()) before it looks, and looks
+ * only when what was changed can't be found any more: where it still can, as at the beginning of an
+ * mmu notifier's invalidation, who looks has to wait until it is over. The invalidate_seq of an
+ * mmu_interval_notifier is such a number, and mmu_interval_read_begin() reads it and waits.
  *
  * Context: As ept_map().
  * Return: as ept_map(), -EINVAL also for a @seq of NULL, -EAGAIN if @seq has changed.
@@ -982,15 +987,19 @@ int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long n
  * @nr: as for ept_map_pages()
  * @attrs: as for ept_map_pages()
  * @filled: @nr bits; that of each page that was mapped is or-ed, other bits stay
+ * @seq: as for ept_map_if(), or NULL
+ * @seen: as for ept_map_if()
  *
  * As ept_map_pages(), but what is mapped in the range stays as it is, and keeps no other page from
  * being mapped. For populating beside faults.
  *
  * Context: As ept_map_pages().
- * Return: as ept_map_pages(), -EINVAL also for a @filled of NULL, and never -EEXIST.
+ * Return: as ept_map_pages(), -EINVAL also for a @filled of NULL, -EAGAIN if @seq has changed, and
+ *	never -EEXIST.
  */
 int ept_fill_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr,
-		   const struct ept_attrs *attrs, unsigned long *filled);
+		   const struct ept_attrs *attrs, unsigned long *filled,
+		   const unsigned long *seq, unsigned long seen);
 
 /**
  * ept_remap() - map a range, whatever was there
@@ -1614,7 +1623,7 @@ int ept_vcpu_load(struct ept *ept);
  * ept_vcpu_put() - this CPU no longer runs a guest on the table
  * @ept: a table; NULL does nothing
  *
- * After a load that failed it does nothing.
+ * Without a load it does nothing.
  *
  * Context: Preemption off since ept_vcpu_load().
  */

@@ -358,7 +358,7 @@ void ept_vcpu_put(struct ept *ept)
 		return;
 	lockdep_assert_preemption_disabled();
 	cpu = this_cpu_ptr(ept->cpus);
-	/* Not after a load that failed */
+	/* Without a load there is nothing to put. */
 	if (cpu->running)
 		WRITE_ONCE(cpu->running, cpu->running - 1);
 }

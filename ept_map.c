@@ -466,7 +466,8 @@ static int judge_pages(const struct ept *ept, struct page **pages, unsigned long
 
 static int map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr,
 		     const struct ept_attrs *attrs, unsigned long *filled,
-		     const struct ept_visitor *plan, const struct ept_visitor *commit)
+		     const struct guard *guard, const struct ept_visitor *plan,
+		     const struct ept_visitor *commit)
 {
 	struct source source = { .gpa = gpa, .pages = pages };
 	const u64 size = (u64)nr << PAGE_SHIFT;
@@ -489,7 +490,7 @@ static int map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned lon
 
 	ept_gather_init(&nothing, ept);
 	source.largest = ept_pte_max_leaf(&ept->fmt, source.bits);
-	map_op_init(&map, &nothing, size, &source, &(const struct guard){});
+	map_op_init(&map, &nothing, size, &source, guard);
 	map.filled = filled;
 	err = ept_op_run(&map.op, plan, commit);
 	ept_trace(ept_map_pages, ept, gpa, size, err);
@@ -499,7 +500,8 @@ static int map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned lon
 int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr,
 		  const struct ept_attrs *attrs)
 {
-	return map_pages(ept, gpa, pages, nr, attrs, NULL, &map_plan, &map_commit);
+	return map_pages(ept, gpa, pages, nr, attrs, NULL, &(const struct guard){}, &map_plan,
+			 &map_commit);
 }
 EXPORT_SYMBOL_EPT(ept_map_pages);
 
@@ -592,10 +594,14 @@ static const struct ept_visitor fill_commit = {
 };
 
 int ept_fill_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr,
-		   const struct ept_attrs *attrs, unsigned long *filled)
+		   const struct ept_attrs *attrs, unsigned long *filled,
+		   const unsigned long *seq, unsigned long seen)
 {
-	return filled ? map_pages(ept, gpa, pages, nr, attrs, filled, &fill_plan, &fill_commit) :
-			-EINVAL;
+	const struct guard guard = { seq, seen };
+
+	if (!filled)
+		return -EINVAL;
+	return map_pages(ept, gpa, pages, nr, attrs, filled, &guard, &fill_plan, &fill_commit);
 }
 EXPORT_SYMBOL_EPT(ept_fill_pages);
 

@@ -125,7 +125,8 @@ static int fill_pages(struct ept *ept)
 	struct page *pages[] = { ZERO_PAGE(0), ZERO_PAGE(0) };
 	unsigned long filled = 0;
 
-	return ept_fill_pages(ept, GAP, pages, ARRAY_SIZE(pages), &EPT_ATTRS_RAM, &filled);
+	return ept_fill_pages(ept, GAP, pages, ARRAY_SIZE(pages), &EPT_ATTRS_RAM, &filled, NULL,
+			      0);
 }
 
 static int install(struct ept *ept)

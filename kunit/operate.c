@@ -343,7 +343,7 @@ int do_fill_pages(struct fixture *fixture, u64 gpa, const u64 *hpas, unsigned lo
 	begin(fixture, &call);
 	expected = flat_fill_pages(fixture->flat, gpa, hpas, nr, attrs, filled[0]);
 	ret = CALL(&call, expected, ept_fill_pages(fixture->ept, gpa, pages, nr, attrs,
-						   filled[1]));
+						   filled[1], NULL, 0));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "fill %lu pages at %#llx", nr, gpa);
 	KUNIT_EXPECT_TRUE_MSG(fixture->test, bitmap_equal(filled[0], filled[1], nr),
 			      "which of %lu pages at %#llx were mapped", nr, gpa);
