@@ -92,7 +92,7 @@ dkms_remove() {
 		as_root rm -r "$ROOT/usr/src/ept-$VERSION" "$ROOT/root/ept"
 }
 
-# Packages are taken as they are, without the network.
+# Packages are taken as they are, without the network; ept-tools would want some of it.
 install_debs() {
 	as_root cp "$@" "$ROOT/root/"
 	in_root sh -c 'dpkg -i /root/*.deb && rm /root/*.deb'
@@ -128,7 +128,7 @@ ship() {
 
 	cp -r "$RUN/src" "$BED_DIR/package"
 	works "packages build" build_debs "$BED_DIR/package" "$BED_DIR/debs"
-	works "the packages install" install_debs "$BED_DIR"/debs/*.deb
+	works "the packages install" install_debs "$BED_DIR"/debs/ept-d*.deb
 	works "the package's module is there" has ept "$VERSION"
 	works "DKMS builds a client after ept" client_after_ept
 	works "another kernel gets the module" another_kernel
@@ -137,7 +137,7 @@ ship() {
 
 	works "packages of another version build" \
 		build_debs "$BED_DIR/package" "$BED_DIR/next" "$NEXT_VERSION"
-	works "the packages are upgraded" install_debs "$BED_DIR"/next/*.deb
+	works "the packages are upgraded" install_debs "$BED_DIR"/next/ept-d*.deb
 	works "the new version is in the old one's place" has ept "$NEXT_VERSION"
 	works "the package is removed" in_root dpkg --purge ept-dkms ept-dev
 	works "no module is left" has_no ept
