@@ -139,7 +139,8 @@ struct seq_file;
  * %EPT_CONFIG_ATOMIC it may call, with changes excluded by a lock of the client's own that kernel
  * code never holds with such exits possible:
  *
- * - the functions that change the table and take a gather, with one: they take no lock, draw tables
+ * - the functions that change the table and take a gather, with one, but for ept_merge_gather(),
+ *   whose flags are collected where changes are excluded and memory is freed: they take no lock, draw tables
  *   from the reserve without one, and call neither allocator nor RCU, nor record an event;
  *   ept_map(), ept_map_if(), and ept_reserved(), which tells when to have a worker call
  *   ept_reserve();
@@ -1574,7 +1575,7 @@ void ept_gather_flush_all(struct ept_gather **gathers, unsigned int nr);
  * invalidation of its own for several tables, or in VMX root, where the tables cannot be freed.
  * Nothing is announced. What was changed up to that call counts as flushed.
  *
- * Context: Any but with interrupts off by the client's own doing; see ept_merge_gather().
+ * Context: Any but VMX root; see ept_merge_gather().
  */
 void ept_gather_free(struct ept_gather *gather);
 
