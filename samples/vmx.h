@@ -17,9 +17,8 @@
 #include "vmx_entry.h"
 
 /* Older kernels don't name these. */
-#define SECONDARY_VE			BIT(18)
-#define SECONDARY_USER_WAIT_PAUSE	BIT(26)
-#define VE_INFO_ADDRESS			0x202a
+#define SECONDARY_VE		BIT(18)
+#define VE_INFO_ADDRESS		0x202a
 
 /* A segment without a descriptor, in its access rights as VMCS fields have them */
 #define SEGMENT_UNUSABLE	0x10000

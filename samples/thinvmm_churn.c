@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * thinvmm: a thread that changes the table of all of the system's RAM, chunk by chunk, again and
+ * again, while the system runs on it. A test of ept, and of no other use.
+ */
+#include <linux/bitmap.h>
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/ioport.h>
+#include <linux/kthread.h>
+#include <linux/seq_file.h>
+#include <linux/sizes.h>
+
+#include "thinvmm.h"
+
+#define CHUNK		SZ_2M
+#define CHUNK_PAGES	(CHUNK / SZ_4K)
+#define MAX_MAPPINGS	64	/* of one chunk; one that has more keeps those as they are */
+
+static struct task_struct *thread;
+static enum thinvmm_churn_mode mode;
+static unsigned long rounds, calls, errors;
+static int last_error;
+static const char *last_call = "none";
+
+static struct ept_mapping mappings[MAX_MAPPINGS];
+static unsigned int nr_mappings;
+static DECLARE_BITMAP(pages, CHUNK_PAGES);
+
+static void note(const char *call, int err)
+{
+	calls++;
+	if (err >= 0)
+		return;
+	errors++;
+	last_error = err;
+	last_call = call;
+}
+
+/*
+ * One step each: changed with the lock held, and flushed without
+ */
+
+static void split(u64 gpa, struct ept_gather *gather)
+{
+	note("split", ept_split(thinvmm.ept, gpa, CHUNK, EPT_4K, gather));
+}
+
+static void harvest(u64 gpa, struct ept_gather *gather)
+{
+	if (!thinvmm.caps.accessed_dirty)
+		return;
+	note("harvest", ept_harvest_dirty(thinvmm.ept, gpa, CHUNK, pages, false, gather));
+	note("harvest", ept_harvest_accessed(thinvmm.ept, gpa, CHUNK, pages, false, gather));
+}
+
+static void remap(u64 gpa, struct ept_gather *gather)
+{
+	for (unsigned int i = 0; i < nr_mappings; i++) {
+		const struct ept_mapping *m = &mappings[i];
+
+		note("remap", ept_remap(thinvmm.ept, m->gpa, m->hpa, m->size, &m->attrs, gather));
+	}
+}
+
+/* What is watched keeps its rights: they would be given back otherwise. */
+static void protect(u64 gpa, struct ept_gather *gather)
+{
+	for (unsigned int i = 0; i < nr_mappings; i++) {
+		const struct ept_mapping *m = &mappings[i];
+
+		if (m->attrs.tag == THINVMM_NO_WATCH)
+			note("protect", ept_protect(thinvmm.ept, m->gpa, m->size, EPT_PROT_WRITE, 0,
+						    gather));
+	}
+}
+
+static void give_back(u64 gpa, struct ept_gather *gather)
+{
+	for (unsigned int i = 0; i < nr_mappings; i++) {
+		const struct ept_mapping *m = &mappings[i];
+
+		if (m->attrs.tag == THINVMM_NO_WATCH)
+			note("protect", ept_protect(thinvmm.ept, m->gpa, m->size, 0, EPT_PROT_WRITE,
+						    gather));
+	}
+}
+
+/* Root maps again what the system uses. */
+static void unmap(u64 gpa, struct ept_gather *gather)
+{
+	for (unsigned int i = 0; i < nr_mappings; i++) {
+		const struct ept_mapping *m = &mappings[i];
+
+		if (m->attrs.tag == THINVMM_NO_WATCH)
+			note("unmap", ept_unmap(thinvmm.ept, m->gpa, m->size, gather));
+	}
+}
+
+static void do_step(void (*step)(u64 gpa, struct ept_gather *gather), u64 gpa)
+{
+	struct ept_gather gather;
+
+	note("reserve", thinvmm_reserve(thinvmm.ept, CHUNK));
+	ept_gather_init(&gather, thinvmm.ept);
+	thinvmm_lock_ept();
+	step(gpa, &gather);
+	thinvmm_unlock_ept();
+	ept_gather_flush(&gather);
+}
+
+static void merge(u64 gpa, u64 size, enum ept_level level)
+{
+	thinvmm_lock_ept();
+	note("merge", ept_merge(thinvmm.ept, gpa, size, level));
+	thinvmm_unlock_ept();
+}
+
+/*
+ * A round
+ */
+
+static int collect(const struct ept_mapping *mapping, void *arg)
+{
+	if (nr_mappings == MAX_MAPPINGS)
+		return 1;
+	mappings[nr_mappings++] = *mapping;
+	return 0;
+}
+
+static void churn_chunk(u64 gpa)
+{
+	mutex_lock(&thinvmm.mutex);
+	do_step(split, gpa);
+	do_step(harvest, gpa);
+	nr_mappings = 0;
+	note("for_each", ept_for_each_mapping(thinvmm.ept, gpa, CHUNK, collect, NULL));
+	do_step(remap, gpa);
+	if (mode == THINVMM_CHURN_ALL) {
+		do_step(protect, gpa);
+		do_step(give_back, gpa);
+		do_step(unmap, gpa);
+	}
+	if (thinvmm.caps.leaf_2m)
+		merge(gpa, CHUNK, EPT_2M);
+	mutex_unlock(&thinvmm.mutex);
+	cond_resched();
+}
+
+/* The whole chunks of some RAM */
+static int churn_ram(struct resource *ram, void *arg)
+{
+	u64 gpa;
+
+	for (gpa = round_up(ram->start, CHUNK); gpa + CHUNK - 1 <= ram->end; gpa += CHUNK) {
+		if (kthread_should_stop())
+			return -EINTR;
+		churn_chunk(gpa);
+	}
+	return 0;
+}
+
+static void end_round(void)
+{
+	mutex_lock(&thinvmm.mutex);
+	note("fill", thinvmm_fill(thinvmm.ept));
+	if (thinvmm.caps.leaf_1g)
+		merge(0, SZ_4G, EPT_1G);
+	thinvmm_lock_ept();
+	note("check", ept_check(thinvmm.ept, NULL));
+	thinvmm_unlock_ept();
+	rounds++;
+	mutex_unlock(&thinvmm.mutex);
+}
+
+static int churn(void *unused)
+{
+	while (!kthread_should_stop()) {
+		walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY, 0, -1,
+				    NULL, churn_ram);
+		end_round();
+		msleep(20);
+	}
+	return 0;
+}
+
+/*
+ * On and off
+ */
+
+/* Ends the thread that there is, and starts another in @new mode, if it is one. Not in parallel. */
+int thinvmm_churn(enum thinvmm_churn_mode new)
+{
+	struct task_struct *task;
+
+	if (thread)
+		kthread_stop(thread);
+	thread = NULL;
+	mode = new;
+	if (mode == THINVMM_CHURN_OFF)
+		return 0;
+	rounds = 0;
+	calls = 0;
+	errors = 0;
+	task = kthread_run(churn, NULL, "thinvmm_churn");
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	thread = task;
+	return 0;
+}
+
+void thinvmm_churn_show(struct seq_file *m)
+{
+	seq_printf(m, "mode %u\nrounds %lu\ncalls %lu\nerrors %lu\n", mode, rounds, calls, errors);
+	if (errors)
+		seq_printf(m, "last %s %pe\n", last_call, ERR_PTR(last_error));
+}
