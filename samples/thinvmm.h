@@ -12,6 +12,7 @@
 #define _THINVMM_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
@@ -42,6 +43,7 @@ struct thinvmm_cpu {
 	bool		launched;
 	bool		leaving;
 	bool		stepping;
+	bool		nmi_blocked;		/* by the system, when the step began */
 	u64		counter[THINVMM_NR_COUNTERS];
 };
 
@@ -114,6 +116,17 @@ long thinvmm_add(long a, long b);
 #define THINVMM_ADD_INSNS	2
 void thinvmm_root(struct thinvmm_cpu *cpu);
 
+/* Controls that are on for one instruction: see thinvmm_step.c. */
+#define THINVMM_STEP_PIN	(PIN_BASED_NMI_EXITING | PIN_BASED_VIRTUAL_NMIS)
+#define THINVMM_STEP_CPU	CPU_BASED_NMI_WINDOW_EXITING
+
+/* Of the pending debug exceptions field: a trap, after an instruction, for who single-steps */
+#define THINVMM_PENDING_STEP	BIT(14)
+
+/* thinvmm_step.c, in root */
+void thinvmm_begin_step(struct thinvmm_cpu *cpu, bool delivering);
+void thinvmm_end_step(struct thinvmm_cpu *cpu);
+
 /* thinvmm_exit.c, in root */
 bool thinvmm_handle_exit(struct thinvmm_cpu *cpu);
 void __noreturn thinvmm_stop(const char *why);
@@ -136,7 +149,6 @@ u64 thinvmm_counted(enum thinvmm_counter counter);
 
 /* thinvmm_memory.c, in root */
 void thinvmm_handle_violation(struct thinvmm_cpu *cpu, bool delivering);
-void thinvmm_end_step(struct thinvmm_cpu *cpu);
 
 /* thinvmm_watch.c. A watch's number, or an error. In root: note */
 int thinvmm_watch(enum thinvmm_kind kind, u64 gpa, u64 size);

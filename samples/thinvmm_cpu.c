@@ -38,15 +38,17 @@ static int write_controls(void)
 {
 	int err;
 
-	err = vmx_write_control(PIN_BASED_VM_EXEC_CONTROL, MSR_IA32_VMX_PINBASED_CTLS, 0, 0);
+	err = vmx_write_control(PIN_BASED_VM_EXEC_CONTROL, MSR_IA32_VMX_PINBASED_CTLS,
+				THINVMM_STEP_PIN, 0);
 	if (err)
 		return err;
+	vmcs_clear_bits(PIN_BASED_VM_EXEC_CONTROL, THINVMM_STEP_PIN);
 	err = vmx_write_control(CPU_BASED_VM_EXEC_CONTROL, MSR_IA32_VMX_PROCBASED_CTLS,
-				CPU_BASED_USE_MSR_BITMAPS | CPU_BASED_MONITOR_TRAP_FLAG |
-				CPU_BASED_ACTIVATE_SECONDARY_CONTROLS, 0);
+				CPU_BASED_USE_MSR_BITMAPS | CPU_BASED_ACTIVATE_SECONDARY_CONTROLS |
+				THINVMM_STEP_CPU, 0);
 	if (err)
 		return err;
-	vmcs_clear_bits(CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_MONITOR_TRAP_FLAG);
+	vmcs_clear_bits(CPU_BASED_VM_EXEC_CONTROL, THINVMM_STEP_CPU);
 	/* Without its control each of these instructions would be undefined. */
 	err = vmx_write_control(SECONDARY_VM_EXEC_CONTROL, MSR_IA32_VMX_PROCBASED_CTLS2,
 				SECONDARY_EXEC_ENABLE_EPT,

@@ -16,7 +16,6 @@
 
 #include "thinvmm.h"
 
-#define PENDING_DEBUG_STEP	BIT(14)	/* of the pending debug exceptions field */
 #define PL_MASK			(3 << 5)	/* DPL in access rights */
 
 /* Nothing can be done for the system any more, and it is this kernel. */
@@ -36,7 +35,7 @@ static void skip_instruction(void)
 	vmcs_write(GUEST_RIP, vmcs_read(GUEST_RIP) + vmcs_read(VM_EXIT_INSTRUCTION_LEN));
 	vmcs_clear_bits(GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
 	if (vmcs_read(GUEST_RFLAGS) & X86_EFLAGS_TF)
-		vmcs_set_bits(GUEST_PENDING_DBG_EXCEPTIONS, PENDING_DEBUG_STEP);
+		vmcs_set_bits(GUEST_PENDING_DBG_EXCEPTIONS, THINVMM_PENDING_STEP);
 }
 
 static void inject_exception(unsigned int vector, bool has_code)
@@ -128,6 +127,15 @@ static void do_vmcall(struct thinvmm_cpu *cpu)
 	fn((void *)cpu->regs[VMX_RSI]);
 }
 
+/* Only a step lets an NMI exit. Delivered, it blocks others, whatever was blocked before. */
+static void deliver_nmi(struct thinvmm_cpu *cpu)
+{
+	cpu->nmi_blocked = false;
+	vmcs_clear_bits(GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_NMI);
+	vmcs_write(VM_ENTRY_INTR_INFO_FIELD,
+		   X86_TRAP_NMI | INTR_TYPE_NMI_INTR | INTR_INFO_VALID_MASK);
+}
+
 static void handle_instruction(struct thinvmm_cpu *cpu, u32 reason)
 {
 	switch (reason) {
@@ -183,7 +191,9 @@ bool thinvmm_handle_exit(struct thinvmm_cpu *cpu)
 		thinvmm_handle_violation(cpu, delivering);
 		return true;
 	}
-	if (reason != EXIT_REASON_MONITOR_TRAP_FLAG)
+	if (reason == EXIT_REASON_EXCEPTION_NMI)
+		deliver_nmi(cpu);
+	else if (reason != EXIT_REASON_NMI_WINDOW)
 		handle_instruction(cpu, reason);
 	/* Whatever made it exit, the instruction that was stopped is over. */
 	if (cpu->stepping)

@@ -24,8 +24,6 @@
 #include <linux/sizes.h>
 #include <linux/smp.h>
 
-#include <asm/processor-flags.h>
-
 #include "thinvmm.h"
 
 #define RESERVE_MAX	SZ_1M	/* tables: beyond this, -ENOMEM is final */
@@ -323,28 +321,6 @@ static bool map_missing(u64 gpa)
 	return !err;
 }
 
-/*
- * The instruction runs on the other table, once. No interrupt may come in between, since that would
- * run there instead. The CPU that is about to deliver an event does that, and no more.
- */
-static void begin_step(struct thinvmm_cpu *cpu, bool delivering)
-{
-	thinvmm_count(cpu, THINVMM_STEPS);
-	cpu->stepping = true;
-	vmcs_write(EPT_POINTER, ept_pointer(thinvmm.step));
-	vmcs_set_bits(CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_MONITOR_TRAP_FLAG);
-	if (!delivering && vmcs_read(GUEST_RFLAGS) & X86_EFLAGS_IF &&
-	    !(vmcs_read(GUEST_INTERRUPTIBILITY_INFO) & GUEST_INTR_STATE_MOV_SS))
-		vmcs_set_bits(GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_STI);
-}
-
-void thinvmm_end_step(struct thinvmm_cpu *cpu)
-{
-	cpu->stepping = false;
-	vmcs_write(EPT_POINTER, ept_pointer(thinvmm.ept));
-	vmcs_clear_bits(CPU_BASED_VM_EXEC_CONTROL, CPU_BASED_MONITOR_TRAP_FLAG);
-}
-
 static u32 wanted(const struct ept_violation *violation)
 {
 	return (violation->read ? EPT_PROT_READ : 0) |
@@ -387,5 +363,5 @@ void thinvmm_handle_violation(struct thinvmm_cpu *cpu, bool delivering)
 		       violation.gla_valid ? vmcs_read(GUEST_LINEAR_ADDRESS) : 0);
 	thinvmm_count(cpu, reason);
 	if (reason == THINVMM_WATCHED || reason == THINVMM_DENIED)
-		begin_step(cpu, delivering);
+		thinvmm_begin_step(cpu, delivering);
 }
