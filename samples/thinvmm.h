@@ -28,8 +28,9 @@ enum thinvmm_counter {
 	THINVMM_OTHER,
 	THINVMM_CALL,		/* our own VMCALL */
 	THINVMM_MAPPED,		/* EPT violations: nothing was mapped, */
+	THINVMM_GRANTED,	/* a right had been taken for a while, */
 	THINVMM_WATCHED,	/* a watch wanted to know, */
-	THINVMM_DENIED,		/* the right was missing at that moment, */
+	THINVMM_DENIED,		/* root could do nothing about it at that moment, */
 	THINVMM_SPURIOUS,	/* or nothing was wrong any more */
 	THINVMM_STEPS,		/* instructions that ran on the step table */
 	THINVMM_NR_COUNTERS,

@@ -7,6 +7,7 @@
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/ioport.h>
+#include <linux/irqflags.h>
 #include <linux/kthread.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
@@ -63,38 +64,29 @@ static void remap(u64 gpa, struct ept_gather *gather)
 	}
 }
 
-/* What is watched keeps its rights: they would be given back otherwise. */
+/* Rights are given back to all alike, so what is watched keeps those that it has. */
+static bool is_watched(void)
+{
+	for (unsigned int i = 0; i < nr_mappings; i++)
+		if (mappings[i].attrs.tag != THINVMM_NO_WATCH)
+			return true;
+	return nr_mappings == MAX_MAPPINGS;
+}
+
 static void protect(u64 gpa, struct ept_gather *gather)
 {
-	for (unsigned int i = 0; i < nr_mappings; i++) {
-		const struct ept_mapping *m = &mappings[i];
-
-		if (m->attrs.tag == THINVMM_NO_WATCH)
-			note("protect", ept_protect(thinvmm.ept, m->gpa, m->size, EPT_PROT_WRITE, 0,
-						    gather));
-	}
+	note("protect", ept_protect(thinvmm.ept, gpa, CHUNK, EPT_PROT_WRITE, 0, gather));
 }
 
 static void give_back(u64 gpa, struct ept_gather *gather)
 {
-	for (unsigned int i = 0; i < nr_mappings; i++) {
-		const struct ept_mapping *m = &mappings[i];
-
-		if (m->attrs.tag == THINVMM_NO_WATCH)
-			note("protect", ept_protect(thinvmm.ept, m->gpa, m->size, 0, EPT_PROT_WRITE,
-						    gather));
-	}
+	note("protect", ept_protect(thinvmm.ept, gpa, CHUNK, 0, EPT_PROT_WRITE, gather));
 }
 
 /* Root maps again what the system uses. */
 static void unmap(u64 gpa, struct ept_gather *gather)
 {
-	for (unsigned int i = 0; i < nr_mappings; i++) {
-		const struct ept_mapping *m = &mappings[i];
-
-		if (m->attrs.tag == THINVMM_NO_WATCH)
-			note("unmap", ept_unmap(thinvmm.ept, m->gpa, m->size, gather));
-	}
+	note("unmap", ept_unmap(thinvmm.ept, gpa, CHUNK, gather));
 }
 
 static void do_step(void (*step)(u64 gpa, struct ept_gather *gather), u64 gpa)
@@ -103,9 +95,12 @@ static void do_step(void (*step)(u64 gpa, struct ept_gather *gather), u64 gpa)
 
 	note("reserve", thinvmm_reserve(thinvmm.ept, CHUNK));
 	ept_gather_init(&gather, thinvmm.ept);
+	/* Whatever came in between might need what root cannot give meanwhile. */
+	local_irq_disable();
 	thinvmm_lock_ept();
 	step(gpa, &gather);
 	thinvmm_unlock_ept();
+	local_irq_enable();
 	ept_gather_flush(&gather);
 }
 
@@ -136,7 +131,7 @@ static void churn_chunk(u64 gpa)
 	nr_mappings = 0;
 	note("for_each", ept_for_each_mapping(thinvmm.ept, gpa, CHUNK, collect, NULL));
 	do_step(remap, gpa);
-	if (mode == THINVMM_CHURN_ALL) {
+	if (mode == THINVMM_CHURN_ALL && !is_watched()) {
 		do_step(protect, gpa);
 		do_step(give_back, gpa);
 		do_step(unmap, gpa);

@@ -28,6 +28,7 @@ static int counters_show(struct seq_file *m, void *unused)
 		[THINVMM_OTHER] = "other",
 		[THINVMM_CALL] = "calls",
 		[THINVMM_MAPPED] = "mapped",
+		[THINVMM_GRANTED] = "granted",
 		[THINVMM_WATCHED] = "watched",
 		[THINVMM_DENIED] = "denied",
 		[THINVMM_SPURIOUS] = "spurious",

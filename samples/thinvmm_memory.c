@@ -328,17 +328,35 @@ static u32 wanted(const struct ept_violation *violation)
 	       (violation->exec ? EPT_PROT_EXEC : 0);
 }
 
+/*
+ * A right that no watch took was taken for a while, and is given back where it is needed. All of the
+ * leaf gets it, so that none is split: that needs no table and no flush, which root could not do.
+ */
+static bool grant(const struct ept_mapping *mapping)
+{
+	struct ept_gather gather;
+	int err;
+
+	if (!try_lock(&thinvmm.busy))
+		return false;
+	ept_gather_init(&gather, thinvmm.ept);
+	err = ept_protect(thinvmm.ept, mapping->gpa, mapping->size, 0, EPT_ATTRS_RAM.prot, &gather);
+	ept_gather_flush(&gather);
+	unlock(&thinvmm.busy);
+	return !err;
+}
+
 /* What the system's table has to do with an access that it stopped */
 static enum thinvmm_counter judge(struct thinvmm_cpu *cpu, u64 gpa, u32 access, u64 gla)
 {
 	struct ept_mapping mapping;
-	int err;
 
 	if (!ept_translate(thinvmm.ept, gpa, access, NULL))
 		return THINVMM_SPURIOUS;
-	err = ept_lookup(thinvmm.ept, gpa, &mapping);
-	if (err)
+	if (ept_lookup(thinvmm.ept, gpa, &mapping))
 		return map_missing(gpa) ? THINVMM_MAPPED : THINVMM_DENIED;
+	if (mapping.attrs.tag == THINVMM_NO_WATCH)
+		return grant(&mapping) ? THINVMM_GRANTED : THINVMM_DENIED;
 	if (thinvmm_note(cpu, mapping.attrs.tag, access, gpa, gla))
 		return THINVMM_WATCHED;
 	return THINVMM_DENIED;

@@ -185,7 +185,7 @@ bool thinvmm_read_event(u64 nr, struct thinvmm_event *event)
 	return READ_ONCE(from->nr) == nr;
 }
 
-/* Whether the watch @tag, if there is one, wants to know of an access. In root. */
+/* Whether the watch @tag wants to know of an access. In root. */
 bool thinvmm_note(struct thinvmm_cpu *cpu, u8 tag, u32 access, u64 gpa, u64 gla)
 {
 	struct thinvmm_watch *watch = &thinvmm.watch[tag];
@@ -198,7 +198,7 @@ bool thinvmm_note(struct thinvmm_cpu *cpu, u8 tag, u32 access, u64 gpa, u64 gla)
 		.rip = vmcs_read(GUEST_RIP),
 	};
 
-	if (tag == THINVMM_NO_WATCH || !(kinds[watch->kind].noted & access))
+	if (!(kinds[watch->kind].noted & access))
 		return false;
 	atomic64_inc(&watch->hits);
 	write_event(&event);
