@@ -140,11 +140,12 @@ static inline void thinvmm_count(struct thinvmm_cpu *cpu, enum thinvmm_counter c
 /* thinvmm_memory.c: the tables */
 int thinvmm_memory_create(void);
 void thinvmm_memory_destroy(void);
+typedef int (*thinvmm_change_fn)(void *arg, struct ept_gather *gather);
+int thinvmm_change(thinvmm_change_fn fn, void *arg, u64 size);
 void thinvmm_lock_ept(void);
 void thinvmm_unlock_ept(void);
-int thinvmm_reserve(struct ept *ept, u64 size);
-int thinvmm_fill(struct ept *ept);
 int thinvmm_show(u64 gpa, u64 size, u32 prot, u8 tag);
+int thinvmm_show_all(u64 gpa, u64 size);
 int thinvmm_replace(u64 gpa, phys_addr_t hpa);
 u64 thinvmm_counted(enum thinvmm_counter counter);
 

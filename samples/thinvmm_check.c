@@ -172,31 +172,20 @@ static int check_trap(u64 *unused)
 
 /* (e) What the system's table hasn't is mapped when it is used, in root, and no flush is needed. */
 
-static int unmap(u64 gpa)
+static int unmap(void *gpa, struct ept_gather *gather)
 {
-	struct ept_gather gather;
-	int err;
-
-	err = thinvmm_reserve(thinvmm.ept, PAGE_SIZE);
-	if (err)
-		return err;
-	ept_gather_init(&gather, thinvmm.ept);
-	thinvmm_lock_ept();
-	err = ept_unmap(thinvmm.ept, gpa, PAGE_SIZE, &gather);
-	thinvmm_unlock_ept();
-	ept_gather_flush(&gather);
-	return err;
+	return ept_unmap(thinvmm.ept, *(u64 *)gpa, PAGE_SIZE, gather);
 }
 
 static int check_demand(u64 *words)
 {
-	const u64 gpa = virt_to_phys(words);
+	u64 gpa = virt_to_phys(words);
 	struct ept_mapping mapping;
 	int err;
 
 	write_word(words, SECRET);
 	mutex_lock(&thinvmm.mutex);
-	err = unmap(gpa);
+	err = thinvmm_change(unmap, &gpa, PAGE_SIZE);
 	if (err)
 		goto out;
 	report_yes(&report, "whether a page is unmapped",
@@ -212,42 +201,38 @@ out:
 
 /* (f) What the system has written to is known. */
 
-static int harvest(u64 gpa, const char *what, bool expected)
-{
-	DECLARE_BITMAP(dirty, 1) = {};
-	struct ept_gather gather;
-	int err;
+struct harvest {
+	u64 gpa;
+	DECLARE_BITMAP(dirty, 1);
+};
 
-	ept_gather_init(&gather, thinvmm.ept);
-	thinvmm_lock_ept();
-	err = ept_harvest_dirty(thinvmm.ept, gpa, PAGE_SIZE, dirty, false, &gather);
-	thinvmm_unlock_ept();
-	ept_gather_flush(&gather);
+static int harvest(void *arg, struct ept_gather *gather)
+{
+	struct harvest *harvest = arg;
+
+	return ept_harvest_dirty(thinvmm.ept, harvest->gpa, PAGE_SIZE, harvest->dirty, false,
+				 gather);
+}
+
+static int expect_dirty(u64 gpa, const char *what, bool expected)
+{
+	struct harvest arg = { .gpa = gpa };
+	int err = thinvmm_change(harvest, &arg, PAGE_SIZE);
+
 	if (!err)
-		report_count(&report, what, expected, test_bit(0, dirty));
+		report_count(&report, what, expected, test_bit(0, arg.dirty));
 	return err;
 }
 
 /* A large leaf that is harvested in part stays dirty. */
-static int make_small(u64 gpa)
+static int make_small(void *gpa, struct ept_gather *gather)
 {
-	struct ept_gather gather;
-	int err;
-
-	err = thinvmm_reserve(thinvmm.ept, PAGE_SIZE);
-	if (err)
-		return err;
-	ept_gather_init(&gather, thinvmm.ept);
-	thinvmm_lock_ept();
-	err = ept_split(thinvmm.ept, gpa, PAGE_SIZE, EPT_4K, &gather);
-	thinvmm_unlock_ept();
-	ept_gather_flush(&gather);
-	return err;
+	return ept_split(thinvmm.ept, *(u64 *)gpa, PAGE_SIZE, EPT_4K, gather);
 }
 
 static int check_dirty(u64 *words)
 {
-	const u64 gpa = virt_to_phys(words);
+	u64 gpa = virt_to_phys(words);
 	int err;
 
 	if (!thinvmm.caps.accessed_dirty) {
@@ -255,13 +240,13 @@ static int check_dirty(u64 *words)
 		return 0;
 	}
 	mutex_lock(&thinvmm.mutex);
-	err = make_small(gpa);
+	err = thinvmm_change(make_small, &gpa, PAGE_SIZE);
 	if (!err) {
 		write_word(words, OTHER);
-		err = harvest(gpa, "dirty pages after a write", true);
+		err = expect_dirty(gpa, "dirty pages after a write", true);
 	}
 	if (!err)
-		err = harvest(gpa, "dirty pages after none", false);
+		err = expect_dirty(gpa, "dirty pages after none", false);
 	mutex_unlock(&thinvmm.mutex);
 	return err;
 }

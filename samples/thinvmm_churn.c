@@ -7,7 +7,6 @@
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/ioport.h>
-#include <linux/irqflags.h>
 #include <linux/kthread.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
@@ -39,69 +38,48 @@ static void note(const char *call, int err)
 }
 
 /*
- * One step each: changed with the lock held, and flushed without
+ * Changes of the chunk at *@arg, in root
  */
 
-static void split(u64 gpa, struct ept_gather *gather)
+static int split(void *arg, struct ept_gather *gather)
 {
-	note("split", ept_split(thinvmm.ept, gpa, CHUNK, EPT_4K, gather));
+	return ept_split(thinvmm.ept, *(u64 *)arg, CHUNK, EPT_4K, gather);
 }
 
-static void harvest(u64 gpa, struct ept_gather *gather)
+static int harvest(void *arg, struct ept_gather *gather)
 {
-	if (!thinvmm.caps.accessed_dirty)
-		return;
-	note("harvest", ept_harvest_dirty(thinvmm.ept, gpa, CHUNK, pages, false, gather));
-	note("harvest", ept_harvest_accessed(thinvmm.ept, gpa, CHUNK, pages, false, gather));
+	const u64 gpa = *(u64 *)arg;
+
+	return ept_harvest_dirty(thinvmm.ept, gpa, CHUNK, pages, false, gather) ?:
+	       ept_harvest_accessed(thinvmm.ept, gpa, CHUNK, pages, false, gather);
 }
 
-static void remap(u64 gpa, struct ept_gather *gather)
+/* Each mapping to where it is, and as it is */
+static int remap(void *arg, struct ept_gather *gather)
 {
-	for (unsigned int i = 0; i < nr_mappings; i++) {
-		const struct ept_mapping *m = &mappings[i];
+	int err = 0;
 
-		note("remap", ept_remap(thinvmm.ept, m->gpa, m->hpa, m->size, &m->attrs, gather));
-	}
+	for (unsigned int i = 0; i < nr_mappings && !err; i++)
+		err = ept_remap(thinvmm.ept, mappings[i].gpa, mappings[i].hpa, mappings[i].size,
+				&mappings[i].attrs, gather);
+	return err;
 }
 
-/* Rights are given back to all alike, so what is watched keeps those that it has. */
-static bool is_watched(void)
+/* Root gives back what the system uses, */
+static int protect(void *arg, struct ept_gather *gather)
 {
-	for (unsigned int i = 0; i < nr_mappings; i++)
-		if (mappings[i].attrs.tag != THINVMM_NO_WATCH)
-			return true;
-	return nr_mappings == MAX_MAPPINGS;
+	return ept_protect(thinvmm.ept, *(u64 *)arg, CHUNK, EPT_PROT_WRITE, 0, gather);
 }
 
-static void protect(u64 gpa, struct ept_gather *gather)
+static int give_back(void *arg, struct ept_gather *gather)
 {
-	note("protect", ept_protect(thinvmm.ept, gpa, CHUNK, EPT_PROT_WRITE, 0, gather));
+	return ept_protect(thinvmm.ept, *(u64 *)arg, CHUNK, 0, EPT_PROT_WRITE, gather);
 }
 
-static void give_back(u64 gpa, struct ept_gather *gather)
+/* and maps again what it uses. */
+static int unmap(void *arg, struct ept_gather *gather)
 {
-	note("protect", ept_protect(thinvmm.ept, gpa, CHUNK, 0, EPT_PROT_WRITE, gather));
-}
-
-/* Root maps again what the system uses. */
-static void unmap(u64 gpa, struct ept_gather *gather)
-{
-	note("unmap", ept_unmap(thinvmm.ept, gpa, CHUNK, gather));
-}
-
-static void do_step(void (*step)(u64 gpa, struct ept_gather *gather), u64 gpa)
-{
-	struct ept_gather gather;
-
-	note("reserve", thinvmm_reserve(thinvmm.ept, CHUNK));
-	ept_gather_init(&gather, thinvmm.ept);
-	/* Whatever came in between might need what root cannot give meanwhile. */
-	local_irq_disable();
-	thinvmm_lock_ept();
-	step(gpa, &gather);
-	thinvmm_unlock_ept();
-	local_irq_enable();
-	ept_gather_flush(&gather);
+	return ept_unmap(thinvmm.ept, *(u64 *)arg, CHUNK, gather);
 }
 
 static void merge(u64 gpa, u64 size, enum ept_level level)
@@ -123,19 +101,37 @@ static int collect(const struct ept_mapping *mapping, void *arg)
 	return 0;
 }
 
+/* Rights are given back to all alike, so what is watched keeps those that it has. */
+static bool is_watched(void)
+{
+	for (unsigned int i = 0; i < nr_mappings; i++)
+		if (mappings[i].attrs.tag != THINVMM_NO_WATCH)
+			return true;
+	return nr_mappings == MAX_MAPPINGS;
+}
+
+/* Between two changes the system goes on. */
+static void take_and_give(u64 gpa)
+{
+	note("protect", thinvmm_change(protect, &gpa, CHUNK));
+	cond_resched();
+	note("give back", thinvmm_change(give_back, &gpa, CHUNK));
+	note("unmap", thinvmm_change(unmap, &gpa, CHUNK));
+	cond_resched();
+	note("show", thinvmm_show_all(gpa, CHUNK));
+}
+
 static void churn_chunk(u64 gpa)
 {
 	mutex_lock(&thinvmm.mutex);
-	do_step(split, gpa);
-	do_step(harvest, gpa);
+	note("split", thinvmm_change(split, &gpa, CHUNK));
+	if (thinvmm.caps.accessed_dirty)
+		note("harvest", thinvmm_change(harvest, &gpa, CHUNK));
 	nr_mappings = 0;
 	note("for_each", ept_for_each_mapping(thinvmm.ept, gpa, CHUNK, collect, NULL));
-	do_step(remap, gpa);
-	if (mode == THINVMM_CHURN_ALL && !is_watched()) {
-		do_step(protect, gpa);
-		do_step(give_back, gpa);
-		do_step(unmap, gpa);
-	}
+	note("remap", thinvmm_change(remap, &gpa, CHUNK));
+	if (mode == THINVMM_CHURN_ALL && !is_watched())
+		take_and_give(gpa);
 	if (thinvmm.caps.leaf_2m)
 		merge(gpa, CHUNK, EPT_2M);
 	mutex_unlock(&thinvmm.mutex);
@@ -158,7 +154,6 @@ static int churn_ram(struct resource *ram, void *arg)
 static void end_round(void)
 {
 	mutex_lock(&thinvmm.mutex);
-	note("fill", thinvmm_fill(thinvmm.ept));
 	if (thinvmm.caps.leaf_1g)
 		merge(0, SZ_4G, EPT_1G);
 	thinvmm_lock_ept();

@@ -5,16 +5,18 @@
  * at any time. The other has all rights: an instruction that the first one stopped runs on it, alone,
  * and what this CPU does then no other CPU sees. Hidden pages are hidden in both.
  *
- * Who changes what:
+ * Who changes what, and where:
  *
- * - ept: the system, in process context, with the bit 'busy' held. Root only tries for that bit,
- *   because the CPU whose exit it handles may hold it: then the instruction runs on the other table,
- *   which is always possible, and the change goes on where it was.
- * - step: root alone, with a bit that the system never holds, so that root may wait for it. Both are
- *   atomic tables. Their reserves are filled by the system, in code that uses RAM alone, which step
- *   always maps: so root never needs the reserve of a CPU that it interrupted in there.
- * - flushes are the system's. Each CPU runs INVEPT in a call to root; a CPU in root takes the
- *   interrupt for that when it has left, so that nothing that root looks at is freed under it.
+ * - Changes of one call are made in root, which no table stops and nothing interrupts: faults there
+ *   and then, all others by a call to root (thinvmm_change()). Both tables are atomic ones.
+ * - What flushes by itself, merging and mapping the host, is the system's, as flushes are: each CPU
+ *   has to run INVEPT, in a call to root, and a CPU in root waits for nobody. For that time the
+ *   system holds the bit 'busy', and so a fault only tries for it: if it doesn't get it, the
+ *   instruction runs on the other table, which is always possible. That one's bit only root holds.
+ * - Reserves are filled by the system, in code that uses RAM alone, which the step table always maps:
+ *   so root never needs the reserve of a CPU that it interrupted in there.
+ * - A CPU in root takes the interrupt of a flush when it has left, so that nothing that root looks at
+ *   is freed under it.
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -58,8 +60,14 @@ static const struct ept_ops ops = {
 };
 
 /*
- * Exclusion
+ * Changes
  */
+
+/* As many tables as a change of a range of @size can take */
+static int reserve(struct ept *ept, u64 size)
+{
+	return ept_reserve(ept, size / SZ_2M + size / SZ_1G + 8);
+}
 
 static bool try_lock(unsigned long *lock)
 {
@@ -89,18 +97,48 @@ void thinvmm_unlock_ept(void)
 	unlock(&thinvmm.busy);
 }
 
+struct change {
+	thinvmm_change_fn	change;
+	void			*arg;
+	struct ept_gather	*gather;
+	int			err;
+};
+
+static void change_in_root(void *arg)
+{
+	struct change *change = arg;
+
+	wait_lock(&thinvmm.busy);
+	change->err = change->change(change->arg, change->gather);
+	unlock(&thinvmm.busy);
+}
+
+/*
+ * Changes the system's table in root, with tables set aside for a range of @size, and flushes. With
+ * the mutex held, by a thread that doesn't hold busy: then root may wait for that.
+ */
+int thinvmm_change(thinvmm_change_fn fn, void *arg, u64 size)
+{
+	struct ept_gather gather;
+	struct change change = { .change = fn, .arg = arg, .gather = &gather };
+	int err;
+
+	lockdep_assert_held(&thinvmm.mutex);
+	err = reserve(thinvmm.ept, size);
+	if (err)
+		return err;
+	ept_gather_init(&gather, thinvmm.ept);
+	thinvmm_call(change_in_root, &change);
+	ept_gather_flush(&gather);
+	return change.err;
+}
+
 /*
  * Tables
  */
 
-/* As many tables as a change of a range of @size can take */
-int thinvmm_reserve(struct ept *ept, u64 size)
-{
-	return ept_reserve(ept, size / SZ_2M + size / SZ_1G + 8);
-}
-
 /* Maps whatever of the host isn't mapped. */
-int thinvmm_fill(struct ept *ept)
+static int map_host(struct ept *ept)
 {
 	unsigned int tables = 64;
 	int err;
@@ -131,10 +169,10 @@ static struct ept *create_table(const char *name)
 	if (IS_ERR(ept))
 		return ept;
 	mutex_lock(&thinvmm.mutex);
-	err = thinvmm_fill(ept);
+	err = map_host(ept);
 	/* For what faults later */
 	if (!err)
-		err = thinvmm_reserve(ept, 0);
+		err = reserve(ept, 0);
 	mutex_unlock(&thinvmm.mutex);
 	if (!err)
 		return ept;
@@ -184,43 +222,49 @@ int thinvmm_memory_create(void)
  * What watches do
  */
 
-static int show(u64 gpa, u64 end, u32 prot, u8 tag, struct ept_gather *gather)
-{
-	struct ept_mapping mapping;
-	int err = 0;
+struct shown {
+	u64	gpa, end;
+	u32	prot;
+	u8	tag;
+};
 
-	for (; gpa < end && !err; gpa = mapping.gpa + mapping.size) {
+static int show(void *arg, struct ept_gather *gather)
+{
+	const struct shown *shown = arg;
+	struct ept_mapping mapping;
+	u64 gpa;
+	int err;
+
+	for (gpa = shown->gpa; gpa < shown->end; gpa = mapping.gpa + mapping.size) {
 		err = ept_lookup(thinvmm.step, gpa, &mapping);
 		if (err)
-			break;
-		mapping.attrs.prot = prot;
-		mapping.attrs.tag = tag;
+			return err;
+		mapping.attrs.prot = shown->prot;
+		mapping.attrs.tag = shown->tag;
 		err = ept_remap(thinvmm.ept, gpa, mapping.hpa + (gpa - mapping.gpa),
-				min(end, mapping.gpa + mapping.size) - gpa, &mapping.attrs, gather);
+				min(shown->end, mapping.gpa + mapping.size) - gpa, &mapping.attrs,
+				gather);
+		if (err)
+			return err;
 	}
-	return err;
+	return 0;
 }
 
 /*
  * The system gets [gpa, gpa + size) as the step table has it, but with @prot and @tag. -ENOENT if
- * that has it not, -ENOMEM; then the system has all of it, with all rights.
+ * that has not all of it, -ENOMEM; then some of it may have changed.
  */
 int thinvmm_show(u64 gpa, u64 size, u32 prot, u8 tag)
 {
-	struct ept_gather gather;
-	int err;
+	struct shown shown = { .gpa = gpa, .end = gpa + size, .prot = prot, .tag = tag };
 
-	err = thinvmm_reserve(thinvmm.ept, size);
-	if (err)
-		return err;
-	ept_gather_init(&gather, thinvmm.ept);
-	thinvmm_lock_ept();
-	err = show(gpa, gpa + size, prot, tag, &gather);
-	if (err)
-		show(gpa, gpa + size, EPT_ATTRS_RAM.prot, THINVMM_NO_WATCH, &gather);
-	thinvmm_unlock_ept();
-	ept_gather_flush(&gather);
-	return err;
+	return thinvmm_change(show, &shown, size);
+}
+
+/* All of it again, with all rights */
+int thinvmm_show_all(u64 gpa, u64 size)
+{
+	return thinvmm_show(gpa, size, EPT_ATTRS_RAM.prot, THINVMM_NO_WATCH);
 }
 
 struct replacement {
@@ -251,7 +295,7 @@ int thinvmm_replace(u64 gpa, phys_addr_t hpa)
 	err = ept_lookup(thinvmm.step, gpa, &mapping);
 	if (err)
 		return err;
-	err = thinvmm_reserve(thinvmm.step, PAGE_SIZE);
+	err = reserve(thinvmm.step, PAGE_SIZE);
 	if (err)
 		return err;
 	ept_gather_init(&gather, thinvmm.step);

@@ -82,7 +82,7 @@ static int stop(struct thinvmm_watch *watch)
 	if (watch->decoy)
 		err = thinvmm_replace(watch->gpa, watch->gpa);
 	if (!err)
-		err = thinvmm_show(watch->gpa, watch->size, EPT_ATTRS_RAM.prot, THINVMM_NO_WATCH);
+		err = thinvmm_show_all(watch->gpa, watch->size);
 	if (err)
 		return err;
 	if (watch->decoy)
