@@ -2,8 +2,8 @@
 /*
  * Samples: a line for each thing that was expected, with what came. See report.h.
  *
- * The lines "NAME: PASS (", "NAME: FAIL (", "NAME: SKIP (", "NAME: done: " and "NAME: refused: " are
- * read by the test beds.
+ * The lines "NAME: PASS (", "NAME: FAIL (", "NAME: SKIP (", "NAME: done: " and "NAME: refused: "
+ * are read by the test beds.
  */
 #include <linux/cpufeature.h>
 #include <linux/export.h>
@@ -90,8 +90,8 @@ int report_refuse_cpu(const struct sample_report *report, int err)
 	switch (err) {
 	case -ENODEV:
 		return report_refuse(report, boot_cpu_has(X86_FEATURE_HYPERVISOR) ?
-			      "no VMX, which the hypervisor below may hide" :
-			      "this CPU has no VMX", -ENODEV);
+				     "no VMX, which the hypervisor below may hide" :
+				     "this CPU has no VMX", -ENODEV);
 	case -EPERM:
 		return report_refuse(report, "the firmware has locked VMX off", -EPERM);
 	case -EOPNOTSUPP:
@@ -106,7 +106,8 @@ int report_refuse_vmx(const struct sample_report *report, int err)
 {
 	switch (err) {
 	case -EBUSY:
-		return report_refuse(report, "VMX is in use; if it is KVM, try: rmmod kvm_intel", -EBUSY);
+		return report_refuse(report, "VMX is in use; if it is KVM, try: rmmod kvm_intel",
+				     -EBUSY);
 	case -ENODEV:
 		return report_refuse(report, "this CPU cannot run the guest", -ENODEV);
 	default:

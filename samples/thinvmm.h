@@ -52,7 +52,7 @@ DECLARE_PER_CPU(struct thinvmm_cpu, thinvmm_cpus);
 
 /* The kinds of watches: what the system gets of a range, and which accesses are noted */
 enum thinvmm_kind {
-	THINVMM_HIDE,		/* reads another page, which starts zeroed, and may use it at will */
+	THINVMM_HIDE,		/* it gets another page, which starts zeroed */
 	THINVMM_PROTECT,	/* its writes are noted */
 	THINVMM_COUNT,		/* all of its accesses are noted */
 	THINVMM_TRAP,		/* its fetches are noted */
@@ -86,9 +86,9 @@ struct thinvmm {
 	struct ept_caps		caps;
 	struct ept_mtrr		mtrr;
 	struct ept		*ept;		/* what the system runs on */
-	struct ept		*step;		/* what an instruction that was stopped runs on */
-	struct mutex		mutex;		/* for who changes tables and watches, in the system */
-	unsigned long		busy;		/* bit 0: ept is being changed. See thinvmm_memory.c */
+	struct ept		*step;		/* what a stopped instruction runs on */
+	struct mutex		mutex;		/* the system's, for tables and watches */
+	unsigned long		busy;		/* bit 0: ept is being changed */
 	unsigned long		step_lock;	/* bit 0: step is being changed, in root */
 	struct mm_struct	*mm;		/* whose page tables root uses */
 	unsigned long		msr_bitmap;

@@ -98,8 +98,8 @@ static int check_hide(u64 *words)
 }
 
 /*
- * (b) The kernel's text is write-protected: who writes is named. The kernel's own page tables forbid
- * it, too, which doesn't help against another mapping of the page.
+ * (b) The kernel's text is write-protected: who writes is named. The kernel's own page tables
+ * forbid it, too, which doesn't help against another mapping of the page.
  */
 
 static void expect_write(int nr, u64 gpa)

@@ -18,8 +18,8 @@
 /*
  * int thinvmm_start(struct thinvmm_cpu *cpu, void *stack)
  *
- * Two ways lead to the label, with this stack: the first VM entry, with the registers that the CPU's
- * structure has, and thinvmm_go_on() where that failed.
+ * Two ways lead to the label, with this stack: the first VM entry, with the registers that the
+ * CPU's structure has, and thinvmm_go_on() where that failed.
  */
 SYM_FUNC_START(thinvmm_start)
 	push	%rbp

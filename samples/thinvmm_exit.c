@@ -27,13 +27,14 @@ void thinvmm_stop(const char *why)
 }
 
 /*
- * The instruction was done in the system's stead. As when the CPU does one, that ends what an STI or
- * MOV SS before it blocked, and is a step for who single-steps.
+ * The instruction was done in the system's stead. As when the CPU does one, that ends what an STI
+ * or MOV SS before it blocked, and is a step for who single-steps.
  */
 static void skip_instruction(void)
 {
 	vmcs_write(GUEST_RIP, vmcs_read(GUEST_RIP) + vmcs_read(VM_EXIT_INSTRUCTION_LEN));
-	vmcs_clear_bits(GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
+	vmcs_clear_bits(GUEST_INTERRUPTIBILITY_INFO,
+			GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
 	if (vmcs_read(GUEST_RFLAGS) & X86_EFLAGS_TF)
 		vmcs_set_bits(GUEST_PENDING_DBG_EXCEPTIONS, THINVMM_PENDING_STEP);
 }

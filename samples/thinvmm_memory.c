@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * thinvmm: the system's memory. Two tables map what the host has, gpa = hpa, with the types of its
- * MTRRs: the system runs on one of them, in which watches take rights away, and which may be changed
- * at any time. The other has all rights: an instruction that the first one stopped runs on it, alone,
- * and what this CPU does then no other CPU sees. Hidden pages are hidden in both.
+ * MTRRs: the system runs on one of them, in which watches take rights away, and which may be
+ * changed at any time. The other has all rights: an instruction that the first one stopped runs on
+ * it, alone, and what this CPU does then no other CPU sees. Hidden pages are hidden in both.
  *
  * Who changes what, and where:
  *
@@ -13,10 +13,10 @@
  *   has to run INVEPT, in a call to root, and a CPU in root waits for nobody. For that time the
  *   system holds the bit 'busy', and so a fault only tries for it: if it doesn't get it, the
  *   instruction runs on the other table, which is always possible. That one's bit only root holds.
- * - Reserves are filled by the system, in code that uses RAM alone, which the step table always maps:
- *   so root never needs the reserve of a CPU that it interrupted in there.
- * - A CPU in root takes the interrupt of a flush when it has left, so that nothing that root looks at
- *   is freed under it.
+ * - Reserves are filled by the system, in code that uses RAM alone, which the step table always
+ *   maps: so root never needs the reserve of a CPU that it interrupted in there.
+ * - A CPU in root takes the interrupt of a flush when it has left, so that nothing that root looks
+ *   at is freed under it.
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -373,8 +373,9 @@ static u32 wanted(const struct ept_violation *violation)
 }
 
 /*
- * A right that no watch took was taken for a while, and is given back where it is needed. All of the
- * leaf gets it, so that none is split: that needs no table and no flush, which root could not do.
+ * A right that no watch took was taken for a while, and is given back where it is needed. All of
+ * the leaf gets it, so that none is split: that needs no table and no flush, which root could not
+ * do.
  */
 static bool grant(const struct ept_mapping *mapping)
 {

@@ -5,8 +5,8 @@
  * The CPU is to come back after exactly one instruction, whatever that does, with no interrupt in
  * between, and without a trace in the system. That is what NMI-window exiting does for a guest that
  * has just loaded SS: the first instruction runs with interrupts and NMIs held off, and before the
- * second one the CPU exits. The monitor trap flag alone would let an interrupt come first, and Bochs
- * 2.7 has it late.
+ * second one the CPU exits. The monitor trap flag alone would let an interrupt come first, and
+ * Bochs 2.7 has it late.
  *
  * Intel's Software Developer's Manual, volume 3, sections "Other Causes of VM Exits" and "Guest
  * Non-Register State".

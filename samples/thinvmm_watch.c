@@ -113,8 +113,8 @@ static int start(unsigned int nr, enum thinvmm_kind kind, u64 gpa, u64 size)
 }
 
 /*
- * Watches are for a whole number of pages, one for a hidden one, and don't overlap. Their number, or
- * -EINVAL, -EEXIST, -ENOSPC, -ENOENT where the host has nothing, -ENOMEM.
+ * Watches are for a whole number of pages, one for a hidden one, and don't overlap. Their number,
+ * or -EINVAL, -EEXIST, -ENOSPC, -ENOENT where the host has nothing, -ENOMEM.
  */
 int thinvmm_watch(enum thinvmm_kind kind, u64 gpa, u64 size)
 {
@@ -165,8 +165,10 @@ static void write_event(const struct thinvmm_event *from)
 	struct thinvmm_event *to = &thinvmm.event[nr % THINVMM_EVENTS];
 
 	WRITE_ONCE(to->nr, 0);
+	/* Pair with those below: who sees a number before and after has seen all of its event. */
 	smp_wmb();
 	*to = *from;
+	/* See above. */
 	smp_wmb();
 	WRITE_ONCE(to->nr, nr);
 }
@@ -178,9 +180,11 @@ bool thinvmm_read_event(u64 nr, struct thinvmm_event *event)
 
 	if (READ_ONCE(from->nr) != nr)
 		return false;
+	/* Pair with those above. */
 	smp_rmb();
 	*event = *from;
 	event->nr = nr;
+	/* See above. */
 	smp_rmb();
 	return READ_ONCE(from->nr) == nr;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * tinyvmm: the VMCS of its guest, and a stay in it. Nothing here is about EPT; a reader who came for
- * that reads tinyvmm_steps.c and tinyvmm_machine.c.
+ * tinyvmm: the VMCS of its guest, and a stay in it. Nothing here is about EPT; a reader who came
+ * for that reads tinyvmm_steps.c and tinyvmm_machine.c.
  *
  * Intel's Software Developer's Manual, volume 3, chapters "Virtual Machine Control Structures",
  * "VM Entries" and "VM Exits".

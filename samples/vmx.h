@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Samples: a logical CPU in VMX operation, with a VMCS. What every VMM has to bring along, as ept.ko
- * never turns VMX on or off. Nothing here knows of EPT, nor what the guest is.
+ * Samples: a logical CPU in VMX operation, with a VMCS. What every VMM has to bring along, as
+ * ept.ko never turns VMX on or off. Nothing here knows of EPT, nor what the guest is.
  *
  * What changes or reads a VMCS is for the CPU that has it loaded, with preemption off.
  */
