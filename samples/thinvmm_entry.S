@@ -74,6 +74,7 @@ STACK_FRAME_NON_STANDARD thinvmm_go_on
  */
 SYM_FUNC_START(thinvmm_call)
 SYM_INNER_LABEL(thinvmm_call_insn, SYM_L_GLOBAL)
+	ANNOTATE_NOENDBR		/* its address is compared, never jumped to */
 	vmcall
 	RET
 SYM_FUNC_END(thinvmm_call)
