@@ -95,11 +95,11 @@ struct ept_mtrr {
  * @mtrr: filled in
  *
  * Reads CPUID and MSRs with the safe accessors; writes nothing. Linux keeps the MTRRs of all CPUs
- * alike; while it changes them, at boot and when a CPU comes or the machine resumes, the caller
- * waits. The ranges of SMRR are left out: nobody reaches that memory outside of system-management
+ * alike. The ranges of SMRR are left out: nobody reaches that memory outside of system-management
  * mode.
  *
- * Context: Any.
+ * Context: Any, but not while somebody changes this CPU's MTRRs, as Linux does when a CPU comes and
+ *	when the machine resumes.
  * Return: as ept_mtrr_decode().
  */
 int ept_mtrr_read(struct ept_mtrr *mtrr);
@@ -128,7 +128,7 @@ int ept_mtrr_decode(const struct ept_mtrr_msrs *msrs, struct ept_mtrr *mtrr);
  * @mtrr: filled in; zeroed on an error
  *
  * For machines of which ept_mtrr_read() says -ENODEV: with %EPT_MT_WB the types of such a guest are
- * those of its PAT alone.
+ * those of its PAT alone. Decodes what MTRRs with a default type and no ranges would hold.
  *
  * Context: Any.
  * Return: 0, -EINVAL for NULL, a value that is no memory type, or a @maxphyaddr out of range.
@@ -241,8 +241,8 @@ int ept_map_typed(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
  * Context: Process; may sleep, whatever the configuration.
  * Return: 0, -EINVAL for NULL, @attrs that no table can have or a @mtrr that wasn't decoded,
  *	-ERANGE if the host has something beyond the table's configured MAXPHYADDR, -EOPNOTSUPP for
- *	@attrs that this table cannot have, -ENOMEM, -EEXIST where another call mapped first: call
- *	again.
+ *	@attrs that this table cannot have (both only where something was left to map), -ENOMEM,
+ *	-EEXIST where another call mapped first: call again.
  */
 int ept_map_host(struct ept *ept, const struct ept_attrs *attrs, const struct ept_mtrr *mtrr);
 

@@ -27,8 +27,11 @@ struct state {
 
 /* The least that a CPU has, so that all of its pages can be asked for. */
 #define NARROW		32
-#define NARROW_END	(1ULL << NARROW)
+#define NARROW_END	BIT_ULL(NARROW)
 #define NARROW_PAGES	(NARROW_END / SZ_4K)
+
+/* Random sets of MTRRs that a case takes */
+#define NR_RANDOM	6
 
 static int memtype_init(struct kunit *test)
 {
@@ -177,7 +180,7 @@ static void every_page_has_the_models_type_and_span(struct kunit *test)
 	struct state *state = test->priv;
 	unsigned int i;
 
-	for (i = 0; i < 12; i++) {
+	for (i = 0; i < NR_RANDOM; i++) {
 		random_msrs(state, false);
 		KUNIT_ASSERT_EQ(test, ept_mtrr_decode(&state->msrs, &state->mtrr), 0);
 		model_all_pages(state);
@@ -191,7 +194,7 @@ static void masks_with_holes_have_the_models_type_and_no_longer_span(struct kuni
 	struct state *state = test->priv;
 	unsigned int i;
 
-	for (i = 0; i < 12; i++) {
+	for (i = 0; i < NR_RANDOM; i++) {
 		random_msrs(state, true);
 		KUNIT_ASSERT_EQ(test, ept_mtrr_decode(&state->msrs, &state->mtrr), 0);
 		model_all_pages(state);
@@ -594,6 +597,8 @@ static void this_cpu_has_the_models_types(struct kunit *test)
 		return;
 	}
 	state->msrs = state->mtrr.msrs;
+	kunit_info(test, "%u bits, %llu ranges, %u pieces", state->mtrr.width,
+		   state->msrs.cap & 255, state->mtrr.nr);
 	for (hpa = 0; hpa < SZ_4G; hpa += span) {
 		expect_model_type(test, hpa, ept_mtrr_type(&state->mtrr, hpa, &span));
 		KUNIT_ASSERT_EQ(test, min(span, SZ_4G - hpa),

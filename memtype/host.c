@@ -194,7 +194,7 @@ static int see_resource(struct resource *resource, void *arg)
 
 static int fill_tree(struct update *update)
 {
-	/* Its result tells "nothing found" and an error of ours apart as little as it may. */
+	/* It returns -EINVAL where there are no resources, too: errors of ours are in @update. */
 	walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_MEM, 0, update->limit - 1, update,
 			    see_resource);
 	return update->error ?: fill_known(update);

@@ -80,13 +80,15 @@ int ept_map_typed(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
 		  const struct ept_attrs *attrs, const struct ept_mtrr *mtrr)
 {
 	struct typed_map map = { ept, gpa, hpa, size, .mtrr = mtrr };
-	u64 end;
+	u64 end, gpa_end;
 
 	if (!attrs || !ept_mtrr_decoded(mtrr) || !IS_ALIGNED(gpa | hpa | size, SZ_4K) || !size)
 		return -EINVAL;
 	map.attrs = *attrs;
 	map.attrs.memtype = EPT_MT_UC;
-	if (check_add_overflow(hpa, size, &end) || end > BIT_ULL(mtrr->msrs.maxphyaddr))
+	/* What wraps would be refused part by part, and not each part is out of range. */
+	if (check_add_overflow(hpa, size, &end) || end > BIT_ULL(mtrr->msrs.maxphyaddr) ||
+	    check_add_overflow(gpa, size, &gpa_end))
 		return ept_refuse(ept, gpa, size, &map.attrs);
 	return map_parts(&map);
 }

@@ -254,17 +254,17 @@ EXPORT_SYMBOL_EPT(ept_mtrr_decode);
 
 int ept_mtrr_uniform(enum ept_memtype memtype, unsigned int maxphyaddr, struct ept_mtrr *mtrr)
 {
+	const bool valid = ept_memtype_valid(memtype) && ept_maxphyaddr_valid(maxphyaddr);
+
 	if (!mtrr)
 		return -EINVAL;
-	memset(mtrr, 0, sizeof(*mtrr));
-	if (!ept_memtype_valid(memtype) || !ept_maxphyaddr_valid(maxphyaddr))
-		return -EINVAL;
-
-	mtrr->msrs.maxphyaddr = maxphyaddr;
-	mtrr->width = maxphyaddr;
-	mtrr->covered = BIT_ULL(maxphyaddr);
-	mtrr->piece[mtrr->nr++] = memtype;
-	return 0;
+	mtrr->msrs = (struct ept_mtrr_msrs){
+		.mtrr = true,
+		.maxphyaddr = valid ? maxphyaddr : 0,
+		.cap = EPT_MTRRCAP_WC,
+		.def_type = DEF_TYPE_ENABLED | memtype,
+	};
+	return ept_mtrr_decode(&mtrr->msrs, mtrr);
 }
 EXPORT_SYMBOL_EPT(ept_mtrr_uniform);
 

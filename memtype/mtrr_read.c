@@ -2,10 +2,10 @@
 /* Reads this CPU's MTRRs. Executes CPUID and RDMSR, and nothing else that is privileged. */
 #include <linux/bitfield.h>
 #include <linux/minmax.h>
+#include <linux/processor.h>
 
 #ifndef CONFIG_UML
 #include <asm/msr.h>
-#include <asm/processor.h>
 #endif
 
 #include "../ept_compat.h"
