@@ -79,7 +79,7 @@ SYM_INNER_LABEL(thinvmm_call_insn, SYM_L_GLOBAL)
 	RET
 SYM_FUNC_END(thinvmm_call)
 
-/* long thinvmm_add(long a, long b): alone in its page, THINVMM_ADD_INSNS instructions */
+/* long thinvmm_add(long a, long b): alone in its page. THINVMM_ADD_INSNS counts instructions. */
 	.balign	4096, 0xcc
 SYM_FUNC_START(thinvmm_add)
 	lea	(%rdi,%rsi), %rax
