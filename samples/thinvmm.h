@@ -112,7 +112,7 @@ void __noreturn thinvmm_go_on(const u64 *regs, unsigned long rsp, unsigned long 
 /* Runs @fn in root, on a CPU that runs the system. */
 void thinvmm_call(thinvmm_root_fn fn, void *arg);
 extern const u8 thinvmm_call_insn[];
-/* A page of code of its own; the sum. Where indirect branches are tracked, it begins with a mark. */
+/* The sum, by code in a page of its own. Where indirect branches are tracked, it has a mark. */
 long thinvmm_add(long a, long b);
 #define THINVMM_ADD_INSNS	(2 + IS_ENABLED(CONFIG_X86_KERNEL_IBT))
 void thinvmm_root(struct thinvmm_cpu *cpu);

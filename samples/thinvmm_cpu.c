@@ -53,8 +53,7 @@ static int write_controls(void)
 	err = vmx_write_control(SECONDARY_VM_EXEC_CONTROL, MSR_IA32_VMX_PROCBASED_CTLS2,
 				SECONDARY_EXEC_ENABLE_EPT,
 				SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID |
-				SECONDARY_EXEC_ENABLE_XSAVES |
-				SECONDARY_EXEC_ENABLE_USR_WAIT_PAUSE);
+				SECONDARY_XSAVES | SECONDARY_EXEC_ENABLE_USR_WAIT_PAUSE);
 	if (err)
 		return err;
 	err = vmx_write_control(VM_EXIT_CONTROLS, MSR_IA32_VMX_EXIT_CTLS,
@@ -70,7 +69,7 @@ static void write_control_fields(void)
 	vmx_write_nothing_special();
 	vmcs_write(EPT_POINTER, ept_pointer(thinvmm.ept));
 	vmcs_write(MSR_BITMAP, __pa(thinvmm.msr_bitmap));
-	if (vmcs_read(SECONDARY_VM_EXEC_CONTROL) & SECONDARY_EXEC_ENABLE_XSAVES)
+	if (vmcs_read(SECONDARY_VM_EXEC_CONTROL) & SECONDARY_XSAVES)
 		vmcs_write(XSS_EXIT_BITMAP, 0);
 }
 
@@ -174,8 +173,7 @@ static void __noreturn go_on_without(struct thinvmm_cpu *cpu)
 	};
 
 	vmx_restore_host_state(&state);
-	native_write_msr(MSR_FS_BASE, lower_32_bits(vmcs_read(GUEST_FS_BASE)),
-			 upper_32_bits(vmcs_read(GUEST_FS_BASE)));
+	vmx_write_msr(MSR_FS_BASE, vmcs_read(GUEST_FS_BASE));
 	native_write_cr3(vmcs_read(GUEST_CR3));
 	thinvmm_go_on(cpu->regs, vmcs_read(GUEST_RSP), vmcs_read(GUEST_RIP));
 }

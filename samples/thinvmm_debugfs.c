@@ -90,19 +90,30 @@ static int unwatch(u64 gpa)
 	return nr ? thinvmm_unwatch(nr) : -ENOENT;
 }
 
+/* THINVMM_NR_KINDS: none */
+static enum thinvmm_kind find_kind(const char *name)
+{
+	enum thinvmm_kind kind = 0;
+
+	while (kind < THINVMM_NR_KINDS && strcmp(name, thinvmm_kind_name[kind]))
+		kind++;
+	return kind;
+}
+
 /* @line: in parts, the numbers decimal, or hexadecimal behind 0x */
 static int obey(char *line)
 {
 	const char *what = strsep(&line, " "), *gpa = strsep(&line, " ");
-	int kind, err;
+	enum thinvmm_kind kind;
 	u64 start, size;
+	int err;
 
 	if (!gpa || kstrtou64(gpa, 0, &start))
 		return -EINVAL;
 	if (!strcmp(what, "off"))
 		return unwatch(start);
-	kind = match_string(thinvmm_kind_name, THINVMM_NR_KINDS, what);
-	if (kind < 0 || !line || kstrtou64(line, 0, &size))
+	kind = find_kind(what);
+	if (kind == THINVMM_NR_KINDS || !line || kstrtou64(line, 0, &size))
 		return -EINVAL;
 	err = thinvmm_watch(kind, start, size);
 	return err < 0 ? err : 0;

@@ -16,8 +16,9 @@
 
 #include "vmx_entry.h"
 
-/* Older kernels don't name these. */
+/* Older kernels don't name these, or otherwise. */
 #define SECONDARY_VE		BIT(18)
+#define SECONDARY_XSAVES	BIT(20)
 #define VE_INFO_ADDRESS		0x202a
 
 /* A segment without a descriptor, in its access rights as VMCS fields have them */
@@ -69,6 +70,12 @@ static inline void vmcs_clear_bits(unsigned long field, u32 bits)
 static inline u64 vmx_read_msr(u32 msr)
 {
 	return native_read_msr(msr);
+}
+
+/* The kernel's own takes other arguments in other versions. */
+static inline void vmx_write_msr(u32 msr, u64 value)
+{
+	asm volatile("wrmsr" : : "c" (msr), "a" ((u32)value), "d" ((u32)(value >> 32)) : "memory");
 }
 
 /*
