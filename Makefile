@@ -48,7 +48,7 @@ help:
 	@echo 'make          build ept.ko for the running kernel, or KDIR='
 	@echo 'make install  install it, and tell depmod'
 	@echo 'make clean    remove what was built here'
-	@echo 'make demo     boot Debian in an emulated CPU and run a guest on our tables'
+	@echo 'make demo     boot Debian in an emulated CPU, run a guest and Debian itself on our tables'
 	@echo 'make check    every test; BEDS="uml-fast lint" for some of them'
 	@echo 'make bench    time and count each operation beside limits and peers'
 	@echo 'make instructions  accept new instruction counts, for a commit that says why'

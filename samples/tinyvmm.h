@@ -11,6 +11,7 @@
 #include <linux/types.h>
 
 #include "ept_core.h"
+#include "report.h"
 #include "tinyvmm_guest.h"
 #include "tinyvmm_vmx.h"
 
@@ -36,8 +37,7 @@ struct tinyvmm {
 	struct page		*code;
 	struct page		*lazy;		/* what step h populates and step j merges */
 
-	char			step;		/* the one that runs: 'a', 'b', ... */
-	unsigned int		passed, failed, skipped;
+	struct sample_report	report;
 };
 
 /* Values that nothing else leaves in memory. */
@@ -92,14 +92,31 @@ int tinyvmm_step_ve(struct tinyvmm *vmm);
 int tinyvmm_step_vmfunc(struct tinyvmm *vmm);
 
 /* tinyvmm_report.c */
-bool tinyvmm_expect_count(struct tinyvmm *vmm, const char *what, u64 expected, u64 got);
-bool tinyvmm_expect_value(struct tinyvmm *vmm, const char *what, u64 expected, u64 got);
-bool tinyvmm_expect_yes(struct tinyvmm *vmm, const char *what, bool got);
 bool tinyvmm_expect_result(struct tinyvmm *vmm, const char *what, u64 expected);
 bool tinyvmm_expect_violation(struct tinyvmm *vmm, const char *what, u32 access, u64 gpa,
 			      u32 prot);
-void tinyvmm_error(struct tinyvmm *vmm, int err);
-void tinyvmm_skip(struct tinyvmm *vmm, const char *reason);
 void tinyvmm_show_map(struct tinyvmm *vmm, const char *when);
+
+static inline bool tinyvmm_expect_count(struct tinyvmm *vmm, const char *what, u64 expected,
+					u64 got)
+{
+	return report_count(&vmm->report, what, expected, got);
+}
+
+static inline bool tinyvmm_expect_value(struct tinyvmm *vmm, const char *what, u64 expected,
+					u64 got)
+{
+	return report_value(&vmm->report, what, expected, got);
+}
+
+static inline bool tinyvmm_expect_yes(struct tinyvmm *vmm, const char *what, bool got)
+{
+	return report_yes(&vmm->report, what, got);
+}
+
+static inline void tinyvmm_skip(struct tinyvmm *vmm, const char *reason)
+{
+	report_skip(&vmm->report, reason);
+}
 
 #endif /* _TINYVMM_H */

@@ -299,6 +299,6 @@ int tinyvmm_step_remap(struct tinyvmm *vmm)
 		return err;
 	tinyvmm_expect_value(vmm, "why the other CPU left its guest (VMCALL)", EXIT_REASON_VMCALL,
 			     other.vcpu.exit.reason);
-	tinyvmm_expect_value(vmm, "what it brought along", STOP, other.vcpu.regs[TINYVMM_RAX]);
+	tinyvmm_expect_value(vmm, "what it brought along", STOP, other.vcpu.regs[VMX_RAX]);
 	return 0;
 }

@@ -189,8 +189,8 @@ void tinyvmm_run(struct tinyvmm_vcpu *vcpu)
 void tinyvmm_start(struct tinyvmm_vcpu *vcpu, u64 code, const u8 *program, u64 rdi, u64 rsi)
 {
 	vcpu->rip = code + (program - tinyvmm_programs);
-	vcpu->regs[TINYVMM_RDI] = rdi;
-	vcpu->regs[TINYVMM_RSI] = rsi;
+	vcpu->regs[VMX_RDI] = rdi;
+	vcpu->regs[VMX_RSI] = rsi;
 }
 
 static void run_and_decode(struct tinyvmm *vmm)

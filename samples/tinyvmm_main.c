@@ -14,16 +14,13 @@
  *	ept_violation_decode() after an exit for one		tinyvmm_machine.c
  *	ept_destroy(), then free the guest's memory		here
  */
-#define pr_fmt(fmt) "tinyvmm: " fmt
-
 #include <linux/module.h>
-#include <linux/printk.h>
 #include <linux/smp.h>
 #include <linux/workqueue.h>
 
 #include "tinyvmm.h"
 
-static struct tinyvmm tinyvmm;
+static struct tinyvmm tinyvmm = { .report.name = "tinyvmm" };
 
 /*
  * Called on one CPU and kept there, since VMX operation is a CPU's own; may sleep, as changing
@@ -42,38 +39,6 @@ static int run_guest(void *arg)
 	tinyvmm_run_steps(vmm);
 	tinyvmm_vmx_off(&vmm->vcpu);
 	return 0;
-}
-
-static int refuse(const char *reason, int err)
-{
-	pr_info("refused: %s\n", reason);
-	return err;
-}
-
-static int refuse_cpu(int err)
-{
-	switch (err) {
-	case -ENODEV:
-		return refuse("this CPU has no VMX", -ENODEV);
-	case -EPERM:
-		return refuse("the firmware has locked VMX off", -EPERM);
-	case -EOPNOTSUPP:
-		return refuse("this CPU has VMX, but no EPT", -ENODEV);
-	default:
-		return refuse("the CPU's capabilities could not be read", err);
-	}
-}
-
-static int refuse_vmx(int err)
-{
-	switch (err) {
-	case -EBUSY:
-		return refuse("VMX is in use; if it is KVM, try: rmmod kvm_intel", -EBUSY);
-	case -ENODEV:
-		return refuse("this CPU cannot run the guest", -ENODEV);
-	default:
-		return refuse("VMX could not be turned on", err);
-	}
 }
 
 /* The table may say what this CPU can do, no more; what it needn't do may be turned off here. */
@@ -101,23 +66,22 @@ static int __init tinyvmm_init(void)
 
 	err = ept_caps_read(&vmm->caps);
 	if (err)
-		return refuse_cpu(err);
+		return report_refuse_cpu(&vmm->report, err);
 	err = create_table(vmm);
 	if (err)
-		return refuse("there is no memory for a table", err);
+		return report_refuse(&vmm->report, "there is no memory for a table", err);
 	err = tinyvmm_build_guest(vmm);
 	if (err) {
-		refuse("there is no memory for a guest", err);
+		report_refuse(&vmm->report, "there is no memory for a guest", err);
 		goto out_destroy;
 	}
 	err = smp_call_on_cpu(raw_smp_processor_id(), run_guest, vmm, false);
 	if (err) {
-		err = refuse_vmx(err);
+		err = report_refuse_vmx(&vmm->report, err);
 		goto out_destroy;
 	}
 	tinyvmm_show_map(vmm, "at the end");
-	pr_info("done: %u passed, %u failed, %u skipped\n", vmm->passed, vmm->failed,
-		vmm->skipped);
+	report_end(&vmm->report);
 	return 0;
 
 out_destroy:

@@ -1,68 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * tinyvmm: a line for each thing that was expected, with what the CPU did; and the table's map.
- *
- * The lines "tinyvmm: PASS (", "tinyvmm: FAIL (" and "tinyvmm: SKIP (" are read by the test beds.
+ * tinyvmm: the exits that were expected, with those that came; and the table's map.
  */
 #define pr_fmt(fmt) "tinyvmm: " fmt
 
 #include <linux/kernel.h>
 #include <linux/printk.h>
-#include <linux/string.h>
 
 #include "tinyvmm.h"
-
-#define TEXT_SIZE	96
-
-static bool report(struct tinyvmm *vmm, const char *what, const char *expected, const char *got)
-{
-	bool passed = !strcmp(expected, got);
-
-	pr_info("%s (%c) %s: expected %s, got %s\n", passed ? "PASS" : "FAIL", vmm->step, what,
-		expected, got);
-	if (passed)
-		vmm->passed++;
-	else
-		vmm->failed++;
-	return passed;
-}
-
-bool tinyvmm_expect_yes(struct tinyvmm *vmm, const char *what, bool got)
-{
-	return report(vmm, what, "yes", got ? "yes" : "no");
-}
-
-bool tinyvmm_expect_count(struct tinyvmm *vmm, const char *what, u64 expected, u64 got)
-{
-	char expected_text[TEXT_SIZE], got_text[TEXT_SIZE];
-
-	scnprintf(expected_text, TEXT_SIZE, "%llu", expected);
-	scnprintf(got_text, TEXT_SIZE, "%llu", got);
-	return report(vmm, what, expected_text, got_text);
-}
-
-bool tinyvmm_expect_value(struct tinyvmm *vmm, const char *what, u64 expected, u64 got)
-{
-	char expected_text[TEXT_SIZE], got_text[TEXT_SIZE];
-
-	scnprintf(expected_text, TEXT_SIZE, "%#llx", expected);
-	scnprintf(got_text, TEXT_SIZE, "%#llx", got);
-	return report(vmm, what, expected_text, got_text);
-}
-
-void tinyvmm_error(struct tinyvmm *vmm, int err)
-{
-	char got[TEXT_SIZE];
-
-	scnprintf(got, TEXT_SIZE, "%pe", ERR_PTR(err));
-	report(vmm, "the VMM's own calls", "no error", got);
-}
-
-void tinyvmm_skip(struct tinyvmm *vmm, const char *reason)
-{
-	pr_info("SKIP (%c) %s\n", vmm->step, reason);
-	vmm->skipped++;
-}
 
 /*
  * Exits
@@ -70,12 +15,12 @@ void tinyvmm_skip(struct tinyvmm *vmm, const char *reason)
 
 static void print_result(char *text, u64 rax)
 {
-	scnprintf(text, TEXT_SIZE, "VMCALL with %#llx", rax);
+	scnprintf(text, REPORT_TEXT_SIZE, "VMCALL with %#llx", rax);
 }
 
 static void print_violation(char *text, u32 access, u64 gpa, u32 prot, bool page_walk)
 {
-	scnprintf(text, TEXT_SIZE, "violation: %s at %#llx where %c%c%c is allowed%s",
+	scnprintf(text, REPORT_TEXT_SIZE, "violation: %s at %#llx where %c%c%c is allowed%s",
 		  access & EPT_PROT_EXEC ? "fetch" : access & EPT_PROT_WRITE ? "write" : "read",
 		  gpa,
 		  prot & EPT_PROT_READ ? 'r' : '-',
@@ -98,27 +43,27 @@ static void print_exit(char *text, const struct tinyvmm *vmm)
 
 	switch (exit->reason) {
 	case EXIT_REASON_VMCALL:
-		print_result(text, vmm->vcpu.regs[TINYVMM_RAX]);
+		print_result(text, vmm->vcpu.regs[VMX_RAX]);
 		break;
 	case EXIT_REASON_EPT_VIOLATION:
 		print_violation(text, violation_access(violation), exit->gpa, violation->prot,
 				violation->page_walk);
 		break;
 	case EXIT_REASON_EPT_MISCONFIG:
-		scnprintf(text, TEXT_SIZE, "misconfiguration at %#llx", exit->gpa);
+		scnprintf(text, REPORT_TEXT_SIZE, "misconfiguration at %#llx", exit->gpa);
 		break;
 	case EXIT_REASON_EXCEPTION_NMI:
-		scnprintf(text, TEXT_SIZE, "exception %u at %#llx", exit->event & 0xff,
+		scnprintf(text, REPORT_TEXT_SIZE, "exception %u at %#llx", exit->event & 0xff,
 			  exit->rip);
 		break;
 	case TINYVMM_EXIT_REFUSED:
-		scnprintf(text, TEXT_SIZE, "no VM entry, error %u", exit->event);
+		scnprintf(text, REPORT_TEXT_SIZE, "no VM entry, error %u", exit->event);
 		break;
 	case TINYVMM_EXIT_ENDLESS:
-		scnprintf(text, TEXT_SIZE, "no end, at %#llx", exit->rip);
+		scnprintf(text, REPORT_TEXT_SIZE, "no end, at %#llx", exit->rip);
 		break;
 	default:
-		scnprintf(text, TEXT_SIZE, "exit %#x, qualification %#llx, at %#llx",
+		scnprintf(text, REPORT_TEXT_SIZE, "exit %#x, qualification %#llx, at %#llx",
 			  exit->reason, exit->qualification, exit->rip);
 		break;
 	}
@@ -127,22 +72,22 @@ static void print_exit(char *text, const struct tinyvmm *vmm)
 /* The guest's program ended with @expected. */
 bool tinyvmm_expect_result(struct tinyvmm *vmm, const char *what, u64 expected)
 {
-	char expected_text[TEXT_SIZE], got_text[TEXT_SIZE];
+	char expected_text[REPORT_TEXT_SIZE], got_text[REPORT_TEXT_SIZE];
 
 	print_result(expected_text, expected);
 	print_exit(got_text, vmm);
-	return report(vmm, what, expected_text, got_text);
+	return report_text(&vmm->report, what, expected_text, got_text);
 }
 
 /* The guest was stopped by @access (EPT_PROT_*) to @gpa, for which the entries allow @prot. */
 bool tinyvmm_expect_violation(struct tinyvmm *vmm, const char *what, u32 access, u64 gpa,
 			      u32 prot)
 {
-	char expected_text[TEXT_SIZE], got_text[TEXT_SIZE];
+	char expected_text[REPORT_TEXT_SIZE], got_text[REPORT_TEXT_SIZE];
 
 	print_violation(expected_text, access, gpa, prot, false);
 	print_exit(got_text, vmm);
-	return report(vmm, what, expected_text, got_text);
+	return report_text(&vmm->report, what, expected_text, got_text);
 }
 
 /*

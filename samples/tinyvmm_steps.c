@@ -370,10 +370,10 @@ void tinyvmm_run_steps(struct tinyvmm *vmm)
 	int err;
 
 	for (i = 0; i < ARRAY_SIZE(steps); i++) {
-		vmm->step = 'a' + i;
-		pr_info("(%c) %s\n", vmm->step, steps[i].title);
+		vmm->report.step = 'a' + i;
+		pr_info("(%c) %s\n", vmm->report.step, steps[i].title);
 		err = steps[i].run(vmm);
 		if (err)
-			tinyvmm_error(vmm, err);
+			report_error(&vmm->report, "the VMM's own calls", err);
 	}
 }

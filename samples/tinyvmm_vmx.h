@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * tinyvmm: one logical CPU in VMX operation, with one VMCS and its guest. What every VMM has to
- * bring along, as ept.ko never turns VMX on or off. Of ept it knows one number: the EPTP.
+ * tinyvmm: one logical CPU in VMX operation, with one VMCS and its guest. Of ept it knows one
+ * number: the EPTP.
  */
 #ifndef _TINYVMM_VMX_H
 #define _TINYVMM_VMX_H
 
 #include <linux/types.h>
-#include <uapi/asm/vmx.h>
 
-#include "tinyvmm_entry.h"
+#include "vmx.h"
 
 /* Beyond the CPU's exit reasons: the CPU refused the VM entry; the guest doesn't come to an end. */
 #define TINYVMM_EXIT_REFUSED	0x10000
@@ -29,13 +28,12 @@ struct tinyvmm_exit {
 struct tinyvmm_vcpu {
 	struct ept		*ept;		/* the table that it runs on, for the callers */
 	struct ept		*other_ept;	/* NULL, or one that the guest can switch to */
-	u64			regs[TINYVMM_NR_REGS];
+	u64			regs[VMX_NR_REGS];
 	u64			rip;
 	struct tinyvmm_exit	exit;		/* the latest */
 	bool			launched;
 	u32			slice;		/* VMX-preemption timer, 0 without one */
-	u32			*vmxon_region;
-	u32			*vmcs;
+	struct vmx_cpu		cpu;
 };
 
 /*

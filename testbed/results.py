@@ -36,7 +36,8 @@ KTAP_RESULT = re.compile(r"^( *)(not )?ok (\d+)(?: -)? ?([^#]*?) *(?:# *(.*))?$"
 KTAP_PLAN = re.compile(r"^( *)1\.\.(\d+)$")
 KTAP_SUMMARY = re.compile(r"# .*(pass:\d+ fail:|Totals:|marked slow|module: )")
 KTAP_NAME = re.compile(r"^( *)# Subtest: (.*)$")
-TINYVMM = re.compile(r"tinyvmm: (?:(PASS|FAIL|SKIP) (.*)|(done|refused): (.*))$")
+SAMPLES = ("tinyvmm", "thinvmm")
+SAMPLE = re.compile(rf"({'|'.join(SAMPLES)}): (?:(PASS|FAIL|SKIP) (.*)|(done|refused): (.*))$")
 
 
 def read_log(path):
@@ -123,22 +124,22 @@ def judge_ktap(lines):
     return leaves
 
 
-def judge_tinyvmm(lines, wanted):
-    """Emits each check of tinyvmm; it must end in one of the ways wanted."""
+def judge_sample(lines, name, wanted):
+    """Emits each check of a sample; it must end in one of the ways wanted."""
     ended = {}
     for line in lines:
-        match = TINYVMM.search(line)
-        if not match:
+        match = SAMPLE.search(line)
+        if not match or match[1] != name:
             continue
-        verdict, what, end, how = match.groups()
+        _, verdict, what, end, how = match.groups()
         if verdict:
-            emit(verdict, f"tinyvmm {what}", what if verdict == "FAIL" else "")
+            emit(verdict, f"{name} {what}", what if verdict == "FAIL" else "")
             continue
         ended[end] = how  # insmod tries twice where it is refused
     for end in ended.keys() & set(wanted):
-        emit("PASS", f"tinyvmm {end}: {ended[end]}")
+        emit("PASS", f"{name} {end}: {ended[end]}")
     if not ended.keys() & set(wanted):
-        emit("FAIL", "tinyvmm ends as it should",
+        emit("FAIL", f"{name} ends as it should",
              f"wanted: {' or '.join(wanted)}; saw: {', '.join(ended) or 'nothing'}")
 
 
@@ -200,15 +201,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("log")
     parser.add_argument("--ktap", action="store_true", help="expect KUnit's results")
-    parser.add_argument("--tinyvmm", metavar="END[,END]",
-                        help="expect tinyvmm to end so: done, refused")
+    for sample in SAMPLES:
+        parser.add_argument(f"--{sample}", metavar="END[,END]",
+                            help=f"expect {sample} to end so: done, refused")
     arguments = parser.parse_args()
 
     lines = read_log(arguments.log)
     if arguments.ktap and not judge_ktap(lines):
         emit("FAIL", "kunit", "no test reported anything")
-    if arguments.tinyvmm:
-        judge_tinyvmm(lines, arguments.tinyvmm.split(","))
+    for sample in SAMPLES:
+        wanted = getattr(arguments, sample)
+        if wanted:
+            judge_sample(lines, sample, wanted.split(","))
     judge_end(lines)
     judge_complaints(lines)
     return 0

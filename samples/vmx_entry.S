@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * tinyvmm: VM entry and VM exit. Swaps the general registers, which VMX leaves to software.
+ * Samples: VM entry and VM exit. Swaps the general registers, which VMX leaves to software.
  *
- * The guest is this module's own code, and trusted. A VMM for guests that it doesn't trust has
- * more to do here: clear the guest's values from the registers, refill the return stack buffer,
- * flush L1D and CPU buffers, switch SPEC_CTRL.
+ * The guest is a sample's own code or this kernel, and trusted. A VMM for guests that it doesn't
+ * trust has more to do here: clear the guest's values from the registers, refill the return stack
+ * buffer, flush L1D and CPU buffers, switch SPEC_CTRL.
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>
 #include <asm/ibt.h>
 #include <asm/nospec-branch.h>
 
-#include "tinyvmm_entry.h"
+#include "vmx_entry.h"
 
-#define REG(name)	(TINYVMM_##name * 8)(%rdi)
+#define REG(name)	(VMX_##name * 8)(%rdi)
 #define VMCS_HOST_RSP	0x6c14
 
 	.text
 
-/* bool tinyvmm_enter(u64 *regs, bool launched) */
-SYM_FUNC_START(tinyvmm_enter)
+/* bool vmx_enter(u64 *regs, bool launched) */
+SYM_FUNC_START(vmx_enter)
 	push	%rbp
 	push	%rbx
 	push	%r12
@@ -58,7 +58,7 @@ SYM_FUNC_START(tinyvmm_enter)
 	 * refused VM entry, which sets CF or ZF and falls through. Neither has changed a
 	 * register beyond what the guest did. No instruction up to seta changes flags.
 	 */
-SYM_INNER_LABEL(tinyvmm_vmexit, SYM_L_GLOBAL)
+SYM_INNER_LABEL(vmx_vmexit, SYM_L_GLOBAL)
 	ENDBR
 	xchg	%rdi, (%rsp)
 	mov	%rax, REG(RAX)
@@ -86,4 +86,4 @@ SYM_INNER_LABEL(tinyvmm_vmexit, SYM_L_GLOBAL)
 	pop	%rbx
 	pop	%rbp
 	RET
-SYM_FUNC_END(tinyvmm_enter)
+SYM_FUNC_END(vmx_enter)

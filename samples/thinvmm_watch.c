@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * thinvmm: watches of ranges of memory, and the accesses that they note. What a watch is to the
+ * tables is thinvmm_memory.c's to do; a leaf's tag is the number of its watch.
+ */
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+
+#include "thinvmm.h"
+
+/* What the system is left with, and which accesses are noted of those that it cannot do */
+static const struct {
+	u32 prot, noted;
+} kinds[THINVMM_NR_KINDS] = {
+	[THINVMM_HIDE] = {
+		.prot = EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC,
+	},
+	[THINVMM_PROTECT] = {
+		.prot = EPT_PROT_READ | EPT_PROT_EXEC | EPT_PROT_UEXEC,
+		.noted = EPT_PROT_WRITE,
+	},
+	[THINVMM_COUNT] = {
+		.prot = EPT_PROT_NONE,
+		.noted = EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC,
+	},
+	[THINVMM_TRAP] = {
+		.prot = EPT_PROT_READ | EPT_PROT_WRITE,
+		.noted = EPT_PROT_EXEC,
+	},
+};
+
+const char * const thinvmm_kind_name[THINVMM_NR_KINDS] = {
+	[THINVMM_HIDE] = "hide",
+	[THINVMM_PROTECT] = "protect",
+	[THINVMM_COUNT] = "count",
+	[THINVMM_TRAP] = "trap",
+};
+
+/* The watch that has something of a range, 0 for none */
+static unsigned int find(u64 gpa, u64 size)
+{
+	for (unsigned int nr = 1; nr <= THINVMM_MAX_WATCHES; nr++) {
+		const struct thinvmm_watch *watch = &thinvmm.watch[nr];
+
+		if (watch->size && gpa < watch->gpa + watch->size && watch->gpa < gpa + size)
+			return nr;
+	}
+	return THINVMM_NO_WATCH;
+}
+
+static unsigned int find_free(void)
+{
+	unsigned int nr = THINVMM_MAX_WATCHES;
+
+	while (nr && thinvmm.watch[nr].size)
+		nr--;
+	return nr;
+}
+
+static int put_decoy(struct thinvmm_watch *watch)
+{
+	int err;
+
+	watch->decoy = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!watch->decoy)
+		return -ENOMEM;
+	err = thinvmm_replace(watch->gpa, page_to_phys(watch->decoy));
+	if (!err)
+		return 0;
+	__free_page(watch->decoy);
+	watch->decoy = NULL;
+	return err;
+}
+
+/* The page behind a decoy is the system's again, and only then the decoy isn't. */
+static int stop(struct thinvmm_watch *watch)
+{
+	int err = 0;
+
+	if (watch->decoy)
+		err = thinvmm_replace(watch->gpa, watch->gpa);
+	if (!err)
+		err = thinvmm_show_all(watch->gpa, watch->size);
+	if (err)
+		return err;
+	if (watch->decoy)
+		__free_page(watch->decoy);
+	watch->decoy = NULL;
+	watch->size = 0;
+	return 0;
+}
+
+static int start(unsigned int nr, enum thinvmm_kind kind, u64 gpa, u64 size)
+{
+	struct thinvmm_watch *watch = &thinvmm.watch[nr];
+	int err = 0;
+
+	watch->kind = kind;
+	watch->gpa = gpa;
+	atomic64_set(&watch->hits, 0);
+	if (kind == THINVMM_HIDE)
+		err = put_decoy(watch);
+	if (err)
+		return err;
+	watch->size = size;
+	err = thinvmm_show(gpa, size, kinds[kind].prot, nr);
+	if (!err)
+		return nr;
+	stop(watch);
+	return err;
+}
+
+/*
+ * Watches are for a whole number of pages, one for a hidden one, and don't overlap. Their number,
+ * or -EINVAL, -EEXIST, -ENOSPC, -ENOENT where the host has nothing, -ENOMEM.
+ */
+int thinvmm_watch(enum thinvmm_kind kind, u64 gpa, u64 size)
+{
+	unsigned int nr;
+
+	lockdep_assert_held(&thinvmm.mutex);
+	if (!size || !PAGE_ALIGNED(gpa | size) || gpa + size < gpa ||
+	    (kind == THINVMM_HIDE && size != PAGE_SIZE))
+		return -EINVAL;
+	if (find(gpa, size))
+		return -EEXIST;
+	nr = find_free();
+	return nr ? start(nr, kind, gpa, size) : -ENOSPC;
+}
+
+/* 0, or -ENOMEM: then it goes on. */
+int thinvmm_unwatch(unsigned int nr)
+{
+	lockdep_assert_held(&thinvmm.mutex);
+	return stop(&thinvmm.watch[nr]);
+}
+
+/* The watch that begins at @gpa, or 0 */
+int thinvmm_find_watch(u64 gpa)
+{
+	const unsigned int nr = find(gpa, 1);
+
+	return nr && thinvmm.watch[nr].gpa == gpa ? nr : THINVMM_NO_WATCH;
+}
+
+void thinvmm_unwatch_all(void)
+{
+	mutex_lock(&thinvmm.mutex);
+	for (unsigned int nr = 1; nr <= THINVMM_MAX_WATCHES; nr++)
+		if (thinvmm.watch[nr].size)
+			thinvmm_unwatch(nr);
+	mutex_unlock(&thinvmm.mutex);
+}
+
+/*
+ * What is noted. Root writes, on any CPU; a reader sees from the number whether it has seen a whole
+ * event.
+ */
+
+static void write_event(const struct thinvmm_event *from)
+{
+	const u64 nr = atomic64_inc_return(&thinvmm.events);
+	struct thinvmm_event *to = &thinvmm.event[nr % THINVMM_EVENTS];
+
+	WRITE_ONCE(to->nr, 0);
+	/* Pair with those below: who sees a number before and after has seen all of its event. */
+	smp_wmb();
+	*to = *from;
+	/* See above. */
+	smp_wmb();
+	WRITE_ONCE(to->nr, nr);
+}
+
+/* False if it is no longer there. */
+bool thinvmm_read_event(u64 nr, struct thinvmm_event *event)
+{
+	const struct thinvmm_event *from = &thinvmm.event[nr % THINVMM_EVENTS];
+
+	if (READ_ONCE(from->nr) != nr)
+		return false;
+	/* Pair with those above. */
+	smp_rmb();
+	*event = *from;
+	event->nr = nr;
+	/* See above. */
+	smp_rmb();
+	return READ_ONCE(from->nr) == nr;
+}
+
+/* Whether the watch @tag wants to know of an access. In root. */
+bool thinvmm_note(struct thinvmm_cpu *cpu, u8 tag, u32 access, u64 gpa, u64 gla)
+{
+	struct thinvmm_watch *watch = &thinvmm.watch[tag];
+	const struct thinvmm_event event = {
+		.kind = watch->kind,
+		.cpu = smp_processor_id(),
+		.access = access,
+		.gpa = gpa,
+		.gla = gla,
+		.rip = vmcs_read(GUEST_RIP),
+	};
+
+	if (!(kinds[watch->kind].noted & access))
+		return false;
+	atomic64_inc(&watch->hits);
+	write_event(&event);
+	return true;
+}
