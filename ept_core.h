@@ -140,9 +140,9 @@ struct seq_file;
  * code never holds with such exits possible:
  *
  * - the functions that change the table and take a gather, with one, but for ept_merge_gather(),
- *   whose flags are collected where changes are excluded and memory is freed: they take no lock, draw tables
- *   from the reserve without one, and call neither allocator nor RCU, nor record an event;
- *   ept_map(), ept_map_if(), and ept_reserved(), which tells when to have a worker call
+ *   whose flags are collected where changes are excluded and memory is freed; ept_map() and
+ *   ept_map_if(). They take no lock, draw tables from the reserve without one, call neither
+ *   allocator nor RCU, and record no event. ept_reserved() tells when to have a worker call
  *   ept_reserve();
  * - ept_gather_init() and ept_gather_splice(). Flushing and freeing are for later: each CPU runs
  *   ept_invept_context() for itself, on its way back to the guest, and when each has,
