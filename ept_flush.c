@@ -252,6 +252,15 @@ static void release(struct ept_gather *gather)
 		keep_stuck(gather->ept, dead);
 }
 
+/* Of its table: the others are covered by what this one causes. */
+static bool is_first(struct ept_gather **gathers, unsigned int i)
+{
+	for (unsigned int j = 0; j < i; j++)
+		if (gathers[j]->ept == gathers[i]->ept)
+			return false;
+	return true;
+}
+
 void ept_gather_flush_all(struct ept_gather **gathers, unsigned int nr)
 {
 	bool due = false;
@@ -259,7 +268,9 @@ void ept_gather_flush_all(struct ept_gather **gathers, unsigned int nr)
 	if (!gathers)
 		return;
 	for (unsigned int i = 0; i < nr; i++) {
-		gathers[i]->owes = !IS_ERR_OR_NULL(gathers[i]->ept) && is_due(gathers[i]->ept);
+		const struct ept *ept = gathers[i]->ept;
+
+		gathers[i]->owes = !IS_ERR_OR_NULL(ept) && is_due(ept) && is_first(gathers, i);
 		due |= gathers[i]->owes;
 	}
 	if (due)
