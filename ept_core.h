@@ -80,12 +80,12 @@ struct seq_file;
  *   maps, inside the library, by a lock that may sleep.
  * - With %EPT_CONFIG_EXTERNAL_LOCK the client excludes from each other: all functions that change
  *   the table, the harvests, also where they peek, and ept_check(). One-leaf maps need only be
- *   excluded from the others, as by a lock held shared. It may register its lock with
+ *   excluded from the others, as by a lock held shared, but on an atomic table from each other, too. It may register its lock with
  *   ept_set_external_lock(), and lockdep then checks that it is held. No lock is needed for
  *   readers, ept_reserve(), ept_flush(), ept_vcpu_load() and ept_vcpu_put(), nor to flush, free and
  *   splice gathers, but for those that ept_merge_gather() was given.
  * - A gather is one thread's at a time.
- * - No memory is allocated while the library's lock is held, so that a client may change the table
+ * - Nothing waits for memory while the library's lock is held, so that a client may change the table
  *   from a shrinker, or from an mmu notifier that may block. In a notifier nothing may wait for
  *   reclaim, and what takes tables, as unmapping a part of a large leaf does, must not ask for it:
  *   put memalloc_noreclaim_save() and memalloc_noreclaim_restore() around the call. Tables then
@@ -1279,7 +1279,7 @@ int ept_merge(struct ept *ept, u64 gpa, u64 size, enum ept_level level);
  * @gather: owed a flush, or NULL to flush before the return
  *
  * As ept_merge(). The gather is flushed, freed or spliced with changes of the table excluded, inside
- * the library or, with %EPT_CONFIG_EXTERNAL_LOCK, by the client.
+ * the library, where it may sleep for that, or, with %EPT_CONFIG_EXTERNAL_LOCK, by the client.
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC; any with it, but with NULL as ept_merge().
  * Return: as ept_merge(), -EINVAL also for a @gather of another table.

@@ -26,11 +26,18 @@ EXPORT_SYMBOL_IF_KUNIT(ept_hooks);
 /* This CPU's first load or map: from now on it is looked at. */
 void ept_cpu_appears(struct ept *ept, struct ept_cpu *cpu)
 {
-	cpu->next = READ_ONCE(ept->first_cpu);
-	/* A full barrier: who looks at the list before is done with what this CPU looks at next. */
-	while (!try_cmpxchg(&ept->first_cpu, &cpu->next, cpu))
-		;
-	cpu->listed = true;
+	unsigned long flags;
+
+	/* An interrupt may load, too. */
+	local_irq_save(flags);
+	if (!cpu->listed) {
+		cpu->next = READ_ONCE(ept->first_cpu);
+		/* A full barrier: who looks at the list before is done with what this CPU sees next. */
+		while (!try_cmpxchg(&ept->first_cpu, &cpu->next, cpu))
+			;
+		cpu->listed = true;
+	}
+	local_irq_restore(flags);
 }
 
 static int run_invept(const struct ept *ept)
