@@ -315,7 +315,8 @@ static void harvests_go_to_the_middle_of_a_bitmap(struct kunit *test)
 			bitmap_clear(bitmap, what.first, PAGES);
 		else
 			bitmap_zero(bitmap, BITS);
-		KUNIT_EXPECT_EQ(test, ept_harvest(fixture->ept, SZ_1G, PAGES * SZ_4K, &what, NULL), 0);
+		KUNIT_EXPECT_EQ(test, ept_harvest(fixture->ept, SZ_1G, PAGES * SZ_4K, &what,
+						  NULL), 0);
 		KUNIT_EXPECT_TRUE_MSG(test, bitmap_equal(bitmap, expected, BITS), "first %llu",
 				      what.first);
 	}
@@ -483,7 +484,7 @@ static void tables_for_is_never_too_few(struct kunit *test)
  * Notifiers
  */
 
-/* A small leaf's old entry, in a table that a merge made superfluous and @gather owes the flush of */
+/* A small leaf's old entry, in a table that a merge unlinked; @gather owes the flush. */
 static u64 *merge_and_keep(struct fixture *fixture, u64 gpa, struct ept_gather *gather)
 {
 	struct kunit *test = fixture->test;
@@ -543,7 +544,7 @@ static void a_harvest_has_what_a_merge_has_not_collected(struct kunit *test)
 	bitmap_zero(bitmap, 512);
 	WRITE_ONCE(*small, *small | EPT_PTE_AD);
 	KUNIT_EXPECT_EQ(test, ept_harvest(fixture->ept, 0, SZ_2M, &what, NULL), 0);
-	KUNIT_EXPECT_TRUE_MSG(test, bitmap_weight(bitmap, 512) == 512, "dirty is of the whole leaf");
+	KUNIT_EXPECT_TRUE_MSG(test, bitmap_full(bitmap, 512), "dirty is of the whole leaf");
 	ept_gather_flush(&merge);
 	KUNIT_EXPECT_EQ(test, ept_check(fixture->ept, NULL), 0);
 }

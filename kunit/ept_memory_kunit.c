@@ -332,7 +332,7 @@ static struct ept *a_clone_target(struct fixture *fixture)
 static void a_clone_that_fails_leaves_nothing(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
-	u64 end = flat_width(fixture->flat), pages;
+	u64 base = fixture_base(fixture), end = flat_width(fixture->flat), pages;
 	unsigned int nth, refusals = 0;
 	struct ept_mapping none;
 	bool failed = true;
@@ -352,7 +352,7 @@ static void a_clone_that_fails_leaves_nothing(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
 			KUNIT_EXPECT_EQ(test, table_pages(), pages);
 			KUNIT_EXPECT_EQ(test, ept_lookup(to, FREE, &none), -ENOENT);
-			KUNIT_EXPECT_EQ(test, ept_lookup(to, fixture_base(fixture), &none), -ENOENT);
+			KUNIT_EXPECT_EQ(test, ept_lookup(to, base, &none), -ENOENT);
 		}
 		ept_destroy(to);
 	}

@@ -847,8 +847,8 @@ static const struct arena_config presence_configs[] = {
 KUNIT_ARRAY_PARAM_DESC(presence, presence_configs, name);
 
 /*
- * Pages that are looked up without a lock: while its number is odd the owner takes a page away, as a
- * mmu_interval_notifier does, and afterwards nobody finds it mapped.
+ * Pages that are looked up without a lock: while its number is odd the owner takes a page away, as
+ * a mmu_interval_notifier does, and afterwards nobody finds it mapped.
  */
 
 #define NR_OWNED	8U

@@ -463,8 +463,8 @@ static void the_rest_takes_null(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_tables_for(NULL, 0, SZ_4K, EPT_4K), 0);
 	KUNIT_EXPECT_EQ(test, ept_tables_for(ept, 0, SZ_4K, EPT_512G), 0);
 	for (i = 0; i < ARRAY_SIZE(ranges); i++)
-		KUNIT_EXPECT_EQ_MSG(test, ept_tables_for(ept, ranges[i].gpa, ranges[i].size, EPT_4K),
-				    0, "%s", ranges[i].what);
+		KUNIT_EXPECT_EQ_MSG(test, ept_tables_for(ept, ranges[i].gpa, ranges[i].size,
+							 EPT_4K), 0, "%s", ranges[i].what);
 	ept_gather_init(NULL, ept);
 	ept_gather_flush(NULL);
 	ept_gather_free(NULL);

@@ -686,7 +686,8 @@ static void age(struct hand *hand)
 	struct stress *stress = hand->arg;
 	struct sight sight = new_sight(hand);
 	bool flags = stress->arena->config.features & EPT_FEATURE_AD;
-	int ret = ept_age(stress->arena->ept, sight.gpa & (u64)PAGE_MASK, SZ_64K, hand_one_in(hand, 2));
+	u64 gpa = round_down(sight.gpa, SZ_4K);
+	int ret = ept_age(stress->arena->ept, gpa, SZ_64K, hand_one_in(hand, 2));
 
 	if (flags ? ret != !!ret : ret != -EOPNOTSUPP)
 		crew_wrong(hand, "age", ret, sight.gpa);
