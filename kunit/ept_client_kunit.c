@@ -416,6 +416,8 @@ static void a_table_may_be_filled_before_it_is_atomic(struct kunit *test)
 	must_map(fixture, 0, SZ_4K, SZ_4M, &READ_WRITE);
 	KUNIT_EXPECT_EQ(test, ept_make_atomic(fixture->ept), 0);
 	KUNIT_EXPECT_EQ(test, ept_make_atomic(fixture->ept), 0);
+	/* Its invalidations may not sleep any more. */
+	fixture->config.flags |= EPT_CONFIG_ATOMIC;
 	local_irq_save(flags);
 	ret = ept_unmap(fixture->ept, 0, SZ_4K, NULL);
 	above = ept_map(fixture->ept, SZ_1G, 0, SZ_4K, &READ_WRITE);
