@@ -49,6 +49,14 @@ static void ept_op_commit(struct ept_op *op, const struct ept_visitor *commit)
 	ept_walk_pass(&op->walk, op->then);
 }
 
+/* Under the lock. Returns whether the pool has what the plan needs. */
+static bool fill_at_once(struct ept_op *op)
+{
+	if (ept_hooks.nothing_at_once && op->pool.nr < op->need)
+		return false;
+	return ept_pool_fill_at_once(&op->pool, &op->ept->store, op->need);
+}
+
 /*
  * Plans until the tables that it takes are there, then commits. Without a plan it takes none, and
  * cannot fail. Under the lock nothing waits for memory: reclaim may call a client that changes the
@@ -63,7 +71,7 @@ int ept_op_run(struct ept_op *op, const struct ept_visitor *plan,
 	for (;;) {
 		ept_begin(op->ept, op->gather);
 		err = ept_op_plan(op, plan);
-		if (err || ept_pool_fill_at_once(&op->pool, store, op->need))
+		if (err || fill_at_once(op))
 			break;
 		ept_end(op->ept, op->gather);
 		err = ept_pool_fill(&op->pool, store, op->need);
