@@ -109,18 +109,20 @@ static void idle_until(struct process *process, int tick)
 			   READ_ONCE(process->crew.over) || atomic_read(&process->ticks) != tick, 1);
 }
 
-static void take_a_pause(struct hand *hand)
+static void pause_here(struct process *process)
 {
-	struct process *process = process_of(hand);
-	int tick;
+	int tick = atomic_inc_return(&process->ticks);
 
-	if (hand_one_in(hand, 2))
-		return;
-	tick = atomic_inc_return(&process->ticks);
 	wake_up_all(&process->crew.wait);
 	if (atomic_inc_return(&process->idle) < HANDS)
 		idle_until(process, tick);
 	atomic_dec(&process->idle);
+}
+
+static void take_a_pause(struct hand *hand)
+{
+	if (hand_one_in(hand, 2))
+		pause_here(process_of(hand));
 }
 
 static void wait_for_notifiers(struct process *process)
@@ -227,6 +229,8 @@ static void forget(struct arena *arena)
 	for (i = 0; i < CPUS; i++) {
 		struct cpu *cpu = &process->cpus[i];
 
+		/* The one has heard, the other not yet. */
+		pause_here(process);
 		spin_lock(&cpu->lock);
 		memset(cpu->lines, 0, sizeof(cpu->lines));
 		spin_unlock(&cpu->lock);
@@ -546,7 +550,9 @@ static void fault(struct hand *hand, unsigned int page, bool write)
 	if (!busy)
 		got = get_page_of(process, page, write, &backing);
 	spin_unlock(&process->lock);
-	take_a_pause(hand);
+	/* Long enough at times for what was found to be gone */
+	while (hand_below(hand, 4))
+		pause_here(process);
 	if (busy)
 		wait_for_notifiers(process);
 	else if (got)
@@ -727,7 +733,7 @@ static void memory_is_the_process_throughout(struct kunit *test)
 	end_child(&crew->hands[CPUS]);
 	take_log(&crew->hands[CPUS + 2]);
 	for (i = 0; i < crew->nr; i++)
-		KUNIT_EXPECT_NULL(test, crew->hands[i].wrong);
+		KUNIT_EXPECT_NULL_MSG(test, crew->hands[i].wrong, "%s", crew->hands[i].wrong);
 	for (i = 0; i < CPUS; i++)
 		KUNIT_EXPECT_GT(test, process->cpus[i].uses, user_steps / 4);
 	expect_contents(test, process);
