@@ -38,7 +38,9 @@ MODULE_PARM_DESC(user_steps, "how many steps each thread takes");
 #define CPUS		2
 #define HANDS		(CPUS + 3)
 #define LINES		16
-#define TRIES		8
+#define AHEAD		3		/* so many steps a thread may be */
+#define USES		8		/* of pages, in a step, */
+#define TRIES		8		/* and how often each is tried at the most */
 
 /* A page of the host's memory: a word for each CPU. */
 struct frame {
@@ -116,6 +118,8 @@ static void pause_here(struct process *process)
 	wake_up_all(&process->crew.wait);
 	if (atomic_inc_return(&process->idle) < HANDS)
 		idle_until(process, tick);
+	else
+		schedule();	/* Some of them have been woken, and are to run. */
 	atomic_dec(&process->idle);
 }
 
@@ -132,6 +136,29 @@ static void wait_for_notifiers(struct process *process)
 	wake_up_all(&process->crew.wait);
 	wait_event(process->crew.wait,
 		   READ_ONCE(process->crew.over) || !READ_ONCE(process->invalidating));
+	atomic_dec(&process->idle);
+}
+
+static bool is_ahead(const struct hand *hand)
+{
+	const struct crew *crew = hand->crew;
+	unsigned int i;
+
+	for (i = 0; i < HANDS; i++)
+		if (READ_ONCE(crew->hands[i].steps) + AHEAD < hand->steps)
+			return true;
+	return false;
+}
+
+/* Or one that need not pause would be done before another begins. */
+static void wait_for_the_slowest(struct hand *hand)
+{
+	struct process *process = process_of(hand);
+
+	atomic_inc(&process->idle);
+	atomic_inc(&process->ticks);
+	wake_up_all(&process->crew.wait);
+	wait_event(process->crew.wait, READ_ONCE(process->crew.over) || !is_ahead(hand));
 	atomic_dec(&process->idle);
 }
 
@@ -454,7 +481,7 @@ static void run_host(struct hand *hand)
 {
 	unsigned int page = busy_page(hand);
 
-	take_a_pause(hand);
+	wait_for_the_slowest(hand);
 	switch (hand_below(hand, 16)) {
 	case 0:
 	case 1:
@@ -563,12 +590,17 @@ static void fault(struct hand *hand, unsigned int page, bool write)
 
 static void run_cpu(struct hand *hand)
 {
-	unsigned int page = busy_page(hand), tries;
-	bool write = hand_one_in(hand, 2);
+	unsigned int uses, tries;
 
-	for (tries = 0; tries < TRIES && !use_page(hand, page, write); tries++)
-		fault(hand, page, write);
-	take_a_pause(hand);
+	wait_for_the_slowest(hand);
+	for (uses = 0; uses < USES; uses++) {
+		unsigned int page = busy_page(hand);
+		bool write = hand_one_in(hand, 2);
+
+		for (tries = 0; tries < TRIES && !use_page(hand, page, write); tries++)
+			fault(hand, page, write);
+		take_a_pause(hand);
+	}
 	count_step(hand);
 }
 
@@ -660,11 +692,11 @@ static void take_log(struct hand *hand)
 
 static void run_log(struct hand *hand)
 {
+	wait_for_the_slowest(hand);
 	if (hand_one_in(hand, 4))
 		take_log(hand);
 	else
 		age(hand);
-	take_a_pause(hand);
 	count_step(hand);
 }
 
@@ -735,7 +767,7 @@ static void memory_is_the_process_throughout(struct kunit *test)
 	for (i = 0; i < crew->nr; i++)
 		KUNIT_EXPECT_NULL_MSG(test, crew->hands[i].wrong, "%s", crew->hands[i].wrong);
 	for (i = 0; i < CPUS; i++)
-		KUNIT_EXPECT_GT(test, process->cpus[i].uses, user_steps / 4);
+		KUNIT_EXPECT_GT(test, process->cpus[i].uses, user_steps);
 	expect_contents(test, process);
 	KUNIT_EXPECT_EQ(test, ept_check(process->arena->ept, NULL), 0);
 }
