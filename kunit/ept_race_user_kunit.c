@@ -39,7 +39,7 @@ MODULE_PARM_DESC(user_steps, "how many steps each thread takes");
 #define HANDS		(CPUS + 3)
 #define LINES		16
 #define AHEAD		3		/* so many steps a thread may be */
-#define USES		8		/* of pages, in a step, */
+#define USES		16		/* of pages, in a step, */
 #define TRIES		8		/* and how often each is tried at the most */
 
 /* A page of the host's memory: a word for each CPU. */
@@ -79,6 +79,7 @@ struct process {
 	unsigned int	child_frame[PAGES];
 	u64		child_word[PAGES][CPUS];
 	unsigned int	next_frame;
+	unsigned int	busiest;		/* the page that the last notifier was about */
 	struct frame	frames[FRAMES];
 
 	DECLARE_BITMAP(log, PAGES);		/* dirty, and not in the table any more */
@@ -127,16 +128,6 @@ static void take_a_pause(struct hand *hand)
 {
 	if (hand_one_in(hand, 2))
 		pause_here(process_of(hand));
-}
-
-static void wait_for_notifiers(struct process *process)
-{
-	atomic_inc(&process->idle);
-	atomic_inc(&process->ticks);
-	wake_up_all(&process->crew.wait);
-	wait_event(process->crew.wait,
-		   READ_ONCE(process->crew.over) || !READ_ONCE(process->invalidating));
-	atomic_dec(&process->idle);
 }
 
 static bool is_ahead(const struct hand *hand)
@@ -367,12 +358,14 @@ static void begin_notifier(struct hand *hand, unsigned int first, unsigned int n
 	WRITE_ONCE(process->seq, process->seq + 1);
 	WRITE_ONCE(process->invalidating, process->invalidating + 1);
 	spin_unlock(&process->lock);
+	WRITE_ONCE(process->busiest, first);
 	take_a_pause(hand);
 	ept_gather_init(&gather, process->arena->ept);
 	ret = take_rights(hand, first, nr, rights, late ? &gather : NULL);
 	if (ret)
 		crew_wrong(hand, "a notifier failed", ret, first);
-	take_a_pause(hand);
+	while (hand_below(hand, 8))
+		pause_here(process);
 	ept_gather_flush(&gather);
 	spin_lock(&process->lock);
 }
@@ -470,9 +463,11 @@ static void end_child(struct hand *hand)
 	spin_unlock(&process->lock);
 }
 
-/* Few enough that threads meet at them, in the block and behind it. */
+/* Few enough that threads meet at them, in the block and behind it; best where a notifier is. */
 static unsigned int busy_page(struct hand *hand)
 {
+	if (hand_one_in(hand, 2))
+		return READ_ONCE(process_of(hand)->busiest);
 	return hand_one_in(hand, 2) ? hand_below(hand, 16) * (BLOCK / 16) :
 				      BLOCK + hand_below(hand, 16);
 }
@@ -482,6 +477,8 @@ static void run_host(struct hand *hand)
 	unsigned int page = busy_page(hand);
 
 	wait_for_the_slowest(hand);
+	while (hand_below(hand, 32))
+		pause_here(process_of(hand));
 	switch (hand_below(hand, 16)) {
 	case 0:
 	case 1:
@@ -566,7 +563,8 @@ static void install(struct hand *hand, const struct backing *backing)
 		crew_wrong(hand, "a fault failed", ret, backing->gpa);
 }
 
-static void fault(struct hand *hand, unsigned int page, bool write)
+/* False while a notifier is at work: the CPU goes on with what it has. */
+static bool fault(struct hand *hand, unsigned int page, bool write)
 {
 	struct process *process = process_of(hand);
 	struct backing backing;
@@ -577,15 +575,16 @@ static void fault(struct hand *hand, unsigned int page, bool write)
 	if (!busy)
 		got = get_page_of(process, page, write, &backing);
 	spin_unlock(&process->lock);
+	if (busy)
+		return false;
 	/* Long enough at times for what was found to be gone */
 	while (hand_below(hand, 4))
 		pause_here(process);
-	if (busy)
-		wait_for_notifiers(process);
-	else if (got)
+	if (got)
 		install(hand, &backing);
 	else
 		move(hand, page);
+	return true;
 }
 
 static void run_cpu(struct hand *hand)
@@ -597,8 +596,9 @@ static void run_cpu(struct hand *hand)
 		unsigned int page = busy_page(hand);
 		bool write = hand_one_in(hand, 2);
 
-		for (tries = 0; tries < TRIES && !use_page(hand, page, write); tries++)
-			fault(hand, page, write);
+		for (tries = 0; tries < TRIES; tries++)
+			if (use_page(hand, page, write) || !fault(hand, page, write))
+				break;
 		take_a_pause(hand);
 	}
 	count_step(hand);
@@ -772,7 +772,30 @@ static void memory_is_the_process_throughout(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_check(process->arena->ept, NULL), 0);
 }
 
+/* The same in one order: the first has taken the page, and the second may let it go before it. */
+static void a_notifier_that_finds_a_hole_has_it_flushed(struct kunit *test)
+{
+	struct process *process = new_process(test);
+	struct hand *cpu = crew_hire(&process->crew, "cpu", run_cpu);
+	struct ept *ept = process->arena->ept;
+	const unsigned int page = BLOCK;
+	struct ept_gather first, second;
+
+	while (!use_page(cpu, page, true))
+		fault(cpu, page, true);
+	ept_gather_init(&first, ept);
+	ept_gather_init(&second, ept);
+	KUNIT_EXPECT_EQ(test, ept_zap(ept, page_gpa(page), SZ_4K, NULL, NULL, NULL, &first), 0);
+	KUNIT_EXPECT_TRUE(test, use_page(cpu, page, true));
+	KUNIT_EXPECT_EQ(test, ept_zap(ept, page_gpa(page), SZ_4K, NULL, NULL, NULL, &second), 0);
+	ept_gather_flush(&second);
+	KUNIT_EXPECT_FALSE(test, use_page(cpu, page, true));
+	ept_gather_flush(&first);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&process->arena->invalidations), 1);
+}
+
 static struct kunit_case user_cases[] = {
+	KUNIT_CASE_PARAM(a_notifier_that_finds_a_hole_has_it_flushed, user_gen_params),
 	KUNIT_CASE_PARAM(memory_is_the_process_throughout, user_gen_params),
 	{}
 };
