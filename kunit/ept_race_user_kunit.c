@@ -55,9 +55,8 @@ struct line {
 	u64		hpa;
 };
 
-/* What has the lock is an access, or an interrupt that tells the CPU to forget. */
 struct cpu {
-	spinlock_t	lock;
+	spinlock_t	lock;		/* an access has it, or an interrupt that makes it forget */
 	struct line	lines[LINES];
 	u64		clock;
 	unsigned long	uses;
@@ -108,8 +107,10 @@ static struct process *process_of(const struct hand *hand)
 
 static void idle_until(struct process *process, int tick)
 {
-	wait_event_timeout(process->crew.wait,
-			   READ_ONCE(process->crew.over) || atomic_read(&process->ticks) != tick, 1);
+	struct crew *crew = &process->crew;
+
+	wait_event_timeout(crew->wait,
+			   READ_ONCE(crew->over) || atomic_read(&process->ticks) != tick, 1);
 }
 
 static void pause_here(struct process *process)
@@ -631,7 +632,7 @@ static void harvest(struct hand *hand, unsigned long *bitmap, bool peek,
 		  ept_harvest(ept, page_gpa(BLOCK), (PAGES - BLOCK) * SZ_4K, &tail, gather);
 
 	if (ret)
-		crew_wrong(hand, "a harvest failed", ret, peek);
+		crew_wrong(hand, "no flags were collected", ret, peek);
 }
 
 /* Bit by bit and atomically: others set bits meanwhile. */
