@@ -400,6 +400,12 @@ static void a_harvests_arguments_are_refused_in_order(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+static int fill(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr,
+		const struct ept_attrs *attrs, unsigned long *filled)
+{
+	return ept_fill_pages(ept, gpa, pages, nr, attrs, filled, NULL, 0);
+}
+
 static void pages_to_fill_with_are_refused_in_order(struct kunit *test)
 {
 	struct page *page = pfn_to_page(PHYS_PFN(SZ_16M)), *pages[] = { page, NULL };
@@ -409,17 +415,17 @@ static void pages_to_fill_with_are_refused_in_order(struct kunit *test)
 	unsigned long filled = 0;
 
 	map_something(fixture);
-	KUNIT_EXPECT_EQ(test, ept_fill_pages(NULL, 0, pages, 1, ram, &filled), -EINVAL);
-	KUNIT_EXPECT_EQ(test, ept_fill_pages(ept, 0, NULL, 1, ram, &filled, NULL, 0), -EINVAL);
-	KUNIT_EXPECT_EQ(test, ept_fill_pages(ept, BEYOND, pages, 0, ram, &filled, NULL, 0), -EINVAL);
-	KUNIT_EXPECT_EQ(test, ept_fill_pages(ept, 0, pages, 2, ram, &filled, NULL, 0), -EINVAL);
-	KUNIT_EXPECT_EQ(test, ept_fill_pages(ept, BEYOND, pages, 1, ram, NULL, NULL, 0), -EINVAL);
-	KUNIT_EXPECT_EQ(test, ept_fill_pages(ept, 0, pages, 1, NULL, &filled, NULL, 0), -EINVAL);
-	KUNIT_EXPECT_EQ(test, ept_fill_pages(ept, SZ_2K, pages, 1, ram, &filled, NULL, 0), -EINVAL);
-	KUNIT_EXPECT_EQ(test, ept_fill_pages(ept, BEYOND, pages, 1, &tag_32, &filled, NULL, 0), -EINVAL);
-	KUNIT_EXPECT_EQ(test, ept_fill_pages(ept, BEYOND, pages, 1, ram, &filled, NULL, 0), -ERANGE);
-	KUNIT_EXPECT_EQ(test, ept_fill_pages(ept, 0, pages, BIT_ULL(46), ram, &filled, NULL, 0), -ERANGE);
-	KUNIT_EXPECT_EQ(test, ept_fill_pages(ept, 0, pages, ~0UL, ram, &filled, NULL, 0), -ERANGE);
+	KUNIT_EXPECT_EQ(test, fill(NULL, 0, pages, 1, ram, &filled), -EINVAL);
+	KUNIT_EXPECT_EQ(test, fill(ept, 0, NULL, 1, ram, &filled), -EINVAL);
+	KUNIT_EXPECT_EQ(test, fill(ept, BEYOND, pages, 0, ram, &filled), -EINVAL);
+	KUNIT_EXPECT_EQ(test, fill(ept, 0, pages, 2, ram, &filled), -EINVAL);
+	KUNIT_EXPECT_EQ(test, fill(ept, BEYOND, pages, 1, ram, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, fill(ept, 0, pages, 1, NULL, &filled), -EINVAL);
+	KUNIT_EXPECT_EQ(test, fill(ept, SZ_2K, pages, 1, ram, &filled), -EINVAL);
+	KUNIT_EXPECT_EQ(test, fill(ept, BEYOND, pages, 1, &tag_32, &filled), -EINVAL);
+	KUNIT_EXPECT_EQ(test, fill(ept, BEYOND, pages, 1, ram, &filled), -ERANGE);
+	KUNIT_EXPECT_EQ(test, fill(ept, 0, pages, BIT_ULL(46), ram, &filled), -ERANGE);
+	KUNIT_EXPECT_EQ(test, fill(ept, 0, pages, ~0UL, ram, &filled), -ERANGE);
 	KUNIT_EXPECT_EQ(test, filled, 0);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
