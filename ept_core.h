@@ -80,15 +80,16 @@ struct seq_file;
  *   maps, inside the library, by a lock that may sleep.
  * - With %EPT_CONFIG_EXTERNAL_LOCK the client excludes from each other: all functions that change
  *   the table, the harvests, also where they peek, and ept_check(). One-leaf maps need only be
- *   excluded from the others, as by a lock held shared, but on an atomic table from each other, too. It may register its lock with
- *   ept_set_external_lock(), and lockdep then checks that it is held. No lock is needed for
- *   readers, ept_reserve(), ept_flush(), ept_vcpu_load() and ept_vcpu_put(), nor to flush, free and
- *   splice gathers, but for those that ept_merge_gather() was given.
+ *   excluded from the others, as by a lock held shared, but on an atomic table from each other,
+ *   too. It may register its lock with ept_set_external_lock(), and lockdep then checks that it is
+ *   held. No lock is needed for readers, ept_reserve(), ept_flush(), ept_vcpu_load() and
+ *   ept_vcpu_put(), nor to flush, free and splice gathers, but for those that ept_merge_gather()
+ *   was given.
  * - A gather is one thread's at a time.
- * - Nothing waits for memory while the library's lock is held, so that a client may change the table
- *   from a shrinker, or from an mmu notifier that may block. In a notifier nothing may wait for
- *   reclaim, and what takes tables, as unmapping a part of a large leaf does, must not ask for it:
- *   put memalloc_noreclaim_save() and memalloc_noreclaim_restore() around the call. Tables then
+ * - Nothing waits for memory while the library's lock is held, so that a client may change the
+ *   table from a shrinker, or from an mmu notifier that may block. In a notifier nothing may wait
+ *   for reclaim, and what takes tables, as unmapping a part of a large leaf does, must not ask for
+ *   it: put memalloc_noreclaim_save() and memalloc_noreclaim_restore() around the call. Tables then
  *   come from ept_reserve() first, and callers that may wait leave it alone.
  * - No callback of the client runs under the library's lock, but for &ept_gone_fn.
  * - Reclaim may not create or destroy a table. "Any context" below excludes non-maskable
@@ -112,8 +113,8 @@ struct seq_file;
  *   away, whoever took it, and in whichever gather. Two mmu notifiers that overlap rest on this:
  *   the second finds a hole, flushes, and may let the page go. ept_map() never waits for a flush:
  *   where a page was just unmapped, a CPU may use the old one until the flush.
- * - A flush with nothing owed on the table costs nothing and announces nothing, also where another one has just
- *   covered what this gather's calls owed.
+ * - A flush with nothing owed on the table costs nothing and announces nothing, also where another
+ *   one has just covered what this gather's calls owed.
  * - Memory that was unmapped or replaced may be put to other use once the flush is done, not
  *   before.
  * - A client that changes an atomic table where it cannot flush passes a gather, and flushes that
@@ -148,11 +149,12 @@ struct seq_file;
  *   ept_invept_context() for itself, on its way back to the guest, and when each has,
  *   ept_gather_free() gives the tables back in a normal context;
  * - ept_lookup(), ept_translate(), ept_explain(), ept_age() and ept_violation_decode(). They take
- *   RCU, which means nothing where the exit came from the idle loop, in which RCU doesn't watch: the
- *   exclusion of changes until the tables that these unlink are freed is what protects the handler.
- *   It needs no RCU.
+ *   RCU, which means nothing where the exit came from the idle loop, in which RCU doesn't watch:
+ *   the exclusion of changes until the tables that these unlink are freed is what protects the
+ *   handler. It needs no RCU.
  *
- * The capabilities are read before a hypervisor hides VMX from the kernel, ept_caps_read() included.
+ * The capabilities are read before a hypervisor hides VMX from the kernel, ept_caps_read()
+ * included.
  */
 
 /**
@@ -887,11 +889,10 @@ unsigned long ept_reserved(const struct ept *ept);
  * @size: bytes, multiple of 4K
  * @largest: the largest leaf that it makes
  *
- * No change of the range takes more, whatever is there. What ept_map() takes where nothing is mapped
- * and no table is there yet; for ept_map()
- * also what the alignment of the host's address and the attributes allow decides about @largest.
- * For @n threads that map a page each at the same time it is n * ept_tables_for(ept, gpa, SZ_4K,
- * EPT_4K).
+ * No change of the range takes more, whatever is there. What ept_map() takes where nothing is
+ * mapped and no table is there yet; for ept_map() also what the alignment of the host's address and
+ * the attributes allow decides about @largest. For @n threads that map a page each at the same time
+ * it is n * ept_tables_for(ept, gpa, SZ_4K, EPT_4K).
  *
  * Context: Any.
  * Return: the number; 0 for arguments that ept_map() would refuse and a @largest above %EPT_1G.
@@ -1042,13 +1043,13 @@ int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct 
  *
  * Where nothing in the range is mapped, it is mapped, as by ept_map(), in parallel. Where one leaf
  * leads from all of the range to @hpa, and has all rights of @attrs, nothing is done, whatever its
- * memory type, flags and tag: another CPU was faster, or a CPU still had lesser rights. Anything else is replaced, as by ept_remap(),
- * and in one step: a hole in a part of the range, a leaf of another page (a copy-on-write page
- * before it was copied), one with lesser rights. So all that is mapped in the range gives way to the
- * memory at @hpa: make it no larger than the memory that was looked up, and no larger than leaves
- * may be (%EPT_CONFIG_NO_EXEC_LARGE), or nothing of that size will ever suffice. A leaf of the same
- * page and size keeps its accessed and dirty flags; smaller ones that a large leaf replaces lose
- * theirs, which ept_merge() would keep.
+ * memory type, flags and tag: another CPU was faster, or a CPU still had lesser rights. Anything
+ * else is replaced, as by ept_remap(), and in one step: a hole in a part of the range, a leaf of
+ * another page (a copy-on-write page before it was copied), one with lesser rights. So all that is
+ * mapped in the range gives way to the memory at @hpa: make it no larger than the memory that was
+ * looked up, and no larger than leaves may be (%EPT_CONFIG_NO_EXEC_LARGE), or nothing of that size
+ * will ever suffice. A leaf of the same page and size keeps its accessed and dirty flags; smaller
+ * ones that a large leaf replaces lose theirs, which ept_merge() would keep.
  *
  * Context: As ept_remap(); with %EPT_CONFIG_EXTERNAL_LOCK it is no one-leaf map, and excludes all.
  * Return: 0 if the range was mapped or replaced, 1 if nothing was to be done, else as ept_remap(),
@@ -1079,8 +1080,8 @@ int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather);
 
 /*
  * Called for a leaf that went: with the whole leaf, or the part of one that was split for it, and
- * with accessed and dirty as CPUs left them. Under the table's lock: may not sleep, may call readers,
- * but no function that changes the table.
+ * with accessed and dirty as CPUs left them. Under the table's lock: may not sleep, may call
+ * readers, but no function that changes the table.
  */
 typedef void (*ept_gone_fn)(const struct ept_mapping *mapping, void *arg);
 
@@ -1114,8 +1115,8 @@ int ept_unmap_report(struct ept *ept, u64 gpa, u64 size, ept_gone_fn fn, void *a
  * @gather: as for ept_unmap()
  *
  * As ept_unmap(), but a leaf that an edge of the range cuts goes whole, so that it takes no table,
- * and cannot fail once its arguments are right. What went beyond the range comes back by faults: for
- * notifiers, and what else must not allocate.
+ * and cannot fail once its arguments are right. What went beyond the range comes back by faults:
+ * for notifiers, and what else must not allocate.
  *
  * Context: As ept_unmap().
  * Return: 0, -EINVAL for a misaligned or empty range, NULL or a @gather of another table, -ERANGE.
@@ -1278,8 +1279,9 @@ int ept_merge(struct ept *ept, u64 gpa, u64 size, enum ept_level level);
  * @level: as for ept_merge()
  * @gather: owed a flush, or NULL to flush before the return
  *
- * As ept_merge(). The gather is flushed, freed or spliced with changes of the table excluded, inside
- * the library, where it may sleep for that, or, with %EPT_CONFIG_EXTERNAL_LOCK, by the client.
+ * As ept_merge(). The gather is flushed, freed or spliced with changes of the table excluded,
+ * inside the library, where it may sleep for that, or, with %EPT_CONFIG_EXTERNAL_LOCK, by the
+ * client.
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC; any with it, but with NULL as ept_merge().
  * Return: as ept_merge(), -EINVAL also for a @gather of another table.
@@ -1295,9 +1297,9 @@ int ept_merge_gather(struct ept *ept, u64 gpa, u64 size, enum ept_level level,
  * ept_lookup() - the leaf that holds an address
  * @ept: a table
  * @gpa: of any alignment
- * @mapping: filled in with the whole leaf, or on -ENOENT with the hole: @mapping->gpa, @mapping->size
- *	and @mapping->level are those of the empty entry, and all else is zero. A leaf that lies in
- *	these bounds can be mapped there.
+ * @mapping: filled in with the whole leaf, or on -ENOENT with the hole: @mapping->gpa,
+ *	@mapping->size and @mapping->level are those of the empty entry, and all else is zero. A
+ *	leaf that lies in these bounds can be mapped there.
  *
  * Context: Any.
  * Return: 0, -EINVAL for NULL, -ERANGE beyond the guest's address width, -ENOENT for a hole.
@@ -1391,14 +1393,14 @@ int ept_cursor_next(struct ept_cursor *cursor, struct ept_mapping *mapping);
  * @size: bytes, multiple of 4K
  *
  * The same pages at the same addresses with the same attributes, in leaves as large as @to allows.
- * Accessed and dirty start clear. What changes in @from meanwhile is seen as it was before or after.
- * A guest on @to may use what is there already while the rest is being mapped; on an error after
- * the first of it, that part of the range is unmapped again, with what else was mapped there
+ * Accessed and dirty start clear. What changes in @from meanwhile is seen as it was before or
+ * after. A guest on @to may use what is there already while the rest is being mapped; on an error
+ * after the first of it, that part of the range is unmapped again, with what else was mapped there
  * meanwhile, and flushed. Rights are those of struct ept_attrs: where one table has mode-based
  * execute and the other not, %EPT_PROT_EXEC means more or less than it did.
  *
- * Context: May sleep unless @to has %EPT_CONFIG_ATOMIC; then changes of it are excluded, its reserve
- *	has the tables, and on an error it is as ept_gather_flush().
+ * Context: May sleep unless @to has %EPT_CONFIG_ATOMIC; then changes of it are excluded, its
+ *	reserve has the tables, and on an error it is as ept_gather_flush().
  * Return: 0, -EINVAL for a misaligned or empty range, NULL or the same table twice, -ERANGE,
  *	-EOPNOTSUPP for attributes that @to cannot have, -EEXIST if something is mapped in @to,
  *	-ENOMEM.
@@ -1553,8 +1555,8 @@ void ept_gather_init(struct ept_gather *gather, struct ept *ept);
  * @gather: may be used again afterwards; NULL does nothing
  *
  * Each gather ends in this call, in ept_gather_flush_all(), ept_gather_free() or
- * ept_gather_splice(), also after errors. Invalidates where anything is owed that was changed before
- * the call, with this gather, another or none; otherwise only frees.
+ * ept_gather_splice(), also after errors. Invalidates where anything is owed that was changed
+ * before the call, with this gather, another or none; otherwise only frees.
  *
  * Context: As &ept_ops.invalidate allows. The module's own waits for other CPUs if one of them runs
  *	a guest on the table: then interrupts have to be on, as for smp_call_function().

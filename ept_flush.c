@@ -32,7 +32,7 @@ void ept_cpu_appears(struct ept *ept, struct ept_cpu *cpu)
 	local_irq_save(flags);
 	if (!cpu->listed) {
 		cpu->next = READ_ONCE(ept->first_cpu);
-		/* A full barrier: who looks at the list before is done with what this CPU sees next. */
+		/* A full barrier: who looks before is done with what this CPU sees next. */
 		while (!try_cmpxchg(&ept->first_cpu, &cpu->next, cpu))
 			;
 		cpu->listed = true;
@@ -120,7 +120,7 @@ static void catch_up_all(void *arg)
 	}
 }
 
-/* Interrupts who runs, if anybody does: only that takes a context in which one may wait for CPUs. */
+/* Interrupts who runs, if anybody does: only that takes a context where one may wait for CPUs. */
 static int shoot_down(struct ept_gather **gathers, unsigned int nr)
 {
 	struct shootdown shootdown = { .gathers = gathers, .nr = nr };
@@ -155,6 +155,7 @@ static void begin_invalidation(struct ept_gather *gather)
 	struct ept *ept = gather->ept;
 	u64 generation;
 
+	/* With the number come the entries. */
 	gather->change = smp_load_acquire(&ept->changes);
 	/* A full barrier: entries were written before, who is running is read after. */
 	generation = atomic64_inc_return(&ept->generation);
@@ -178,7 +179,7 @@ static bool has_own_way(const struct ept *ept)
 	return ept->config.ops && ept->config.ops->invalidate;
 }
 
-/* For the gathers that owe. One round of interrupts serves all tables that take the module's way. */
+/* For the gathers that owe. One round of interrupts serves all that take the module's way. */
 static void invalidate(struct ept_gather **gathers, unsigned int nr)
 {
 	int err;

@@ -109,14 +109,14 @@ void ept_op_open_split(struct ept_op *op, const struct ept_run *run, unsigned in
 	ept_walk_open_private(&op->walk, table, false);
 }
 
-/* Whether a leaf among the parts of another one is what that was: the same memory, and not made anew */
+/* Whether a leaf among another one's parts is of what that was: the same memory, not made anew */
 static bool is_part(const struct ept_op *op, u64 part, enum ept_level level, u64 gpa, u64 offset)
 {
 	return !ept_pte_is_hole(part) && !(op->fresh && ept_op_covers(op, gpa, level)) &&
 	       ept_pte_leaf_address(&op->ept->fmt, part) - gpa == offset;
 }
 
-/* Adds accessed and dirty to the parts of a leaf in an unlinked tree; its hpa is its gpa + @offset. */
+/* Adds accessed and dirty to the parts of a leaf in an unlinked tree. Its hpa is gpa + @offset. */
 static void add_ad(const struct ept_op *op, u64 *table, enum ept_level level, u64 offset, u64 ad)
 {
 	u64 gpa = ept_table_gpa(table);

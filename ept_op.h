@@ -40,7 +40,7 @@ static inline int ept_address_error(u64 address)
 
 static __always_inline int ept_judge_range(const struct ept *ept, u64 gpa, u64 size)
 {
-	/* The first and the last page, and how far they are apart: without a size that is very far. */
+	/* The first and the last page, and how far they are apart: very far without a size. */
 	const u64 apart = size - SZ_4K;
 
 	if (likely(!((gpa | apart | (gpa + apart)) & ept->fmt.gpa_illegal)))
@@ -114,7 +114,9 @@ static inline void ept_lock(struct ept *ept)
 	down_write(&ept->lock);
 	/* On x86 whatever takes a lock is a full barrier. Pairs with that in ept_enter_shared(). */
 	for (struct ept_cpu *cpu = READ_ONCE(ept->first_cpu); cpu; cpu = cpu->next)
-		smp_cond_load_acquire(&cpu->mapping, !VAL);
+		/* Pairs with the releases: what was mapped is seen. */
+		while (smp_load_acquire(&cpu->mapping))
+			cpu_relax();
 }
 
 static inline void ept_unlock(struct ept *ept)
@@ -139,9 +141,11 @@ static __always_inline bool ept_enter_shared(struct ept *ept)
 	if (unlikely(!cpu->listed))
 		ept_cpu_appears(ept, cpu);
 	WRITE_ONCE(cpu->mapping, true);
+	/* Pairs with what takes the lock in ept_lock(). */
 	smp_mb();
 	if (likely(!rwsem_is_locked(&ept->lock)))
 		return true;
+	/* Pairs with the acquire in ept_lock(). */
 	smp_store_release(&cpu->mapping, false);
 	preempt_enable();
 	down_read(&ept->lock);
@@ -151,6 +155,7 @@ static __always_inline bool ept_enter_shared(struct ept *ept)
 static __always_inline void ept_leave_shared(struct ept *ept, bool short_way)
 {
 	if (likely(short_way)) {
+		/* Pairs with the acquire in ept_lock(). */
 		smp_store_release(&this_cpu_ptr(ept->cpus)->mapping, false);
 		preempt_enable();
 	} else if (!ept->external) {
@@ -172,8 +177,8 @@ static inline void ept_begin(struct ept *ept, struct ept_gather *gather)
 static inline void ept_end(struct ept *ept, struct ept_gather *gather)
 {
 	if (gather->owes) {
-		/* Whoever sees the number sees the entries, too. */
 		gather->change = ept->changes + 1;
+		/* Whoever sees the number sees the entries, too. */
 		smp_store_release(&ept->changes, gather->change);
 	}
 	ept_unlock(ept);
@@ -185,7 +190,7 @@ static inline bool ept_is_stale(const struct ept *ept)
 	return ept->changes != atomic64_read(&ept->flushed) || !list_empty(&ept->unfolded);
 }
 
-/* Whether a CPU may set accessed or dirty in a linked entry. Only its bits for these decide mostly. */
+/* Whether a CPU may set accessed or dirty in a linked entry. Mostly the entry alone decides. */
 static __always_inline bool ept_is_volatile(const struct ept *ept, u64 entry)
 {
 	return ept_pte_is_volatile(&ept->fmt, entry) ||
@@ -309,7 +314,7 @@ static inline void ept_set_bits(unsigned long *bitmap, unsigned long first, unsi
 	bitmap_set(bitmap + BIT_WORD(first), first % BITS_PER_LONG, nr);
 }
 
-/* What an operation does to a run of a table of 4K entries: 0, an error, or 1: it is no simple one */
+/* What an operation does to a run of 4K entries: 0, an error, or 1: it is no simple one */
 typedef int (*ept_short_fn)(struct ept *ept, struct ept_gather *gather, const struct ept_run *run,
 			    void *arg);
 

@@ -119,7 +119,7 @@ struct ept_hooks {
 #ifdef EPT_KUNIT_HOOKS
 extern struct ept_hooks ept_hooks;
 #else
-static const struct ept_hooks ept_hooks;
+static const struct ept_hooks ept_hooks __maybe_unused;
 #endif
 
 /* ept_name.c */

@@ -4,8 +4,8 @@
  *
  * Lists of pages, spare, reserved or dead, are chained through folio->index: page->private still
  * says to a reader what a dead table was, and page->lru is for RCU and for the lists of lists. The
- * memory of a dead table isn't written, but that accessed and dirty are taken: a CPU or a reader may
- * still look at it.
+ * memory of a dead table isn't written, but that accessed and dirty are taken: a CPU or a reader
+ * may still look at it.
  */
 #include <linux/llist.h>
 #include <linux/minmax.h>
@@ -220,7 +220,7 @@ void ept_store_destroy(struct ept_store *store)
 	}
 }
 
-/* Moves some pages from the reserve to the pool until this has @nr. False: no more is to be done. */
+/* Moves some pages from the reserve to the pool, which is to have @nr. False: that is all. */
 static bool draw_some(struct ept_pool *pool, struct ept_store *store, unsigned long nr)
 {
 	for (unsigned long i = 0; i < BATCH; i++) {

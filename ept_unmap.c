@@ -41,7 +41,7 @@ static const struct ept_visitor unmap_plan = {
 	.edge = unmap_plan_edge,
 };
 
-/* Unmaps a run of nothing but leaves, or nothing but holes. Returns how many went, or -1: it isn't. */
+/* Unmaps a run of leaves alone, or holes alone. Returns how many went, or -1: it is neither. */
 static __always_inline int unmap_all(const struct ept *ept, struct ept_gather *gather,
 				     const struct ept_run *run)
 {

@@ -192,7 +192,7 @@ static void an_invalidation_may_change_another_table(struct kunit *test)
 	ept_destroy(other);
 }
 
-/* Each of two tables' merges has an invalidate that merges in the other: lockdep is to say nothing. */
+/* Each of two merges has an invalidate that merges in the other table: lockdep says nothing. */
 static void merge_another_table(struct fixture *fixture)
 {
 	struct ept *other = fixture->arg;
@@ -668,7 +668,7 @@ static void a_merges_flags_go_with_its_gather(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, leaf.accessed && leaf.dirty);
 }
 
-/* Its tables are flushed by one round of interrupts; those of a client with a way of its own by it. */
+/* One round of interrupts for the module's own way; a client with another way is asked. */
 static void gathers_of_several_tables_are_flushed_at_once(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;

@@ -463,6 +463,12 @@ static u64 random_leaf(struct pte_fixture *fixture, enum ept_level level, u64 *h
 	return leaf_entry(fixture, *hpa, level, attrs) | flags;
 }
 
+/* The leaf with other attributes; address, accessed and dirty stay. */
+static u64 changed_attrs(const struct ept_format *fmt, u64 entry, const struct ept_attrs *attrs)
+{
+	return ept_pte_change(fmt, entry, EPT_PTE_ATTRS, ept_attrs_to_bits(fmt, attrs));
+}
+
 /* From and to any rights, so that addresses are hidden and shown on the way. */
 static void new_attributes_keep_address_accessed_and_dirty(struct kunit *test)
 {
@@ -477,8 +483,7 @@ static void new_attributes_keep_address_accessed_and_dirty(struct kunit *test)
 			u64 changed;
 
 			random_attrs(fixture, &new);
-			changed = ept_pte_change(&fixture->fmt, entry, EPT_PTE_ATTRS,
-						 ept_attrs_to_bits(&fixture->fmt, &new));
+			changed = changed_attrs(&fixture->fmt, entry, &new);
 			KUNIT_EXPECT_EQ(test, changed & ~flags,
 					leaf_entry(fixture, hpa, level, &new));
 			KUNIT_EXPECT_EQ(test, changed & flags, entry & flags);
@@ -617,8 +622,7 @@ static void invept_follows_what_a_cpu_may_have_cached(struct kunit *test)
 		bool taken;
 
 		random_attrs(fixture, &new);
-		changed = ept_pte_change(&fixture->fmt, entry, EPT_PTE_ATTRS,
-						 ept_attrs_to_bits(&fixture->fmt, &new));
+		changed = changed_attrs(&fixture->fmt, entry, &new);
 		taken = mmu_taken(&fixture->mmu, entry, changed);
 		KUNIT_EXPECT_EQ_MSG(test, ept_pte_needs_invept(&fixture->fmt, entry, changed),
 				    cached && (taken || old.memtype != new.memtype ||
