@@ -55,11 +55,11 @@ struct seq_file;
  * -ERANGE       beyond the guest's address width (2^48 bytes with 4 levels, 2^57 with 5),
  *               beyond the configured MAXPHYADDR, or a range that overflows
  * -EOPNOTSUPP   legal, but this table's configuration lacks it
+ * -EAGAIN       the client's number has changed: look again (ept_map_if(), ept_install(),
+ *               ept_fill_pages())
  * -EEXIST       something is mapped there
  * -ENOENT       nothing is mapped there
  * -ENOMEM       no memory for tables, or the reserve of an atomic table is short
- * -EAGAIN       the client's number has changed: look again (ept_map_if(), ept_install(),
- *               ept_fill_pages())
  * ============  ===============================================================================
  *
  * -EFAULT and -EIO are verdicts of ept_translate(), -EUCLEAN one of ept_check(); -ENODEV and -EPERM

@@ -64,6 +64,29 @@ static int is_mapped(const struct ept_mapping *mapping, void *arg)
 	return -EEXIST;
 }
 
+static bool continues(const struct ept_mapping *mapping, const struct ept_mapping *next)
+{
+	return next->gpa == mapping->gpa + mapping->size &&
+	       next->hpa == mapping->hpa + mapping->size &&
+	       next->attrs.prot == mapping->attrs.prot &&
+	       next->attrs.memtype == mapping->attrs.memtype &&
+	       next->attrs.flags == mapping->attrs.flags && next->attrs.tag == mapping->attrs.tag;
+}
+
+/* What comes next, with neighbours that differ only in what a clone doesn't take over */
+static int next_alike(struct ept_cursor *cursor, struct ept_mapping *mapping)
+{
+	int err = ept_cursor_next(cursor, mapping);
+	struct ept_cursor ahead = *cursor;
+	struct ept_mapping next;
+
+	while (!err && !ept_cursor_next(&ahead, &next) && continues(mapping, &next)) {
+		mapping->size += next.size;
+		*cursor = ahead;
+	}
+	return err;
+}
+
 static int clone_range(struct ept *to, struct ept *from, u64 gpa, u64 size)
 {
 	struct judgement judgement = { .to = to };
@@ -76,11 +99,8 @@ static int clone_range(struct ept *to, struct ept *from, u64 gpa, u64 size)
 	if (err)
 		return err;
 	ept_cursor_init(&cursor, from, gpa, size);
-	while (!ept_cursor_next(&cursor, &mapping)) {
+	while (!err && !next_alike(&cursor, &mapping))
 		err = ept_map(to, mapping.gpa, mapping.hpa, mapping.size, &mapping.attrs);
-		if (err)
-			break;
-	}
 	if (err && mapping.gpa > gpa)
 		ept_unmap(to, gpa, mapping.gpa - gpa, NULL);
 	return err;

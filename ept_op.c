@@ -4,6 +4,25 @@
  */
 #include "ept_op.h"
 
+/* Flags that merges have yet to collect are those of the leaves from now on. */
+static void ept_op_fold(struct ept_op *op)
+{
+	enum ept_level first = EPT_4K, last = EPT_4K;
+	const struct ept_walk *walk = &op->walk;
+	u64 value;
+
+	if (likely(list_empty(&op->ept->unfolded)))
+		return;
+	if (op->reports) {
+		/* Leaves that the range cuts may go whole. */
+		ept_descend(walk->fmt, walk->root, walk->gpa, &first, &value);
+		ept_descend(walk->fmt, walk->root, walk->end - SZ_4K, &last, &value);
+		ept_retract_merged(op->ept, round_down(walk->gpa, ept_level_size(first)),
+				   round_up(walk->end, ept_level_size(last)));
+	}
+	ept_fold_all(op->ept);
+}
+
 /* With changes excluded: the plan's verdict, and in op->need the tables that the commit takes */
 static int ept_op_plan(struct ept_op *op, const struct ept_visitor *plan)
 {
@@ -12,7 +31,7 @@ static int ept_op_plan(struct ept_op *op, const struct ept_visitor *plan)
 	if (err)
 		return err;
 	if (op->folds)
-		ept_fold_all(op->ept);
+		ept_op_fold(op);
 	op->need = 0;
 	op->verdict = 0;
 	ept_walk_begin(&op->walk);

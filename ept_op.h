@@ -231,7 +231,8 @@ static inline void ept_gather_note(const struct ept *ept, struct ept_gather *gat
  * @verdict: an error that the plan found, unless it ended in one that comes first
  * @gather: owed a flush
  * @permit: asked before the plan, with changes excluded; what it returns but 0 ends the operation
- * @folds: accessed and dirty that a merge has yet to collect matter
+ * @folds: accessed and dirty that a merge has yet to collect matter,
+ * @reports: and are final
  * @then: a second pass of the commit, or NULL
  * @split: the linked leaf that is being split, as it was copied into its parts
  * @fresh: what the operation leaves in the range is new: what happened to a leaf that was there
@@ -246,6 +247,7 @@ struct ept_op {
 	struct ept_gather	*gather;
 	int			(*permit)(struct ept_op *op);
 	bool			folds;
+	bool			reports;
 	const struct ept_visitor *then;
 	u64			split;
 	bool			fresh;
@@ -271,6 +273,7 @@ static inline void ept_op_init(struct ept_op *op, struct ept_gather *gather, u64
 	op->gather = gather;
 	op->permit = NULL;
 	op->folds = false;
+	op->reports = false;
 	op->then = NULL;
 	op->fresh = false;
 }

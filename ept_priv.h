@@ -98,6 +98,7 @@ void ept_flush_release(struct ept *ept);
 /* ept_shape.c */
 void ept_fold_merged(struct ept *ept, const struct page *merged);
 void ept_fold_all(struct ept *ept);
+void ept_retract_merged(struct ept *ept, u64 gpa, u64 end);
 
 /**
  * struct ept_hooks - for the KUnit suites, which show that they notice what is missing

@@ -54,6 +54,9 @@
 
 #define EPT_PTE_RIGHTS		(EPT_PTE_READ | EPT_PTE_WRITE | EPT_PTE_EXEC | EPT_PTE_UEXEC)
 #define EPT_PTE_AD		(EPT_PTE_ACCESSED | EPT_PTE_DIRTY)
+/* A CPU may set dirty where one of these is */
+#define EPT_PTE_MAY_DIRTY	(EPT_PTE_WRITE | EPT_PTE_PAGING_WRITE |			\
+				 EPT_PTE_SUPER_SHADOW | EPT_PTE_SUBPAGE)
 #define EPT_PTE_FLAGS		(EPT_PTE_IGNORE_PAT | EPT_PTE_VERIFY_PAGING |		\
 				 EPT_PTE_PAGING_WRITE | EPT_PTE_SUPER_SHADOW |		\
 				 EPT_PTE_SUBPAGE | EPT_PTE_SUPPRESS_VE)
@@ -389,8 +392,7 @@ static inline bool ept_pte_is_volatile(const struct ept_format *fmt, u64 entry)
 		return false;
 	if (!(entry & EPT_PTE_ACCESSED))
 		return true;
-	return !(entry & EPT_PTE_DIRTY) && entry & (EPT_PTE_WRITE | EPT_PTE_PAGING_WRITE |
-						    EPT_PTE_SUPER_SHADOW | EPT_PTE_SUBPAGE);
+	return !(entry & EPT_PTE_DIRTY) && entry & EPT_PTE_MAY_DIRTY;
 }
 
 /*

@@ -219,39 +219,69 @@ static const struct ept_visitor merge_visitor = {
 	.close = merge_close,
 };
 
-/* Adds flags to the leaf at @gpa, if that is of this page, and of @level or more. Or returns false. */
-static bool fold_into(struct ept *ept, u64 gpa, phys_addr_t hpa, enum ept_level level, u64 ad)
+/* Adds flags to the leaves of [gpa, end), as far as they are of the memory at @hpa. */
+static void fold_into(struct ept *ept, u64 gpa, u64 end, phys_addr_t hpa, u64 ad)
 {
-	enum ept_level at = EPT_4K;
-	u64 value, *entry = ept_descend(&ept->fmt, ept->root, gpa, &at, &value);
-	const u64 offset = gpa & (ept_level_size(at) - 1);
+	while (gpa < end) {
+		enum ept_level level = EPT_4K;
+		u64 value, *entry = ept_descend(&ept->fmt, ept->root, gpa, &level, &value);
+		const u64 offset = gpa & (ept_level_size(level) - 1);
+		const u64 rest = ept_level_size(level) - offset;
 
-	if (!ept_pte_is_leaf(value, at) || at < level ||
-	    ept_pte_leaf_address(&ept->fmt, value) + offset != hpa)
-		return false;
-	while (ad & ~value && !try_cmpxchg64(entry, &value, value | ad))
-		;
-	return true;
+		if (ept_pte_is_leaf(value, level) &&
+		    ept_pte_leaf_address(&ept->fmt, value) + offset == hpa)
+			while (ad & ~value && !try_cmpxchg64(entry, &value, value | ad))
+				;
+		gpa += rest;
+		hpa += rest;
+	}
 }
 
-/* The leaves of a table that was merged, into one if that is still there */
-static void fold_table(struct ept *ept, const u64 *table)
+/* Flags go from an entry of a merged table, so that each is reported once. */
+static u64 take_flags(const struct ept *ept, u64 *entry)
+{
+	const u64 ad = ept->fmt.ad;
+
+	return READ_ONCE(*entry) & ad ? atomic64_fetch_and(~ad, (atomic64_t *)entry) & ad : 0;
+}
+
+static void fold_entry(struct ept *ept, u64 *entry, enum ept_level level, u64 gpa)
+{
+	const phys_addr_t hpa = ept_pte_leaf_address(&ept->fmt, READ_ONCE(*entry));
+	const u64 ad = take_flags(ept, entry);
+
+	if (ad)
+		fold_into(ept, gpa, gpa + ept_level_size(level), hpa, ad);
+}
+
+/* Whether a leaf of the same memory has taken the place of the whole table, and is there still */
+static bool is_one_leaf(const struct ept *ept, const u64 *table, u64 gpa)
+{
+	enum ept_level level = EPT_4K;
+	u64 value;
+
+	ept_descend(&ept->fmt, ept->root, gpa, &level, &value);
+	return level > ept_table_level(table) && ept_pte_is_leaf(value, level) &&
+	       ept_pte_leaf_address(&ept->fmt, value) + (gpa & (ept_level_size(level) - 1)) ==
+	       ept_pte_leaf_address(&ept->fmt, READ_ONCE(*table));
+}
+
+static void fold_table(struct ept *ept, u64 *table)
 {
 	const enum ept_level level = ept_table_level(table);
 	const u64 size = ept_level_size(level), gpa = ept_table_gpa(table);
+	const bool one = is_one_leaf(ept, table, gpa);
 	u64 ad = 0;
 
-	for (unsigned int i = 0; i < EPT_ENTRIES; i++)
-		ad |= READ_ONCE(table[i]) & ept->fmt.ad;
-	if (!ad || fold_into(ept, gpa, ept_pte_leaf_address(&ept->fmt, READ_ONCE(*table)),
-			     level + 1, ad))
-		return;
 	for (unsigned int i = 0; i < EPT_ENTRIES; i++) {
-		const u64 entry = READ_ONCE(table[i]);
-
-		fold_into(ept, gpa + i * size, ept_pte_leaf_address(&ept->fmt, entry), EPT_4K,
-			  entry & ept->fmt.ad);
+		if (one)
+			ad |= take_flags(ept, &table[i]);
+		else
+			fold_entry(ept, &table[i], level, gpa + i * size);
 	}
+	if (ad)
+		fold_into(ept, gpa, gpa + size * EPT_ENTRIES,
+			  ept_pte_leaf_address(&ept->fmt, READ_ONCE(*table)), ad);
 }
 
 /* With changes excluded. CPUs may still use the tables. */
@@ -271,6 +301,47 @@ void ept_fold_all(struct ept *ept)
 
 	list_for_each_entry(gather, &ept->unfolded, node)
 		ept_fold_merged(ept, gather->merged);
+}
+
+/* As fold_entry(), and no CPU sets dirty there any more. What lies in the range is a hole then. */
+static void retract_entry(struct ept *ept, u64 *entry, enum ept_level level, u64 gpa, bool whole)
+{
+	const u64 old = READ_ONCE(*entry);
+	u64 ad;
+
+	if (ept_pte_is_hole(old))
+		return;
+	if (!whole) {
+		atomic64_and(~EPT_PTE_MAY_DIRTY, (atomic64_t *)entry);
+		return;
+	}
+	ad = xchg(entry, ept->fmt.hole) & ept->fmt.ad;
+	fold_into(ept, gpa, gpa + ept_level_size(level), ept_pte_leaf_address(&ept->fmt, old), ad);
+}
+
+static void retract_table(struct ept *ept, u64 *table, u64 gpa, u64 end)
+{
+	const enum ept_level level = ept_table_level(table);
+	const u64 size = ept_level_size(level);
+	u64 at = ept_table_gpa(table);
+
+	for (unsigned int i = 0; i < EPT_ENTRIES; i++, at += size)
+		if (at < end && at + size > gpa)
+			retract_entry(ept, &table[i], level, at, at >= gpa && at + size <= end);
+}
+
+/*
+ * Of a range that is about to go, merged tables tell nothing new from now on: a CPU that knows one
+ * faults there, as it does in the table that is linked.
+ */
+void ept_retract_merged(struct ept *ept, u64 gpa, u64 end)
+{
+	const struct ept_gather *gather;
+	const struct page *page;
+
+	list_for_each_entry(gather, &ept->unfolded, node)
+		for (page = gather->merged; page; page = ept_table_next_retired(page))
+			retract_table(ept, page_address(page), gpa, end);
 }
 
 int ept_merge_gather(struct ept *ept, u64 gpa, u64 size, enum ept_level level,

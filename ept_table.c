@@ -257,10 +257,10 @@ static void draw_from_reserve(struct ept_pool *pool, struct ept_store *store, un
 /* Moves pages from the pool to the reserve until that has @nr, as far as they go. */
 static void give_to_reserve(struct ept_pool *pool, struct ept_store *store, unsigned long nr)
 {
-	for (; pool->nr && (unsigned long)atomic_long_read(&store->nr_reserve) < nr;
-	     pool->nr--) {
-		llist_add((struct llist_node *)&pop_page(&pool->first)->lru, &store->reserve);
+	for (; pool->nr && atomic_long_read(&store->nr_reserve) < (long)nr; pool->nr--) {
+		/* Counted first: who takes it at once finds no less than there is. */
 		atomic_long_inc(&store->nr_reserve);
+		llist_add((struct llist_node *)&pop_page(&pool->first)->lru, &store->reserve);
 	}
 }
 

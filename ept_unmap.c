@@ -248,6 +248,7 @@ static void unmap_init(struct unmap_op *unmap, struct ept_gather *gather, u64 gp
 	ept_op_init(&unmap->op, gather, gpa, size);
 	/* What a merge has yet to collect is the leaf's, and would be reported too late. */
 	unmap->op.folds = fn;
+	unmap->op.reports = fn;
 	unmap->fn = fn;
 	unmap->arg = arg;
 	unmap->went_gpa = gpa;
