@@ -252,9 +252,21 @@ static int show(void *arg, struct ept_gather *gather)
 	return 0;
 }
 
+/* Whether the step table has all of a range: 0, -ENOENT, -ERANGE */
+int thinvmm_has(u64 gpa, u64 size)
+{
+	const u64 end = gpa + size;
+	struct ept_mapping mapping;
+	int err = 0;
+
+	for (; gpa < end && !err; gpa = mapping.gpa + mapping.size)
+		err = ept_lookup(thinvmm.step, gpa, &mapping);
+	return err;
+}
+
 /*
- * The system gets [gpa, gpa + size) as the step table has it, but with @prot and @tag. -ENOENT if
- * that has not all of it, -ENOMEM; then some of it may have changed.
+ * The system gets [gpa, gpa + size) as the step table has it, but with @prot and @tag. -ENOMEM;
+ * -ENOENT if that has not all of it, when some of it may have changed.
  */
 int thinvmm_show(u64 gpa, u64 size, u32 prot, u8 tag)
 {
