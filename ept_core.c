@@ -37,6 +37,8 @@ static void init(struct ept *ept, const struct ept_config *config)
 	init_rwsem(&ept->lock);
 	ept->config = *config;
 	ept->config.name = ept->name;
+	if (ept->external)
+		ept->config.flags |= EPT_CONFIG_EXTERNAL_LOCK;
 	atomic64_set(&ept->generation, 1);
 	INIT_LIST_HEAD(&ept->unfolded);
 }

@@ -80,12 +80,12 @@ struct seq_file;
  *   maps, inside the library, by a lock that may sleep.
  * - With %EPT_CONFIG_EXTERNAL_LOCK the client excludes from each other: all functions that change
  *   the table, the harvests, also where they peek, and ept_check(). One-leaf maps need only be
- *   excluded from the others, as by a lock held shared. It may register its lock with
+ *   excluded from the others, as by a lock held shared, but on an atomic table from each other, too. It may register its lock with
  *   ept_set_external_lock(), and lockdep then checks that it is held. No lock is needed for
  *   readers, ept_reserve(), ept_flush(), ept_vcpu_load() and ept_vcpu_put(), nor to flush, free and
  *   splice gathers, but for those that ept_merge_gather() was given.
  * - A gather is one thread's at a time.
- * - No memory is allocated while the library's lock is held, so that a client may change the table
+ * - Nothing waits for memory while the library's lock is held, so that a client may change the table
  *   from a shrinker, or from an mmu notifier that may block. In a notifier nothing may wait for
  *   reclaim, and what takes tables, as unmapping a part of a large leaf does, must not ask for it:
  *   put memalloc_noreclaim_save() and memalloc_noreclaim_restore() around the call. Tables then
@@ -112,7 +112,7 @@ struct seq_file;
  *   away, whoever took it, and in whichever gather. Two mmu notifiers that overlap rest on this:
  *   the second finds a hole, flushes, and may let the page go. ept_map() never waits for a flush:
  *   where a page was just unmapped, a CPU may use the old one until the flush.
- * - A flush with nothing owed costs nothing and announces nothing, also where another one has just
+ * - A flush with nothing owed on the table costs nothing and announces nothing, also where another one has just
  *   covered what this gather's calls owed.
  * - Memory that was unmapped or replaced may be put to other use once the flush is done, not
  *   before.
@@ -122,8 +122,8 @@ struct seq_file;
  * A flush is the client's &ept_ops.invalidate where there is one. Otherwise it is the library's: it
  * works with the CPUs between ept_vcpu_load() and ept_vcpu_put(), and interrupts these alone; all
  * others catch up in their next ept_vcpu_load(). If one of them cannot run INVEPT, as it left VMX
- * operation between the two, there is a warning once, what was owed stays owed, and tables that it
- * may walk stay until ept_destroy().
+ * operation between the two, there is a warning once, what was owed stays owed, whatever the call
+ * returns, and tables that it may walk stay until ept_destroy().
  *
  * One invalidation may serve several tables: ept_gather_flush_all() for the library's own; a client
  * with a way of its own invalidates all, and then calls ept_gather_free() for each gather.
@@ -604,7 +604,8 @@ struct ept_check_report {
 };
 
 /**
- * struct ept_gather - what changes owe to a flush; on the caller's stack, opaque
+ * struct ept_gather - what changes owe to a flush; opaque, and stays where it is from its init to
+ *	the end of what it has
  * @ept: the table that it belongs to
  * @dead: unlinked tables, not yet freed
  * @merged: unlinked tables in which CPUs may set flags of the leaves that replaced them
@@ -886,7 +887,8 @@ unsigned long ept_reserved(const struct ept *ept);
  * @size: bytes, multiple of 4K
  * @largest: the largest leaf that it makes
  *
- * What ept_map() of the range takes where nothing is mapped and no table is there yet; for ept_map()
+ * No change of the range takes more, whatever is there. What ept_map() takes where nothing is mapped
+ * and no table is there yet; for ept_map()
  * also what the alignment of the host's address and the attributes allow decides about @largest.
  * For @n threads that map a page each at the same time it is n * ept_tables_for(ept, gpa, SZ_4K,
  * EPT_4K).
@@ -924,7 +926,7 @@ void ept_barrier(void);
  * that something in the range is mapped. Ask ept_lookup() about the faulting address: -ENOENT, it
  * isn't that address, and a smaller leaf fits, of the size of the hole or less. If something is
  * mapped there, ask ept_translate() about the access: 0, another CPU was faster, and the guest may
- * resume; -EFAULT, what is mapped lacks the right. ept_install() does all of that.
+ * resume; -EFAULT, what is mapped lacks the right. ept_install() of a page does all of that.
  *
  * Takes the largest leaves that the alignment of both addresses, the size, the configuration and
  * @attrs allow. Accessed and dirty start clear. Needs no flush, and has none. A range of which a
@@ -1042,10 +1044,13 @@ int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct 
  * leads from all of the range to @hpa, and has all rights of @attrs, nothing is done, whatever its
  * memory type, flags and tag: another CPU was faster, or a CPU still had lesser rights. Anything else is replaced, as by ept_remap(),
  * and in one step: a hole in a part of the range, a leaf of another page (a copy-on-write page
- * before it was copied), one with lesser rights. A leaf of the same page and size keeps its accessed
- * and dirty flags.
+ * before it was copied), one with lesser rights. So all that is mapped in the range gives way to the
+ * memory at @hpa: make it no larger than the memory that was looked up, and no larger than leaves
+ * may be (%EPT_CONFIG_NO_EXEC_LARGE), or nothing of that size will ever suffice. A leaf of the same
+ * page and size keeps its accessed and dirty flags; smaller ones that a large leaf replaces lose
+ * theirs, which ept_merge() would keep.
  *
- * Context: As ept_remap().
+ * Context: As ept_remap(); with %EPT_CONFIG_EXTERNAL_LOCK it is no one-leaf map, and excludes all.
  * Return: 0 if the range was mapped or replaced, 1 if nothing was to be done, else as ept_remap(),
  *	-EAGAIN if @seq has changed, and then what is there may have been right.
  */
@@ -1274,7 +1279,7 @@ int ept_merge(struct ept *ept, u64 gpa, u64 size, enum ept_level level);
  * @gather: owed a flush, or NULL to flush before the return
  *
  * As ept_merge(). The gather is flushed, freed or spliced with changes of the table excluded, inside
- * the library or, with %EPT_CONFIG_EXTERNAL_LOCK, by the client.
+ * the library, where it may sleep for that, or, with %EPT_CONFIG_EXTERNAL_LOCK, by the client.
  *
  * Context: May sleep without %EPT_CONFIG_ATOMIC; any with it, but with NULL as ept_merge().
  * Return: as ept_merge(), -EINVAL also for a @gather of another table.
@@ -1392,7 +1397,8 @@ int ept_cursor_next(struct ept_cursor *cursor, struct ept_mapping *mapping);
  * meanwhile, and flushed. Rights are those of struct ept_attrs: where one table has mode-based
  * execute and the other not, %EPT_PROT_EXEC means more or less than it did.
  *
- * Context: May sleep; both tables without %EPT_CONFIG_ATOMIC.
+ * Context: May sleep unless @to has %EPT_CONFIG_ATOMIC; then changes of it are excluded, its reserve
+ *	has the tables, and on an error it is as ept_gather_flush().
  * Return: 0, -EINVAL for a misaligned or empty range, NULL or the same table twice, -ERANGE,
  *	-EOPNOTSUPP for attributes that @to cannot have, -EEXIST if something is mapped in @to,
  *	-ENOMEM.
@@ -1560,8 +1566,8 @@ void ept_gather_flush(struct ept_gather *gather);
  * @gathers: of one table each, none of them NULL; NULL does nothing
  * @nr: how many
  *
- * As ept_gather_flush() of each, but for the tables without &ept_ops.invalidate with one round of
- * interrupts.
+ * As ept_gather_flush() of each, but each table is invalidated once at the most, and those without
+ * &ept_ops.invalidate with one round of interrupts.
  *
  * Context: As ept_gather_flush().
  */

@@ -26,11 +26,18 @@ EXPORT_SYMBOL_IF_KUNIT(ept_hooks);
 /* This CPU's first load or map: from now on it is looked at. */
 void ept_cpu_appears(struct ept *ept, struct ept_cpu *cpu)
 {
-	cpu->next = READ_ONCE(ept->first_cpu);
-	/* A full barrier: who looks at the list before is done with what this CPU looks at next. */
-	while (!try_cmpxchg(&ept->first_cpu, &cpu->next, cpu))
-		;
-	cpu->listed = true;
+	unsigned long flags;
+
+	/* An interrupt may load, too. */
+	local_irq_save(flags);
+	if (!cpu->listed) {
+		cpu->next = READ_ONCE(ept->first_cpu);
+		/* A full barrier: who looks at the list before is done with what this CPU sees next. */
+		while (!try_cmpxchg(&ept->first_cpu, &cpu->next, cpu))
+			;
+		cpu->listed = true;
+	}
+	local_irq_restore(flags);
 }
 
 static int run_invept(const struct ept *ept)
@@ -252,6 +259,15 @@ static void release(struct ept_gather *gather)
 		keep_stuck(gather->ept, dead);
 }
 
+/* Of its table: the others are covered by what this one causes. */
+static bool is_first(struct ept_gather **gathers, unsigned int i)
+{
+	for (unsigned int j = 0; j < i; j++)
+		if (gathers[j]->ept == gathers[i]->ept)
+			return false;
+	return true;
+}
+
 void ept_gather_flush_all(struct ept_gather **gathers, unsigned int nr)
 {
 	bool due = false;
@@ -259,7 +275,9 @@ void ept_gather_flush_all(struct ept_gather **gathers, unsigned int nr)
 	if (!gathers)
 		return;
 	for (unsigned int i = 0; i < nr; i++) {
-		gathers[i]->owes = !IS_ERR_OR_NULL(gathers[i]->ept) && is_due(gathers[i]->ept);
+		const struct ept *ept = gathers[i]->ept;
+
+		gathers[i]->owes = !IS_ERR_OR_NULL(ept) && is_due(ept) && is_first(gathers, i);
 		due |= gathers[i]->owes;
 	}
 	if (due)

@@ -231,7 +231,7 @@ int ept_clear_dirty(struct ept *ept, u64 gpa, struct ept_gather *gather)
 		return ret;
 
 	ept_begin(ept, gather);
-	ept_fold_all(ept);
+	ept_fold_all(ept, gpa, gpa + SZ_4K);
 	run.entry = ept_descend(&ept->fmt, ept->root, gpa, &run.level, &leaf);
 	if (ept_pte_is_hole(leaf)) {
 		ret = -ENOENT;

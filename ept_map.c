@@ -825,11 +825,13 @@ static int install(struct ept_gather *gather, u64 size, const struct source *sou
 	if (err)
 		return err;
 	/* Most that isn't a hole is here by now, as another CPU was faster. */
-	rcu_read_lock();
-	installed = is_installed(ept, source, size);
-	rcu_read_unlock();
-	if (installed)
-		return 1;
+	if (!ept->external) {
+		rcu_read_lock();
+		installed = is_installed(ept, source, size);
+		rcu_read_unlock();
+		if (installed)
+			return 1;
+	}
 	err = map_range(ept, source->gpa, source->hpa, size, source->bits, *guard);
 	if (err != -EEXIST)
 		return err;

@@ -20,7 +20,7 @@ static void ept_op_fold(struct ept_op *op)
 		ept_retract_merged(op->ept, round_down(walk->gpa, ept_level_size(first)),
 				   round_up(walk->end, ept_level_size(last)));
 	}
-	ept_fold_all(op->ept);
+	ept_fold_all(op->ept, walk->gpa, walk->end);
 }
 
 /* With changes excluded: the plan's verdict, and in op->need the tables that the commit takes */
@@ -49,6 +49,14 @@ static void ept_op_commit(struct ept_op *op, const struct ept_visitor *commit)
 	ept_walk_pass(&op->walk, op->then);
 }
 
+/* Under the lock. Returns whether the pool has what the plan needs. */
+static bool fill_at_once(struct ept_op *op)
+{
+	if (ept_hooks.nothing_at_once && op->pool.nr < op->need)
+		return false;
+	return ept_pool_fill_at_once(&op->pool, &op->ept->store, op->need);
+}
+
 /*
  * Plans until the tables that it takes are there, then commits. Without a plan it takes none, and
  * cannot fail. Under the lock nothing waits for memory: reclaim may call a client that changes the
@@ -63,7 +71,7 @@ int ept_op_run(struct ept_op *op, const struct ept_visitor *plan,
 	for (;;) {
 		ept_begin(op->ept, op->gather);
 		err = ept_op_plan(op, plan);
-		if (err || ept_pool_fill_at_once(&op->pool, store, op->need))
+		if (err || fill_at_once(op))
 			break;
 		ept_end(op->ept, op->gather);
 		err = ept_pool_fill(&op->pool, store, op->need);
@@ -101,16 +109,22 @@ void ept_op_open_split(struct ept_op *op, const struct ept_run *run, unsigned in
 	ept_walk_open_private(&op->walk, table, false);
 }
 
-/* Adds accessed and dirty to the leaves of an unlinked tree. */
-static void add_ad(const struct ept_op *op, u64 *table, enum ept_level level, u64 ad)
+/* Whether a leaf among the parts of another one is what that was: the same memory, and not made anew */
+static bool is_part(const struct ept_op *op, u64 part, enum ept_level level, u64 gpa, u64 offset)
+{
+	return !ept_pte_is_hole(part) && !(op->fresh && ept_op_covers(op, gpa, level)) &&
+	       ept_pte_leaf_address(&op->ept->fmt, part) - gpa == offset;
+}
+
+/* Adds accessed and dirty to the parts of a leaf in an unlinked tree; its hpa is its gpa + @offset. */
+static void add_ad(const struct ept_op *op, u64 *table, enum ept_level level, u64 offset, u64 ad)
 {
 	u64 gpa = ept_table_gpa(table);
 
 	for (unsigned int i = 0; i < EPT_ENTRIES; i++, gpa += ept_level_size(level)) {
 		if (ept_pte_is_table(table[i], level))
-			add_ad(op, ept_table_at(table[i]), level - 1, ad);
-		else if (!ept_pte_is_hole(table[i]) &&
-			 !(op->fresh && ept_op_covers(op, gpa, level)))
+			add_ad(op, ept_table_at(table[i]), level - 1, offset, ad);
+		else if (is_part(op, table[i], level, gpa, offset))
 			table[i] |= ad;
 	}
 }
@@ -126,7 +140,8 @@ void ept_op_close_split(struct ept_op *op, const struct ept_run *run, u64 *table
 		return;
 	}
 	while (!try_cmpxchg64(run->entry, &op->split, entry)) {
-		add_ad(op, table, run->level - 1, op->split & ~leaf);
+		add_ad(op, table, run->level - 1,
+		       ept_pte_leaf_address(&op->ept->fmt, leaf) - run->gpa, op->split & ~leaf);
 		leaf = op->split;
 	}
 	ept_gather_note(op->ept, op->gather, run, leaf, entry);

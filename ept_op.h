@@ -98,16 +98,17 @@ do {										\
  * the other, and no word is written by all CPUs that map.
  */
 
-static inline void ept_assert_external(const struct ept *ept)
+/* @type: for lockdep: 0, the client's lock is held for itself alone; -1, or shared */
+static inline void ept_assert_external(const struct ept *ept, int type)
 {
 	if (ept->external_lock)
-		lockdep_assert(lock_is_held(ept->external_lock));
+		lockdep_assert(lock_is_held_type(ept->external_lock, type));
 }
 
 static inline void ept_lock(struct ept *ept)
 {
 	if (unlikely(ept->external)) {
-		ept_assert_external(ept);
+		ept_assert_external(ept, 0);
 		return;
 	}
 	down_write(&ept->lock);
@@ -128,7 +129,7 @@ static __always_inline bool ept_enter_shared(struct ept *ept)
 	struct ept_cpu *cpu;
 
 	if (unlikely(ept->external)) {
-		ept_assert_external(ept);
+		ept_assert_external(ept, -1);
 		return false;
 	}
 	might_sleep();

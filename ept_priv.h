@@ -97,17 +97,19 @@ void ept_flush_release(struct ept *ept);
 
 /* ept_shape.c */
 void ept_fold_merged(struct ept *ept, const struct page *merged);
-void ept_fold_all(struct ept *ept);
+void ept_fold_all(struct ept *ept, u64 gpa, u64 end);
 void ept_retract_merged(struct ept *ept, u64 gpa, u64 end);
 
 /**
  * struct ept_hooks - for the KUnit suites, which show that they notice what is missing
  * @overlook: bits of entries whose change asks for no flush, and EPT_OVERLOOK_TABLES
  * @invept_works: INVEPT succeeds, also where there is none
+ * @nothing_at_once: the system has no table for who doesn't wait for it, unless he may not
  */
 struct ept_hooks {
 	u64	overlook;
 	bool	invept_works;
+	bool	nothing_at_once;
 };
 
 /* A bit that no entry has, for tables that are unlinked */

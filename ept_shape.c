@@ -294,13 +294,23 @@ void ept_fold_merged(struct ept *ept, const struct page *merged)
 	}
 }
 
-/* The same for all that was merged and isn't flushed */
-void ept_fold_all(struct ept *ept)
+static bool overlaps(const u64 *table, u64 gpa, u64 end)
+{
+	const u64 start = ept_table_gpa(table);
+
+	return start < end && start + ept_level_size(ept_table_level(table) + 1) > gpa;
+}
+
+/* The same for all that was merged and isn't flushed, where it has something of a range */
+void ept_fold_all(struct ept *ept, u64 gpa, u64 end)
 {
 	const struct ept_gather *gather;
+	const struct page *page;
 
 	list_for_each_entry(gather, &ept->unfolded, node)
-		ept_fold_merged(ept, gather->merged);
+		for (page = gather->merged; page; page = ept_table_next_retired(page))
+			if (overlaps(page_address(page), gpa, end))
+				fold_table(ept, page_address(page));
 }
 
 /* As fold_entry(), and no CPU sets dirty there any more. What lies in the range is a hole then. */

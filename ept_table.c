@@ -4,7 +4,8 @@
  *
  * Lists of pages, spare, reserved or dead, are chained through folio->index: page->private still
  * says to a reader what a dead table was, and page->lru is for RCU and for the lists of lists. The
- * memory of a dead table isn't written: a CPU or a reader may still look at it.
+ * memory of a dead table isn't written, but that accessed and dirty are taken: a CPU or a reader may
+ * still look at it.
  */
 #include <linux/llist.h>
 #include <linux/minmax.h>
@@ -309,8 +310,12 @@ bool ept_pool_fill_at_once(struct ept_pool *pool, struct ept_store *store, unsig
 {
 	if (fill_from_reserve(pool, store, nr))
 		return true;
-	return !store->atomic && nr - pool->nr <= BATCH &&
-	       alloc_some(pool, store, nr - pool->nr, GFP_TABLE_NOWAIT) && pool->nr >= nr;
+	if (store->atomic || nr - pool->nr > BATCH)
+		return false;
+	/* What is accounted to a memory cgroup comes page by page. */
+	while (pool->nr < nr && alloc_some(pool, store, nr - pool->nr, GFP_TABLE_NOWAIT))
+		;
+	return pool->nr >= nr;
 }
 
 /* What is in page->private of a table of entries of @level that @gpa is in, but for live entries */

@@ -123,6 +123,65 @@ static int harvest(struct fixture *fixture, u64 base, struct ept_gather *gather)
 	return 0;
 }
 
+static int install(struct fixture *fixture, u64 base, struct ept_gather *gather)
+{
+	return do_install(fixture, FREE, 0, SZ_4K, &EPT_ATTRS_RAM, gather);
+}
+
+static int install_a_copy(struct fixture *fixture, u64 base, struct ept_gather *gather)
+{
+	return do_install(fixture, base + SZ_64K, 0, SZ_4K, &EPT_ATTRS_RAM, gather);
+}
+
+static int fill_pages(struct fixture *fixture, u64 base, struct ept_gather *gather)
+{
+	const u64 hpas[] = { SZ_16M, SZ_16M + SZ_4K, SZ_16M + SZ_16K };
+
+	return do_fill_pages(fixture, FREE + SZ_2M - SZ_4K, hpas, ARRAY_SIZE(hpas),
+			     &EPT_ATTRS_RAM);
+}
+
+static int unmap_report(struct fixture *fixture, u64 base, struct ept_gather *gather)
+{
+	return do_unmap_report(fixture, base + SZ_64K, fixture->unit, gather);
+}
+
+static int zap(struct fixture *fixture, u64 base, struct ept_gather *gather)
+{
+	return do_zap(fixture, base + SZ_64K, fixture->unit, true, gather);
+}
+
+static int set_tag(struct fixture *fixture, u64 base, struct ept_gather *gather)
+{
+	return do_set_tag(fixture, base + SZ_64K, SZ_64K, 3, gather);
+}
+
+static int redirect(struct fixture *fixture, u64 base, struct ept_gather *gather)
+{
+	return do_redirect(fixture, base + SZ_64K, SZ_64K, SZ_64K, EPT_PROT_WRITE, 0, gather);
+}
+
+static int clear_dirty(struct fixture *fixture, u64 base, struct ept_gather *gather)
+{
+	bool flags = fixture->config.features & EPT_FEATURE_AD;
+
+	do_access(fixture, base, true);
+	if (do_clear_dirty(fixture, base + 5, gather) != (flags ? 1 : -EOPNOTSUPP))
+		return -EIO;
+	return 0;
+}
+
+static int age(struct fixture *fixture, u64 base, struct ept_gather *gather)
+{
+	bool flags = fixture->config.features & EPT_FEATURE_AD;
+
+	do_access(fixture, base, false);
+	if (do_age(fixture, base, SZ_4K, true) != (flags ? 1 : -EOPNOTSUPP) ||
+	    do_age(fixture, base, SZ_4K, false) != (flags ? 0 : -EOPNOTSUPP))
+		return -EIO;
+	return 0;
+}
+
 static const struct operation {
 	const char	*name;
 	int		(*operate)(struct fixture *fixture, u64 base, struct ept_gather *gather);
@@ -142,6 +201,15 @@ static const struct operation {
 	{ "split", split, TO_SPLIT },
 	{ "merge", merge, NEVER },
 	{ "harvest", harvest, NEVER },
+	{ "install", install, ALWAYS },
+	{ "install a copy", install_a_copy, TO_SPLIT },
+	{ "fill_pages", fill_pages, ALWAYS },
+	{ "unmap_report", unmap_report, TO_SPLIT },
+	{ "zap", zap, NEVER },
+	{ "set_tag", set_tag, TO_SPLIT },
+	{ "redirect", redirect, TO_SPLIT },
+	{ "clear_dirty", clear_dirty, NEVER },
+	{ "age", age, NEVER },
 };
 
 static void try_operation(struct fixture *fixture, const struct operation *op,
@@ -209,6 +277,9 @@ struct sight {
 	int			check;
 	struct ept_check_report	report;
 	struct ept_stats	stats;
+	int			first, second;	/* of a cursor */
+	struct ept_mapping	behind;
+	u64			tables;
 };
 
 static int count_mapping(const struct ept_mapping *mapping, void *arg)
@@ -220,6 +291,7 @@ static int count_mapping(const struct ept_mapping *mapping, void *arg)
 static void look(struct fixture *fixture, u64 gpa, struct seq_file *m, struct sight *sight)
 {
 	struct ept *ept = fixture->ept;
+	struct ept_cursor cursor;
 
 	sight->lookup = ept_lookup(ept, gpa, &sight->mapping);
 	sight->read = ept_translate(ept, gpa, EPT_PROT_READ, &sight->hpa);
@@ -230,6 +302,10 @@ static void look(struct fixture *fixture, u64 gpa, struct seq_file *m, struct si
 	sight->dump = ept_dump(m, ept);
 	sight->check = ept_check(ept, &sight->report);
 	ept_get_stats(ept, &sight->stats);
+	sight->first = ept_cursor_init(&cursor, ept, 0, SZ_2G);
+	sight->first = sight->first ?: ept_cursor_next(&cursor, &sight->behind);
+	sight->second = ept_cursor_next(&cursor, &sight->behind);
+	sight->tables = ept_tables_for(ept, 0, SZ_4K, EPT_4K);
 }
 
 static void expect_sight(struct kunit *test, const struct sight *sight)
@@ -247,6 +323,10 @@ static void expect_sight(struct kunit *test, const struct sight *sight)
 	KUNIT_EXPECT_EQ(test, sight->check, 0);
 	KUNIT_EXPECT_NULL(test, sight->report.why);
 	KUNIT_EXPECT_EQ(test, sight->stats.leaves[EPT_4K], 3);
+	KUNIT_EXPECT_EQ(test, sight->first, 0);
+	KUNIT_EXPECT_EQ(test, sight->second, 0);
+	KUNIT_EXPECT_EQ(test, sight->behind.gpa, SZ_1G);
+	KUNIT_EXPECT_GE(test, sight->tables, 3);
 }
 
 static void each_look_works_with_interrupts_off(struct kunit *test)
@@ -269,6 +349,52 @@ static void each_look_works_with_interrupts_off(struct kunit *test)
 	local_irq_restore(flags);
 	KUNIT_EXPECT_EQ(test, after, before);
 	expect_sight(test, sight);
+}
+
+static void a_number_that_changed_needs_no_table(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const unsigned long seq = 7;
+	unsigned long flags;
+	int stale, mapped, again;
+
+	KUNIT_ASSERT_EQ(test, ept_reserve(fixture->ept, 10), 0);
+	local_irq_save(flags);
+	stale = ept_map_if(fixture->ept, SZ_2M, 0, SZ_4K, &EPT_ATTRS_RAM, &seq, 6);
+	mapped = ept_map_if(fixture->ept, SZ_2M, 0, SZ_4K, &EPT_ATTRS_RAM, &seq, 7);
+	again = ept_map_if(fixture->ept, SZ_2M, 0, SZ_4K, &EPT_ATTRS_RAM, &seq, 7);
+	local_irq_restore(flags);
+	KUNIT_EXPECT_EQ(test, stale, -EAGAIN);
+	KUNIT_EXPECT_EQ(test, mapped, 0);
+	KUNIT_EXPECT_EQ(test, again, -EEXIST);
+	KUNIT_EXPECT_EQ(test, ept_reserved(fixture->ept), 10 - (fixture->config.levels - 1));
+}
+
+/* A merge in root, and its tables given away there */
+static void a_merge_is_gathered_with_interrupts_off(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	u64 base = fixture_base(fixture);
+	struct ept_gather from, to;
+	unsigned long flags;
+	int merged, spliced;
+
+	if (fixture->config.max_leaf == EPT_4K)
+		kunit_skip(test, "nothing to merge");
+	must_map(fixture, base, 0, fixture->unit, &EPT_ATTRS_DEVICE);
+	KUNIT_EXPECT_EQ(test, do_split(fixture, base, SZ_4K, EPT_4K, NULL), 0);
+	ept_gather_init(&from, fixture->ept);
+	ept_gather_init(&to, fixture->ept);
+	local_irq_save(flags);
+	merged = ept_merge_gather(fixture->ept, base, fixture->unit, EPT_1G, &from);
+	if (merged == -EOPNOTSUPP)
+		merged = ept_merge_gather(fixture->ept, base, fixture->unit, EPT_2M, &from);
+	spliced = ept_gather_splice(&to, &from);
+	ept_gather_free(&to);
+	local_irq_restore(flags);
+	KUNIT_EXPECT_EQ(test, merged, 1);
+	KUNIT_EXPECT_EQ(test, spliced, 0);
+	KUNIT_EXPECT_EQ(test, ept_check(fixture->ept, NULL), 0);
 }
 
 static void note_context(struct fixture *fixture)
@@ -332,6 +458,8 @@ static struct kunit_case atomic_cases[] = {
 	KUNIT_CASE_PARAM(each_change_works_with_interrupts_off, configs_gen_params),
 	KUNIT_CASE_PARAM(the_reserve_gets_nothing_back, configs_gen_params),
 	KUNIT_CASE_PARAM(each_look_works_with_interrupts_off, configs_gen_params),
+	KUNIT_CASE_PARAM(a_number_that_changed_needs_no_table, configs_gen_params),
+	KUNIT_CASE_PARAM(a_merge_is_gathered_with_interrupts_off, configs_gen_params),
 	KUNIT_CASE_PARAM(invalidations_run_in_the_callers_context, configs_gen_params),
 	KUNIT_CASE_PARAM(the_modules_own_flush_needs_no_interrupts_when_idle, configs_gen_params),
 	{}

@@ -14,6 +14,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "ept_priv.h"
 #include "fixture.h"
 #include "verify.h"
 
@@ -66,7 +67,15 @@ static int memory_init(struct kunit *test)
 
 	if (!ret && !can_fail_allocations())
 		kunit_skip(test, "this kernel doesn't let page allocations fail");
+	/* One allocation fails at a time, and an operation would ask once more, and get it. */
+	ept_hooks.nothing_at_once = true;
 	return ret;
+}
+
+static void memory_exit(struct kunit *test)
+{
+	ept_hooks.nothing_at_once = false;
+	fixture_exit(test);
 }
 
 /* Above what each try begins with. */
@@ -141,6 +150,64 @@ static int split_parts(struct fixture *fixture)
 	return ept_split(fixture->ept, fixture_base(fixture) + SZ_64K, SZ_4M, EPT_4K, NULL);
 }
 
+static int map_page_if(struct fixture *fixture)
+{
+	static const unsigned long seq = 7;
+
+	return ept_map_if(fixture->ept, FREE + SZ_4K, 0, SZ_4K, &EPT_ATTRS_RAM, &seq, 7);
+}
+
+static int install_page(struct fixture *fixture)
+{
+	return ept_install(fixture->ept, FREE + SZ_4K, 0, SZ_4K, &EPT_ATTRS_RAM, NULL, 0, NULL);
+}
+
+/* A copy of a page, in the place of a part of a leaf */
+static int install_a_copy(struct fixture *fixture)
+{
+	return ept_install(fixture->ept, fixture_base(fixture) + SZ_64K, 0, SZ_4K, &EPT_ATTRS_RAM,
+			   NULL, 0, NULL);
+}
+
+/* What is filled before memory runs out is empty again. */
+static int fill_pages(struct fixture *fixture)
+{
+	struct page *page = pfn_to_page(PHYS_PFN(SZ_16M));
+	struct page *pages[] = { page, page, page, page };
+	unsigned long filled = 0;
+	int ret;
+
+	ret = ept_fill_pages(fixture->ept, FREE + SZ_1G - SZ_8K, pages, ARRAY_SIZE(pages),
+			     &EPT_ATTRS_RAM, &filled, NULL, 0);
+	return ret && filled ? -EIO : ret;
+}
+
+static void count_gone(const struct ept_mapping *mapping, void *arg)
+{
+	++*(unsigned int *)arg;
+}
+
+static int unmap_and_report_parts(struct fixture *fixture)
+{
+	unsigned int told = 0;
+	int ret;
+
+	ret = ept_unmap_report(fixture->ept, fixture_base(fixture) + SZ_64K, fixture->unit,
+			       count_gone, &told, NULL);
+	return ret && told ? -EIO : ret;
+}
+
+static int set_tag_of_parts(struct fixture *fixture)
+{
+	return ept_set_tag(fixture->ept, fixture_base(fixture) + SZ_64K, fixture->unit, 5, NULL);
+}
+
+static int redirect_parts(struct fixture *fixture)
+{
+	return ept_redirect(fixture->ept, fixture_base(fixture) + SZ_64K, SZ_64K, fixture->unit,
+			    EPT_PROT_WRITE, 0, NULL);
+}
+
 static int reserve(struct fixture *fixture)
 {
 	return ept_reserve(fixture->ept, 6);
@@ -162,6 +229,13 @@ static const struct operation {
 	{ "set_memtype of parts of leaves", set_memtype_of_parts, .large = true },
 	{ "set_attrs of parts of leaves", set_attrs_of_parts, .large = true },
 	{ "split parts of leaves", split_parts, .large = true },
+	{ "map one page if nothing changed", map_page_if },
+	{ "install one page", install_page },
+	{ "install a copy of a page", install_a_copy, .large = true },
+	{ "fill with pages", fill_pages },
+	{ "unmap and report parts of leaves", unmap_and_report_parts, .large = true },
+	{ "set_tag of parts of leaves", set_tag_of_parts, .large = true },
+	{ "redirect parts of leaves", redirect_parts, .large = true },
 	{ "reserve", reserve },
 };
 
@@ -240,6 +314,66 @@ static void a_creation_that_fails_leaves_nothing(struct kunit *test)
 			break;
 	}
 	KUNIT_EXPECT_GT(test, refusals, 0);
+}
+
+static struct ept *a_clone_target(struct fixture *fixture)
+{
+	struct ept_config config = fixture->config;
+	struct ept *to;
+
+	config.ops = NULL;
+	to = ept_create(&config);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(fixture->test, to);
+	return to;
+}
+
+/* What was mapped before memory ran out is unmapped again. */
+static void a_clone_that_fails_leaves_nothing(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	u64 base = fixture_base(fixture), end = flat_width(fixture->flat), pages;
+	unsigned int nth, refusals = 0;
+	struct ept_mapping none;
+	bool failed = true;
+	struct ept *to;
+	int ret;
+
+	fill_table(fixture);
+	must_map(fixture, FREE, SZ_4K, SZ_16K, &EPT_ATTRS_RAM);
+	for (nth = 1; failed && nth < 1000; nth++) {
+		to = a_clone_target(fixture);
+		pages = table_pages();
+		fail_allocation(nth);
+		ret = ept_clone(to, fixture->ept, 0, end);
+		failed = an_allocation_failed();
+		if (ret) {
+			refusals++;
+			KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+			KUNIT_EXPECT_EQ(test, table_pages(), pages);
+			KUNIT_EXPECT_EQ(test, ept_lookup(to, FREE, &none), -ENOENT);
+			KUNIT_EXPECT_EQ(test, ept_lookup(to, base, &none), -ENOENT);
+		}
+		ept_destroy(to);
+	}
+	KUNIT_EXPECT_GE(test, refusals, 2);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* Of any range, and with leaves at both edges: for who may not fail */
+static void a_zap_allocates_nothing(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_range went;
+	int ret;
+
+	fill_table(fixture);
+	fail_allocation(1);
+	ret = ept_zap(fixture->ept, fixture_base(fixture) + SZ_64K, fixture->unit, &went, NULL,
+		      NULL, NULL);
+	KUNIT_EXPECT_FALSE(test, an_allocation_failed());
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_EQ(test, ept_check(fixture->ept, NULL), 0);
 }
 
 /* A gather that was open when memory ran out still owes what it owed, and no more. */
@@ -322,6 +456,8 @@ static void a_request_for_more_than_there_is_allocates_nothing(struct kunit *tes
 static struct kunit_case memory_cases[] = {
 	KUNIT_CASE_PARAM(an_operation_that_fails_changes_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(a_creation_that_fails_leaves_nothing, configs_gen_params),
+	KUNIT_CASE_PARAM(a_clone_that_fails_leaves_nothing, configs_gen_params),
+	KUNIT_CASE_PARAM(a_zap_allocates_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(a_gather_survives_a_failure, configs_gen_params),
 	KUNIT_CASE_PARAM(a_reserve_outlasts_the_system, configs_gen_params),
 	KUNIT_CASE_PARAM(a_short_reserve_survives_a_failure, configs_gen_params),
@@ -332,7 +468,7 @@ static struct kunit_case memory_cases[] = {
 static struct kunit_suite memory_suite = {
 	.name = "ept_memory",
 	.init = memory_init,
-	.exit = fixture_exit,
+	.exit = memory_exit,
 	.test_cases = memory_cases,
 };
 

@@ -846,9 +846,191 @@ static const struct arena_config presence_configs[] = {
 
 KUNIT_ARRAY_PARAM_DESC(presence, presence_configs, name);
 
+/*
+ * Pages that are looked up without a lock: while its number is odd the owner takes a page away, as
+ * a mmu_interval_notifier does, and afterwards nobody finds it mapped.
+ */
+
+#define NR_OWNED	8U
+
+struct owner {
+	struct crew	crew;
+	struct arena	*arena;
+	unsigned long	number;
+	u64		hpas[NR_OWNED];		/* of the pages that live */
+	unsigned long	mapped;
+};
+
+/* Of one page, of a large leaf, or of more than a leaf */
+static u64 owned_size(unsigned int i)
+{
+	static const u64 sizes[] = { SZ_4K, SZ_2M, SZ_16K, SZ_4K };
+
+	return sizes[i % ARRAY_SIZE(sizes)];
+}
+
+static u64 owned_gpa(unsigned int i)
+{
+	return SZ_1G + i * (u64)SZ_2M;
+}
+
+static void expect_living(struct hand *hand, unsigned int i)
+{
+	struct owner *owner = hand->arg;
+	struct ept_mapping mapping;
+
+	if (!ept_lookup(owner->arena->ept, owned_gpa(i), &mapping) &&
+	    mapping.hpa != owner->hpas[i])
+		crew_wrong(hand, "a dead page that is mapped", mapping.hpa, owner->hpas[i]);
+}
+
+static void take_away(struct hand *hand)
+{
+	struct owner *owner = hand->arg;
+	struct ept *ept = owner->arena->ept;
+	unsigned int i = hand_below(hand, NR_OWNED);
+	struct ept_mapping mapping;
+	int ret;
+
+	expect_living(hand, i);
+	WRITE_ONCE(owner->number, owner->number + 1);
+	ret = ept_zap(ept, owned_gpa(i), owned_size(i), NULL, NULL, NULL, NULL);
+	if (ret || ept_lookup(ept, owned_gpa(i), &mapping) != -ENOENT)
+		crew_wrong(hand, "mapped though the number had changed", ret, owned_gpa(i));
+	WRITE_ONCE(owner->hpas[i], owner->hpas[i] + NR_OWNED * SZ_2M);
+	/* Who sees the new number sees the new page: pairs with map_unlocked(). */
+	smp_store_release(&owner->number, owner->number + 1);
+	if (hand_one_in(hand, 2))
+		schedule_timeout_uninterruptible(1);
+	else
+		cond_resched();
+}
+
+static void map_unlocked(struct hand *hand)
+{
+	unsigned int i = hand_below(hand, NR_OWNED);
+	struct owner *owner = hand->arg;
+	/* The number comes before the page: pairs with take_away(). */
+	unsigned long seen = smp_load_acquire(&owner->number);
+	u64 hpa = READ_ONCE(owner->hpas[i]);
+	int ret;
+
+	if (seen & 1)
+		return;
+	/* The longer it takes, the likelier the page is dead. */
+	if (hand_one_in(hand, 16))
+		schedule_timeout_uninterruptible(1);
+	ret = ept_map_if(owner->arena->ept, owned_gpa(i), hpa, owned_size(i), &EPT_ATTRS_DEVICE,
+			 &owner->number, seen);
+	if (!ret)
+		owner->mapped++;
+	else if (ret != -EEXIST && ret != -EAGAIN)
+		crew_wrong(hand, "map_if", ret, owned_gpa(i));
+}
+
+static void no_dead_page_is_mapped(struct kunit *test)
+{
+	struct owner *owner = kunit_kzalloc(test, sizeof(*owner), GFP_KERNEL);
+	struct arena *arena = test->priv;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, owner);
+	owner->arena = arena;
+	for (i = 0; i < NR_OWNED; i++)
+		owner->hpas[i] = (i + 1) * SZ_2M;
+	crew_init(&owner->crew, test, owner);
+	owner->crew.least = 50;
+	crew_hire(&owner->crew, "owner", take_away)->arg = owner;
+	for (i = 0; i < crew_size(); i++)
+		crew_hire(&owner->crew, "mapper", map_unlocked)->arg = owner;
+	crew_work(&owner->crew, 2 * race_ms);
+	for (i = 0; i < NR_OWNED; i++)
+		expect_living(&owner->crew.hands[0], i);
+	KUNIT_EXPECT_NULL(test, owner->crew.hands[0].wrong);
+	KUNIT_EXPECT_GT(test, owner->mapped, 0);
+	KUNIT_EXPECT_EQ(test, ept_check(arena->ept, NULL), 0);
+}
+
+/*
+ * Several that write and several that map one leaf, all in the same few tables, whose live counts
+ * tell when they go
+ */
+
+#define CROWD_SPAN	SZ_4M
+
+static void write_in_a_crowd(struct hand *hand)
+{
+	u64 gpa = SZ_1G + hand_below(hand, 64) * (u64)SZ_64K;
+	u64 size = hand_one_in(hand, 4) ? SZ_2M : SZ_64K;
+	struct arena *arena = hand->arg;
+	struct ept_check_report report;
+	int ret = 0;
+
+	size = min(size, SZ_1G + CROWD_SPAN - gpa);
+	switch (hand_below(hand, 5)) {
+	case 0:
+		ret = ept_unmap(arena->ept, gpa, size, NULL);
+		break;
+	case 1:
+		ret = ept_zap(arena->ept, gpa, size, NULL, NULL, NULL, NULL);
+		break;
+	case 2:
+		ret = ept_remap(arena->ept, gpa, hand_below(hand, 2) * SZ_4K, size,
+				&EPT_ATTRS_DEVICE, NULL);
+		break;
+	case 3:
+		ret = ept_unmap(arena->ept, SZ_1G, CROWD_SPAN, NULL);
+		break;
+	default:
+		if (ept_check(arena->ept, &report))
+			crew_wrong(hand, report.why, report.gpa, report.entry);
+	}
+	if (ret)
+		crew_wrong(hand, "a change", ret, gpa);
+}
+
+static void map_in_a_crowd(struct hand *hand)
+{
+	struct arena *arena = hand->arg;
+	unsigned int i;
+
+	for (i = 0; i < 16; i++) {
+		u64 gpa = SZ_1G + hand_below(hand, CROWD_SPAN / SZ_4K) * (u64)SZ_4K;
+		int ret = hand_one_in(hand, 2) ?
+			  ept_map(arena->ept, gpa, gpa, SZ_4K, &EPT_ATTRS_DEVICE) :
+			  ept_install(arena->ept, gpa, gpa, SZ_4K, &EPT_ATTRS_DEVICE, NULL, 0,
+				      NULL);
+
+		if (ret < 0 && ret != -EEXIST)
+			crew_wrong(hand, "a map", ret, gpa);
+	}
+}
+
+static void live_counts_stay_right_in_a_crowd(struct kunit *test)
+{
+	struct crew *crew = kunit_kzalloc(test, sizeof(*crew), GFP_KERNEL);
+	struct arena *arena = test->priv;
+	struct ept_check_report report;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, crew);
+	crew_init(crew, test, NULL);
+	crew->least = 50;
+	for (i = 0; i < 2; i++) {
+		crew_hire(crew, "writer", write_in_a_crowd)->arg = arena;
+		crew_hire(crew, "mapper", map_in_a_crowd)->arg = arena;
+	}
+	crew_work(crew, 2 * race_ms);
+	KUNIT_EXPECT_EQ_MSG(test, ept_check(arena->ept, &report), 0, "%s", report.why);
+	KUNIT_EXPECT_EQ(test, ept_unmap(arena->ept, SZ_1G, CROWD_SPAN, NULL), 0);
+	KUNIT_EXPECT_EQ(test, table_pages(), arena->pages_before + 1);
+}
+
 static struct kunit_case race_cases[] = {
 	KUNIT_CASE_PARAM(maps_of_one_leaf_have_one_winner, leaf_race_gen_params),
 	KUNIT_CASE_PARAM(neighbours_come_and_go, leaf_race_gen_params),
+	KUNIT_CASE_PARAM(no_dead_page_is_mapped, leaf_race_gen_params),
+	KUNIT_CASE_PARAM(live_counts_stay_right_in_a_crowd, leaf_race_gen_params),
 	KUNIT_CASE_PARAM(what_is_replaced_is_never_missing, presence_gen_params),
 	KUNIT_CASE_PARAM(no_flag_set_amid_an_operation_is_lost, flag_race_gen_params),
 	KUNIT_CASE_PARAM(no_flag_set_beside_operations_is_lost, cpu_gen_params),

@@ -323,6 +323,79 @@ static void remap(struct hand *hand, struct ept_gather *gather)
 	expect_ret(&action, "remap", ret, 0);
 }
 
+static void install(struct hand *hand, struct ept_gather *gather)
+{
+	struct stress *stress = hand->arg;
+	struct action action = new_action(hand, false, NEW_LEAF | writable_or_not(hand),
+					  EVERYTHING);
+	struct ept_attrs attrs;
+	int ret;
+
+	if (hand_below(hand, 4))
+		action.nr = 1;
+	begin(&action);
+	attrs = numbered_attrs(&action);
+	ret = ept_install(stress->arena->ept, action_gpa(&action), action_hpa(&action),
+			  action_size(&action), &attrs, NULL, 0, gather);
+	end(&action, ret);
+	expect_ret(&action, "install", ret, 0);
+}
+
+/* Who is told what goes, in order, and with the page's own translation */
+struct goodbye {
+	struct hand	*hand;
+	u64		next;
+	u64		end;
+};
+
+static void expect_goodbye(const struct ept_mapping *mapping, void *arg)
+{
+	struct goodbye *goodbye = arg;
+
+	if ((u32)mapping->hpa != (u32)mapping->gpa || mapping->gpa < goodbye->next ||
+	    mapping->gpa + mapping->size > goodbye->end)
+		crew_wrong(goodbye->hand, "told of what was not there", mapping->gpa,
+			   mapping->hpa);
+	goodbye->next = mapping->gpa + mapping->size;
+}
+
+static void unmap_report(struct hand *hand, struct ept_gather *gather)
+{
+	struct stress *stress = hand->arg;
+	struct action action = new_action(hand, true, BIT(HOLE), EVERYTHING);
+	u64 gpa = action_gpa(&action), size = action_size(&action);
+	struct goodbye goodbye = { hand, gpa, gpa + size };
+	int ret;
+
+	begin(&action);
+	ret = ept_unmap_report(stress->arena->ept, gpa, size, expect_goodbye, &goodbye, gather);
+	end(&action, ret);
+	expect_ret(&action, "unmap_report", ret, 0);
+}
+
+/* What goes with the range reaches to the next 2M: a hole may be there, but need not. */
+static void zap(struct hand *hand, struct ept_gather *gather)
+{
+	struct stress *stress = hand->arg;
+	struct action action = new_action(hand, true, BIT(HOLE), 0);
+	u64 gpa = action_gpa(&action), size = action_size(&action);
+	unsigned int end_unit = roundup(action.first + action.nr, 512);
+	struct ept_range went;
+	int ret;
+
+	action.first = rounddown(action.first, 512);
+	action.nr = end_unit - action.first;
+	if (size == action_size(&action))
+		action.disclaims = EVERYTHING;
+	begin(&action);
+	ret = ept_zap(stress->arena->ept, gpa, size, &went, NULL, NULL, gather);
+	end(&action, ret);
+	expect_ret(&action, "zap", ret, 0);
+	if (went.gpa > gpa || went.gpa + went.size < gpa + size ||
+	    went.gpa < action_gpa(&action) || went.size > action_size(&action))
+		crew_wrong(hand, "went", went.gpa, went.size);
+}
+
 static void unmap(struct hand *hand, struct ept_gather *gather)
 {
 	struct stress *stress = hand->arg;
@@ -453,7 +526,8 @@ static void change(struct hand *hand)
 {
 	static void (*const operations[])(struct hand *hand, struct ept_gather *gather) = {
 		map, map, map, unmap, unmap, remap, remap, protect, protect, set_memtype,
-		set_attrs, split, split, merge, harvest, check,
+		set_attrs, split, split, merge, harvest, check, install, install, unmap_report,
+		zap,
 	};
 	struct stress *stress = hand->arg;
 	unsigned int i, nr = 1 + hand_below(hand, 4);
@@ -607,6 +681,18 @@ static void explain(struct hand *hand)
 		crew_wrong(hand, "neither a leaf nor a hole", sight.gpa, last->entry);
 }
 
+static void age(struct hand *hand)
+{
+	struct stress *stress = hand->arg;
+	struct sight sight = new_sight(hand);
+	bool flags = stress->arena->config.features & EPT_FEATURE_AD;
+	u64 gpa = round_down(sight.gpa, SZ_4K);
+	int ret = ept_age(stress->arena->ept, gpa, SZ_64K, hand_one_in(hand, 2));
+
+	if (flags ? ret != !!ret : ret != -EOPNOTSUPP)
+		crew_wrong(hand, "age", ret, sight.gpa);
+}
+
 struct visit {
 	const struct sight	*sight;
 	u64			next;		/* where the last mapping ended */
@@ -676,7 +762,7 @@ static void dump(struct hand *hand)
 /* Many of the quick ones: amid those an operation is to come. */
 static void look(struct hand *hand)
 {
-	static void (*const quick[])(struct hand *hand) = { lookup, translate, explain };
+	static void (*const quick[])(struct hand *hand) = { lookup, translate, explain, age };
 	static void (*const slow[])(struct hand *hand) = { for_each, count, dump };
 	unsigned int i;
 
@@ -710,7 +796,7 @@ static void run_cpu(struct hand *hand)
 static void look_from_interrupt(struct hand *hand)
 {
 	static void (*const looks[])(struct hand *hand) = {
-		lookup, translate, explain, for_each, for_each, for_each, count,
+		lookup, translate, explain, for_each, for_each, for_each, count, age,
 	};
 
 	looks[hand_below(hand, ARRAY_SIZE(looks))](hand);
@@ -720,7 +806,7 @@ static void change_from_interrupt(struct hand *hand)
 {
 	static void (*const operations[])(struct hand *hand, struct ept_gather *gather) = {
 		map, map, unmap, remap, protect, set_memtype, set_attrs, split, split, merge,
-		merge,
+		merge, install, unmap_report, zap,
 	};
 
 	operations[hand_below(hand, ARRAY_SIZE(operations))](hand, NULL);

@@ -96,6 +96,41 @@ static void a_notifier_may_change_the_table(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, debug_locks);
 }
 
+static void count_gone(const struct ept_mapping *mapping, void *arg)
+{
+	++*(unsigned int *)arg;
+}
+
+/* Nor does it need a table: nothing of the reserve is taken, and there may be none. */
+static void a_notifier_may_zap_without_a_reserve(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	u64 base = fixture_base(fixture), before;
+	struct ept_range went = {};
+	unsigned int scope, told = 0;
+	struct ept_gather gather;
+
+	must_map(fixture, base, base, 2 * fixture->unit, &EPT_ATTRS_RAM);
+	before = table_pages();
+	ept_gather_init(&gather, fixture->ept);
+	fs_reclaim_acquire(GFP_KERNEL);
+	scope = memalloc_noreclaim_save();
+	KUNIT_EXPECT_EQ(test, ept_zap(fixture->ept, base + SZ_64K, SZ_4K, &went, count_gone, &told,
+				      NULL), 0);
+	KUNIT_EXPECT_EQ(test, ept_zap(fixture->ept, base + fixture->unit + SZ_64K, SZ_4K, NULL,
+				      NULL, NULL, &gather), 0);
+	ept_gather_flush(&gather);
+	memalloc_noreclaim_restore(scope);
+	fs_reclaim_release(GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, told, 1);
+	KUNIT_EXPECT_LE(test, went.gpa, base + SZ_64K);
+	KUNIT_EXPECT_GE(test, went.gpa + went.size, base + SZ_64K + SZ_4K);
+	KUNIT_EXPECT_LE(test, table_pages(), before);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
+	if (IS_ENABLED(CONFIG_PROVE_LOCKING))
+		KUNIT_EXPECT_TRUE(test, debug_locks);
+}
+
 /*
  * Requests
  */
@@ -245,6 +280,7 @@ static struct kunit_case table_cases[] = {
 	KUNIT_CASE_PARAM(who_may_not_wait_draws_on_the_reserve, configs_gen_params),
 	KUNIT_CASE_PARAM(a_short_reserve_is_made_up_for_without_reclaim, configs_gen_params),
 	KUNIT_CASE_PARAM(a_notifier_may_change_the_table, configs_gen_params),
+	KUNIT_CASE_PARAM(a_notifier_may_zap_without_a_reserve, configs_gen_params),
 	KUNIT_CASE(a_fatal_signal_ends_large_requests_alone),
 	KUNIT_CASE(a_page_out_of_reach_is_a_matter_of_one_request),
 	KUNIT_CASE(pages_within_reach_are_kept),

@@ -296,6 +296,87 @@ static int harvest_accessed(struct machine *machine)
 				    gather(machine));
 }
 
+static int install(struct machine *machine)
+{
+	struct ept_attrs attrs;
+	u64 gpa, size, hpa;
+	int ret;
+
+	random_range(machine, &gpa, &size);
+	random_attrs(machine, &attrs);
+	hpa = random_hpa(machine, gpa, &size);
+	ret = ept_install(machine->fixture->ept, gpa, hpa, limited(machine, size, &attrs), &attrs,
+			  NULL, 0, gather(machine));
+	return min(ret, 0);
+}
+
+static void ignore(const struct ept_mapping *mapping, void *arg)
+{
+}
+
+static int zap(struct machine *machine)
+{
+	u64 gpa, size;
+
+	random_range(machine, &gpa, &size);
+	return ept_zap(machine->fixture->ept, gpa, size, NULL, one_in(machine, 2) ? ignore : NULL,
+		       NULL, gather(machine));
+}
+
+static int unmap_report(struct machine *machine)
+{
+	u64 gpa, size;
+
+	random_range(machine, &gpa, &size);
+	return ept_unmap_report(machine->fixture->ept, gpa, size, ignore, NULL, gather(machine));
+}
+
+static int set_tag(struct machine *machine)
+{
+	u64 gpa, size;
+
+	random_range(machine, &gpa, &size);
+	return ept_set_tag(machine->fixture->ept, gpa, size, below(machine, 4), gather(machine));
+}
+
+/* What the guest uses, or a range that mostly has a hole */
+static int redirect(struct machine *machine)
+{
+	u32 clear = one_in(machine, 2) ? 1U << below(machine, 4) : 0;
+	struct ept_mapping leaf;
+	u64 gpa, size, hpa;
+	int ret;
+
+	random_range(machine, &gpa, &size);
+	if (one_in(machine, 2) && !ept_lookup(machine->fixture->ept, gpa, &leaf)) {
+		gpa = leaf.gpa;
+		size = leaf.size;
+	}
+	hpa = random_hpa(machine, gpa, &size);
+	ret = ept_redirect(machine->fixture->ept, gpa, hpa, size, clear,
+			   one_in(machine, 2) ? EPT_PROT_READ : 0, gather(machine));
+	return ret == -ENOENT ? 0 : ret;
+}
+
+static int merge_gather(struct machine *machine)
+{
+	u64 gpa, size;
+	int ret;
+
+	random_range(machine, &gpa, &size);
+	ret = ept_merge_gather(machine->fixture->ept, gpa, size, below(machine, 3),
+			       gather(machine));
+	return min(ret, 0);
+}
+
+static int clear_dirty(struct machine *machine)
+{
+	u64 gpa = machine->used[below(machine, USED)];
+	int ret = ept_clear_dirty(machine->fixture->ept, gpa + 5, gather(machine));
+
+	return ret == -ENOENT ? 0 : min(ret, 0);
+}
+
 /* Large leaves again, whatever was there; the flush is not left to anybody's decision. */
 static int restart(struct machine *machine)
 {
@@ -308,14 +389,16 @@ static int restart(struct machine *machine)
 
 enum {
 	MAP, REMAP, MOVE, UNMAP, PROTECT, HIDE, MEMTYPE, ATTRS, FLIP, SPLIT, MERGE, DIRTY,
-	ACCESSED, RESTART,
+	ACCESSED, RESTART, INSTALL, ZAP, REPORT, TAG, REDIRECT, MERGE_GATHER, CLEAR_DIRTY,
 };
 
 static int (*const operations[])(struct machine *machine) = {
 	[MAP] = map, [REMAP] = remap, [MOVE] = move, [UNMAP] = unmap, [PROTECT] = protect,
 	[HIDE] = hide, [MEMTYPE] = set_memtype, [ATTRS] = set_attrs, [FLIP] = flip,
 	[SPLIT] = split, [MERGE] = merge, [DIRTY] = harvest_dirty, [ACCESSED] = harvest_accessed,
-	[RESTART] = restart,
+	[RESTART] = restart, [INSTALL] = install, [ZAP] = zap, [REPORT] = unmap_report,
+	[TAG] = set_tag, [REDIRECT] = redirect, [MERGE_GATHER] = merge_gather,
+	[CLEAR_DIRTY] = clear_dirty,
 };
 
 /* What random arguments may lead to */
@@ -455,6 +538,14 @@ static const struct blindness blindnesses[] = {
 	BLIND("replaced_table", EPT_FEATURE_AD, EPT_OVERLOOK_TABLES, BIT(SPLIT) | BIT(REMAP)),
 	BLIND("merged_table", EPT_FEATURE_AD, EPT_OVERLOOK_TABLES,
 	      BIT(SPLIT) | BIT(MERGE) | BIT(RESTART)),
+	BLIND("installed", EPT_FEATURE_AD, LEAF_BITS, BIT(INSTALL)),
+	BLIND("zapped", EPT_FEATURE_AD, LEAF_BITS, BIT(ZAP)),
+	BLIND("reported", EPT_FEATURE_AD, LEAF_BITS, BIT(REPORT)),
+	BLIND("redirected", 0, ADDRESS_BITS, BIT(REDIRECT)),
+	BLIND("zapped_table", EPT_FEATURE_AD, EPT_OVERLOOK_TABLES, BIT(ZAP)),
+	BLIND("dirty_cleared_of_one", EPT_FEATURE_AD, BIT_ULL(9), BIT(CLEAR_DIRTY)),
+	BLIND("gathered_merge", EPT_FEATURE_AD, EPT_OVERLOOK_TABLES,
+	      BIT(SPLIT) | BIT(MERGE_GATHER) | BIT(RESTART)),
 };
 
 KUNIT_ARRAY_PARAM_DESC(blindness, blindnesses, config.name);

@@ -94,12 +94,12 @@ static bool forget_address(struct tlb *tlb, u64 gpa)
 	return any;
 }
 
-static const struct tlb_leaf *cached_leaf(const struct tlb *tlb, u64 gpa)
+static struct tlb_leaf *cached_leaf(struct tlb *tlb, u64 gpa)
 {
 	unsigned int i;
 
 	for (i = 0; i < TLB_LEAVES; i++) {
-		const struct tlb_leaf *leaf = &tlb->leaves[i];
+		struct tlb_leaf *leaf = &tlb->leaves[i];
 
 		if (leaf->valid && covers(leaf->gpa, leaf->level, gpa))
 			return leaf;
@@ -223,12 +223,34 @@ static bool walk(struct tlb *tlb, u64 gpa, const struct mmu_access *access)
 	return true;
 }
 
+/*
+ * A CPU may take the right to write from what it cached, and look at the entry again only to set
+ * dirty there: late, where the entry has lost the right meanwhile.
+ */
+static bool mark_late(struct tlb *tlb, struct tlb_leaf *leaf, u64 gpa)
+{
+	struct step step = from_lowest(tlb, gpa);
+	enum mmu_kind kind;
+
+	do
+		kind = take(tlb, &step, gpa);
+	while (kind == MMU_TABLE);
+	if (kind == MMU_ABSENT || step.level != leaf->level ||
+	    (step.entry ^ leaf->entry) & ADDRESS)
+		return false;
+	mark(tlb, &step, ACCESSED | DIRTY);
+	leaf->entry |= ACCESSED | DIRTY;
+	return true;
+}
+
 enum mmu_verdict tlb_access(struct tlb *tlb, u64 gpa, const struct mmu_access *access)
 {
-	const struct tlb_leaf *leaf = cached_leaf(tlb, gpa);
+	struct tlb_leaf *leaf = cached_leaf(tlb, gpa);
 
 	if (leaf && !(needed(tlb->mmu, access) & ~leaf->rights) &&
 	    (!access->write || leaf->entry & DIRTY || !(tlb->eptp & POINTER_AD)))
+		return MMU_OK;
+	if (leaf && !(needed(tlb->mmu, access) & ~leaf->rights) && mark_late(tlb, leaf, gpa))
 		return MMU_OK;
 	if (walk(tlb, gpa, access))
 		return MMU_OK;
