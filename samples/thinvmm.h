@@ -89,6 +89,7 @@ struct thinvmm {
 	struct ept		*step;		/* what a stopped instruction runs on */
 	struct mutex		mutex;		/* the system's, for tables and watches */
 	unsigned long		busy;		/* bit 0: ept is being changed */
+	struct ept_gather	owed;		/* by faults; with that bit */
 	unsigned long		step_lock;	/* bit 0: step is being changed, in root */
 	struct mm_struct	*mm;		/* whose page tables root uses */
 	unsigned long		msr_bitmap;
@@ -144,6 +145,7 @@ typedef int (*thinvmm_change_fn)(void *arg, struct ept_gather *gather);
 int thinvmm_change(thinvmm_change_fn fn, void *arg, u64 size);
 void thinvmm_lock_ept(void);
 void thinvmm_unlock_ept(void);
+int thinvmm_has(u64 gpa, u64 size);
 int thinvmm_show(u64 gpa, u64 size, u32 prot, u8 tag);
 int thinvmm_show_all(u64 gpa, u64 size);
 int thinvmm_replace(u64 gpa, phys_addr_t hpa);

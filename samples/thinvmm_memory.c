@@ -13,8 +13,7 @@
  *   has to run INVEPT, in a call to root, and a CPU in root waits for nobody. For that time the
  *   system holds the bit 'busy', and so a fault only tries for it: if it doesn't get it, the
  *   instruction runs on the other table, which is always possible. That one's bit only root holds.
- * - Reserves are filled by the system, in code that uses RAM alone, which the step table always
- *   maps: so root never needs the reserve of a CPU that it interrupted in there.
+ * - Reserves are filled by the system, and root takes from them without a lock.
  * - A CPU in root takes the interrupt of a flush when it has left, so that nothing that root looks
  *   at is freed under it.
  */
@@ -110,6 +109,7 @@ static void change_in_root(void *arg)
 
 	wait_lock(&thinvmm.busy);
 	change->err = change->change(change->arg, change->gather);
+	ept_gather_splice(change->gather, &thinvmm.owed);
 	unlock(&thinvmm.busy);
 }
 
@@ -191,6 +191,7 @@ static int read_mtrr(void)
 
 void thinvmm_memory_destroy(void)
 {
+	ept_gather_free(&thinvmm.owed);
 	ept_destroy(thinvmm.ept);
 	ept_destroy(thinvmm.step);
 	thinvmm.ept = NULL;
@@ -212,6 +213,7 @@ int thinvmm_memory_create(void)
 	mmgrab(thinvmm.mm);
 	thinvmm.step = create_table("thinvmm-step");
 	thinvmm.ept = create_table("thinvmm");
+	ept_gather_init(&thinvmm.owed, thinvmm.ept);
 	err = PTR_ERR_OR_ZERO(thinvmm.step) ?: PTR_ERR_OR_ZERO(thinvmm.ept);
 	if (err)
 		thinvmm_memory_destroy();
@@ -250,9 +252,21 @@ static int show(void *arg, struct ept_gather *gather)
 	return 0;
 }
 
+/* Whether the step table has all of a range: 0, -ENOENT, -ERANGE */
+int thinvmm_has(u64 gpa, u64 size)
+{
+	const u64 end = gpa + size;
+	struct ept_mapping mapping;
+	int err = 0;
+
+	for (; gpa < end && !err; gpa = mapping.gpa + mapping.size)
+		err = ept_lookup(thinvmm.step, gpa, &mapping);
+	return err;
+}
+
 /*
- * The system gets [gpa, gpa + size) as the step table has it, but with @prot and @tag. -ENOENT if
- * that has not all of it, -ENOMEM; then some of it may have changed.
+ * The system gets [gpa, gpa + size) as the step table has it, but with @prot and @tag. -ENOMEM;
+ * -ENOENT if that has not all of it, when some of it may have changed.
  */
 int thinvmm_show(u64 gpa, u64 size, u32 prot, u8 tag)
 {
@@ -374,19 +388,17 @@ static u32 wanted(const struct ept_violation *violation)
 
 /*
  * A right that no watch took was taken for a while, and is given back where it is needed. All of
- * the leaf gets it, so that none is split: that needs no table and no flush, which root could not
- * do.
+ * the leaf gets it, so that none is split: that needs no table, and no flush, which root could not
+ * do. Whatever it owes goes with the next change.
  */
 static bool grant(const struct ept_mapping *mapping)
 {
-	struct ept_gather gather;
 	int err;
 
 	if (!try_lock(&thinvmm.busy))
 		return false;
-	ept_gather_init(&gather, thinvmm.ept);
-	err = ept_protect(thinvmm.ept, mapping->gpa, mapping->size, 0, EPT_ATTRS_RAM.prot, &gather);
-	ept_gather_flush(&gather);
+	err = ept_protect(thinvmm.ept, mapping->gpa, mapping->size, 0, EPT_ATTRS_RAM.prot,
+			  &thinvmm.owed);
 	unlock(&thinvmm.busy);
 	return !err;
 }

@@ -114,11 +114,12 @@ static int start(unsigned int nr, enum thinvmm_kind kind, u64 gpa, u64 size)
 
 /*
  * Watches are for a whole number of pages, one for a hidden one, and don't overlap. Their number,
- * or -EINVAL, -EEXIST, -ENOSPC, -ENOENT where the host has nothing, -ENOMEM.
+ * or -EINVAL, -EEXIST, -ENOSPC, -ENOENT and -ERANGE where the host has nothing, -ENOMEM.
  */
 int thinvmm_watch(enum thinvmm_kind kind, u64 gpa, u64 size)
 {
 	unsigned int nr;
+	int err;
 
 	lockdep_assert_held(&thinvmm.mutex);
 	if (!size || !PAGE_ALIGNED(gpa | size) || gpa + size < gpa ||
@@ -126,6 +127,9 @@ int thinvmm_watch(enum thinvmm_kind kind, u64 gpa, u64 size)
 		return -EINVAL;
 	if (find(gpa, size))
 		return -EEXIST;
+	err = thinvmm_has(gpa, size);
+	if (err)
+		return err;
 	nr = find_free();
 	return nr ? start(nr, kind, gpa, size) : -ENOSPC;
 }
