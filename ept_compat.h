@@ -43,4 +43,13 @@
 	alloc_pages_bulk_array_node(gfp, nid, nr, pages)
 #endif
 
+/* There was an argument for what nobody asked for. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#define ept_get_user_pages(mm, start, nr, flags, pages, locked)		\
+	get_user_pages_remote(mm, start, nr, flags, pages, locked)
+#else
+#define ept_get_user_pages(mm, start, nr, flags, pages, locked)		\
+	get_user_pages_remote(mm, start, nr, flags, pages, NULL, locked)
+#endif
+
 #endif /* _EPT_COMPAT_H */
