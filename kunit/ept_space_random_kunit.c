@@ -28,10 +28,12 @@ struct run {
 };
 
 static const enum ept_region_kind kinds[MODEL_KINDS + 1] = {
-	EPT_REGION_LINEAR, EPT_REGION_ANON, EPT_REGION_PAGES, EPT_REGION_CLIENT, EPT_REGION_MMIO,
+	EPT_REGION_LINEAR, EPT_REGION_ANON, EPT_REGION_PAGES, EPT_REGION_CLIENT, EPT_REGION_USER,
+	EPT_REGION_MMIO,
 };
 
 #define FRESH	1
+#define PROCESS	4
 
 static const enum ept_verdict verdicts[] = {
 	[MODEL_OK] = EPT_VERDICT_RESUME,
@@ -82,7 +84,8 @@ static u32 prot_of(u8 rights)
 
 static void add(struct run *run, bool set)
 {
-	const u32 kind = below(run, ARRAY_SIZE(kinds));
+	const u32 any = below(run, ARRAY_SIZE(kinds));
+	const u32 kind = any == PROCESS && !run->guest->mm ? FRESH : any;
 	const u8 rights = kind == MODEL_KINDS ? 7 : rights_of(run);
 	struct ept_region region;
 	unsigned long first, nr;
@@ -195,6 +198,24 @@ static void populate(struct run *run)
 				     NULL, NULL), 0);
 }
 
+/* What the process does to its memory */
+static void process(struct run *run)
+{
+	const unsigned long page = below(run, GUEST_PAGES), nr = 1 + below(run, GUEST_PAGES - page);
+	u8 *bytes = run->model->memory[PROCESS] + page * SZ_4K;
+
+	if (!run->guest->mm)
+		return;
+	if (below(run, 3)) {
+		prandom_bytes_state(&run->random, run->buffer, 64);
+		SAME(run, copy_to_user(guest_user(run->guest, page), run->buffer, 64), 0UL);
+		memcpy(bytes, run->buffer, 64);
+	} else {
+		guest_discard(run->guest, page, nr);
+		memset(bytes, 0, nr * SZ_4K);
+	}
+}
+
 /* Nothing is missing in it; what is large, or went, may be more than was written. */
 static void log(struct run *run)
 {
@@ -263,7 +284,9 @@ static void step(struct run *run)
 		return changes(run);
 	case 7:
 		return log(run);
-	case 8: case 9: case 10:
+	case 8: case 9:
+		return process(run);
+	case 10: case 11:
 		return host_access(run);
 	default:
 		return access(run);
@@ -274,6 +297,8 @@ static void every_byte_is_as_the_model_says(struct kunit *test)
 {
 	struct run run = { .guest = test->priv };
 
+	if (guest_has_process())
+		guest_need_process(run.guest);
 	prandom_seed_state(&run.random, 20 + run.guest->config.levels * 8 +
 					run.guest->config.max_leaf * 64 +
 					run.guest->config.features * 1024);
@@ -301,6 +326,8 @@ static struct kunit_case cases[] = {
 
 static struct kunit_suite suite = {
 	.name = "ept_space_random",
+	.suite_init = guest_suite_init,
+	.suite_exit = guest_suite_exit,
 	.init = guest_init,
 	.exit = guest_exit,
 	.test_cases = cases,

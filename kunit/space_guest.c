@@ -3,6 +3,8 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -94,6 +96,10 @@ struct ept_region guest_region(struct guest *guest, enum ept_region_kind kind, u
 		region.pages = guest->pages + first;
 	else if (kind == EPT_REGION_CLIENT)
 		region.backend = &guest_backend;
+	if (kind == EPT_REGION_USER) {
+		region.user.mm = guest->mm;
+		region.user.address = guest->address + first * SZ_4K;
+	}
 	return region;
 }
 
@@ -102,6 +108,35 @@ void must_add(struct guest *guest, enum ept_region_kind kind, u64 gpa, u64 size)
 	const struct ept_region region = guest_region(guest, kind, gpa, size, 0);
 
 	KUNIT_ASSERT_EQ(guest->test, ept_space_add(guest->space, &region), 0);
+}
+
+/*
+ * A process
+ */
+
+#define MAP_FLAGS	(MAP_PRIVATE | MAP_ANONYMOUS)
+
+bool guest_has_process(void)
+{
+	return IS_ENABLED(CONFIG_MMU_NOTIFIER);
+}
+
+void guest_need_process(struct guest *guest)
+{
+	if (!guest_has_process())
+		kunit_skip(guest->test, "this kernel has no notifiers");
+	guest->address = kunit_vm_mmap(guest->test, NULL, 0, GUEST_SIZE, PROT_READ | PROT_WRITE,
+				       MAP_FLAGS, 0);
+	KUNIT_ASSERT_TRUE(guest->test, guest->address && !IS_ERR_VALUE(guest->address));
+	guest->mm = current->mm;
+}
+
+void guest_discard(struct guest *guest, unsigned long first, unsigned long nr)
+{
+	const unsigned long at = guest->address + first * PAGE_SIZE;
+
+	KUNIT_EXPECT_EQ(guest->test, vm_mmap(NULL, at, nr * PAGE_SIZE, PROT_READ | PROT_WRITE,
+					     MAP_FLAGS | MAP_FIXED, 0), at);
 }
 
 /*
@@ -198,11 +233,26 @@ u64 guest_anon_pages(struct guest *guest)
  * Set-up and end
  */
 
+/* Once for all cases: later there may be none in one piece. */
+static void *linear;
+
+int guest_suite_init(struct kunit_suite *suite)
+{
+	linear = alloc_pages_exact(GUEST_SIZE, GFP_KERNEL);
+	return linear ? 0 : -ENOMEM;
+}
+
+void guest_suite_exit(struct kunit_suite *suite)
+{
+	if (linear)
+		free_pages_exact(linear, GUEST_SIZE);
+	linear = NULL;
+}
+
 int guest_init(struct kunit *test)
 {
 	const struct test_config *param = test->param_value;
 	struct guest *guest = kunit_kzalloc(test, sizeof(*guest), GFP_KERNEL);
-	void *linear;
 
 	KUNIT_ASSERT_NOT_NULL(test, guest);
 	test->priv = guest;
@@ -217,8 +267,8 @@ int guest_init(struct kunit *test)
 	guest->generation = 1;
 	init_rwsem(&guest->running);
 	mmu_for_config(&guest->mmu, &guest->config);
-	linear = alloc_pages_exact(GUEST_SIZE, GFP_KERNEL | __GFP_ZERO);
 	KUNIT_ASSERT_NOT_NULL(test, linear);
+	memset(linear, 0, GUEST_SIZE);
 	guest->linear = virt_to_page(linear);
 	guest->pages = make_pages();
 	guest->client = make_pages();
@@ -237,8 +287,6 @@ void guest_exit(struct kunit *test)
 	if (!guest)
 		return;
 	ept_space_destroy(guest->space);
-	if (guest->linear)
-		free_pages_exact(page_address(guest->linear), GUEST_SIZE);
 	free_pages_of(guest->pages);
 	free_pages_of(guest->client);
 	KUNIT_EXPECT_EQ_MSG(test, table_pages(), guest->tables_before, "pages of tables leaked");

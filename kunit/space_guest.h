@@ -10,6 +10,7 @@
 #include <kunit/test.h>
 #include <linux/atomic.h>
 #include <linux/rwsem.h>
+#include <linux/uaccess.h>
 
 #include "ept_space.h"
 #include "model_mmu.h"
@@ -51,13 +52,31 @@ struct guest {
 	unsigned int		flushed;
 	unsigned int		released;
 	struct page		**client;
+	struct mm_struct	*mm;		/* of the case's thread; NULL: there is none */
+	unsigned long		address;	/* of GUEST_PAGES */
 };
 
-/* For .init and .exit of a suite; the parameter is a struct ept_config, or the first one is taken. */
+/* For a suite; the parameter is a struct test_config, or the first one is taken. */
+int guest_suite_init(struct kunit_suite *suite);
+void guest_suite_exit(struct kunit_suite *suite);
 int guest_init(struct kunit *test);
 void guest_exit(struct kunit *test);
 
 extern const struct ept_backend guest_backend;
+
+/*
+ * A process' memory, all of it writable, for the thread of the case; that process ends before
+ * guest_exit(). Skips the case where the kernel can't.
+ */
+void guest_need_process(struct guest *guest);
+bool guest_has_process(void);
+/* New memory in the place of a part of it, in pages */
+void guest_discard(struct guest *guest, unsigned long first, unsigned long nr);
+
+static inline void __user *guest_user(const struct guest *guest, unsigned long page)
+{
+	return (void __user *)(guest->address + page * PAGE_SIZE);
+}
 
 /* A region over the guest's own memory of a kind, from its page @first on */
 struct ept_region guest_region(struct guest *guest, enum ept_region_kind kind, u64 gpa,

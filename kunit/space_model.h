@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-#define MODEL_KINDS	4	/* that have memory; what is beyond has none */
+#define MODEL_KINDS	5	/* that have memory; what is beyond has none */
 #define MODEL_HOLE	0xff
 
 struct model_page {
