@@ -6,6 +6,7 @@
  * What a 2M leaf maps are 512 pages that go one by one, so that any part of it may be removed.
  */
 #include <linux/gfp.h>
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Backings that say where their memory is without asking anyone: linear, pages, mmio. */
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 

@@ -8,6 +8,7 @@
  * invalidation under way, and maps only if none has begun since.
  */
 #include <linux/highmem.h>
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/pagemap.h>
@@ -20,35 +21,35 @@
 #include "space_trace.h"
 
 /**
- * struct user - a range of a process' memory
+ * struct process - a range of a process' memory
  * @backing: as every kind has one
  * @space: the space
  * @notifier: of the range
  */
-struct user {
+struct process {
 	struct backing			backing;
 	struct ept_space		*space;
 	struct mmu_interval_notifier	notifier;
 };
 
-static struct user *to_user(struct backing *backing)
+static struct process *to_process(struct backing *backing)
 {
-	return container_of(backing, struct user, backing);
+	return container_of(backing, struct process, backing);
 }
 
 /*
  * The notifier
  */
 
-/* Zaps what is at a part, if it is @user's. */
-static void zap_part(struct user *user, const struct part *part, struct ept_gather *gather)
+/* Zaps what is at a part, if it is @process'. */
+static void zap_part(struct process *process, const struct part *part, struct ept_gather *gather)
 {
-	if (part->old->backing == &user->backing)
-		space_zap(user->space, part, gather);
+	if (part->old->backing == &process->backing)
+		space_zap(process->space, part, gather);
 }
 
 /* What is being changed may be mapped still. */
-static void zap_changing(struct user *user, const struct part *busy, struct ept_gather *gather)
+static void zap_changing(struct process *process, const struct part *busy, struct ept_gather *gather)
 {
 	struct change *change = container_of(busy->old, struct change, busy);
 	struct part *part;
@@ -59,13 +60,13 @@ static void zap_changing(struct user *user, const struct part *busy, struct ept_
 		const struct part cut = { .gpa = gpa, .size = end - gpa, .old = part->old };
 
 		if (gpa < end)
-			zap_part(user, &cut, gather);
+			zap_part(process, &cut, gather);
 	}
 }
 
-static void zap_range(struct user *user, u64 gpa, u64 end)
+static void zap_range(struct process *process, u64 gpa, u64 end)
 {
-	struct ept_space *space = user->space;
+	struct ept_space *space = process->space;
 	struct ept_gather gather;
 	struct part part;
 	int idx = srcu_read_lock(&space->srcu);
@@ -73,9 +74,9 @@ static void zap_range(struct user *user, u64 gpa, u64 end)
 	ept_gather_init(&gather, space->ept);
 	while (space_next(space, &gpa, end, &part)) {
 		if (part.old->backing)
-			zap_part(user, &part, &gather);
+			zap_part(process, &part, &gather);
 		else
-			zap_changing(user, &part, &gather);
+			zap_changing(process, &part, &gather);
 	}
 	srcu_read_unlock(&space->srcu, idx);
 	ept_gather_flush(&gather);
@@ -84,8 +85,8 @@ static void zap_range(struct user *user, u64 gpa, u64 end)
 static bool user_invalidate(struct mmu_interval_notifier *notifier,
 			    const struct mmu_notifier_range *range, unsigned long seq)
 {
-	struct user *user = container_of(notifier, struct user, notifier);
-	const struct ept_region *region = &user->backing.region;
+	struct process *process = container_of(notifier, struct process, notifier);
+	const struct ept_region *region = &process->backing.region;
 	const unsigned long start = region->user.address;
 	u64 first, end;
 
@@ -93,12 +94,12 @@ static bool user_invalidate(struct mmu_interval_notifier *notifier,
 	if (!mmu_notifier_range_blockable(range))
 		return false;
 	mmu_interval_set_seq(notifier, seq);
-	backing_move_on(&user->backing);
+	backing_move_on(&process->backing);
 	first = max(range->start, start) & PAGE_MASK;
 	end = PAGE_ALIGN(min_t(u64, range->end, start + region->size));
-	zap_range(user, region->gpa + (first - start), region->gpa + (end - start));
-	this_cpu_inc(user->space->counts->invalidations);
-	trace_ept_space_invalidate(ept_pointer(user->space->ept), region->gpa + (first - start),
+	zap_range(process, region->gpa + (first - start), region->gpa + (end - start));
+	this_cpu_inc(process->space->counts->invalidations);
+	trace_ept_space_invalidate(ept_pointer(process->space->ept), region->gpa + (first - start),
 				   end - first, 0);
 	return true;
 }
@@ -109,30 +110,30 @@ static const struct mmu_interval_notifier_ops user_ops = {
 
 static struct backing *user_create(struct ept_space *space, const struct ept_region *region)
 {
-	struct user *user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
+	struct process *process = kzalloc(sizeof(*process), GFP_KERNEL_ACCOUNT);
 	int err = -EFAULT;
 
-	if (!user)
+	if (!process)
 		return ERR_PTR(-ENOMEM);
-	user->space = space;
-	user->backing.region = *region;
+	process->space = space;
+	process->backing.region = *region;
 	if (mmget_not_zero(region->user.mm)) {
-		err = mmu_interval_notifier_insert(&user->notifier, region->user.mm,
+		err = mmu_interval_notifier_insert(&process->notifier, region->user.mm,
 						   region->user.address, region->size, &user_ops);
 		mmput(region->user.mm);
 	}
 	if (!err)
-		return &user->backing;
-	kfree(user);
+		return &process->backing;
+	kfree(process);
 	return ERR_PTR(err);
 }
 
 static void user_destroy(struct backing *backing)
 {
-	struct user *user = to_user(backing);
+	struct process *process = to_process(backing);
 
-	mmu_interval_notifier_remove(&user->notifier);
-	kfree(user);
+	mmu_interval_notifier_remove(&process->notifier);
+	kfree(process);
 }
 
 /*
@@ -227,13 +228,13 @@ static int find_page(const struct place *place, bool write, struct page **page, 
 
 static int user_fault(const struct place *place, u32 access)
 {
-	struct user *user = to_user(place->span->backing);
+	struct process *process = to_process(place->span->backing);
 	const bool write = access & EPT_PROT_WRITE;
 	struct page *page;
 	u64 size, offset;
 	int err;
 
-	mmu_interval_read_begin(&user->notifier);
+	mmu_interval_read_begin(&process->notifier);
 	err = find_page(place, write, &page, &size);
 	if (err)
 		return err;
