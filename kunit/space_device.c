@@ -101,7 +101,7 @@ static long do_access(struct vm *vm, struct ept_space_access_arg *arg)
 		return -EINVAL;
 	while (!err && fault.verdict == EPT_VERDICT_RESUME && !try_access(vm, arg))
 		err = ept_space_fault(vm->space, arg->gpa, &violation, &fault);
-	arg->result = err ?: fault.verdict;
+	arg->result = err ? err : (s64)fault.verdict;
 	return 0;
 }
 
