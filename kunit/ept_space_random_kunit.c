@@ -314,6 +314,7 @@ static void every_byte_is_as_the_model_says(struct kunit *test)
 			kunit_err(test, "in step %u", i);
 		cond_resched();
 	}
+	guest_end_process(run.guest);
 	model_destroy(run.model);
 	bitmap_free(run.logged);
 	kfree(run.buffer);

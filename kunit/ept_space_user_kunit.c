@@ -57,6 +57,7 @@ static void guest_and_process_share_their_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + 3 * SZ_4K), 5);
 	guest_store(guest, GPA + 3 * SZ_4K, 6);
 	KUNIT_EXPECT_EQ(test, process_load(guest, 3), 6);
+	guest_end_process(guest);
 }
 
 static void what_the_process_unmaps_is_gone_at_once(struct kunit *test)
@@ -89,6 +90,7 @@ static void what_the_process_unmaps_is_gone_at_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, process_load(guest, 2), 8);
 	ept_space_get_stats(guest->space, &stats);
 	KUNIT_EXPECT_GE(test, stats.invalidations, 1);
+	guest_end_process(guest);
 }
 
 static void a_discard_while_the_cpu_keeps_the_page_is_seen(struct kunit *test)
@@ -102,6 +104,7 @@ static void a_discard_while_the_cpu_keeps_the_page_is_seen(struct kunit *test)
 		guest_discard(guest, 0, 1 + i * 30);
 		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 0);
 	}
+	guest_end_process(guest);
 }
 
 static void memory_that_the_process_only_reads_is_not_written(struct kunit *test)
@@ -118,6 +121,7 @@ static void memory_that_the_process_only_reads_is_not_written(struct kunit *test
 	KUNIT_EXPECT_EQ(test, guest_access(guest, &guest->cpu, GPA + SZ_4K, &byte, 1, true), -EFAULT);
 	KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA + SZ_4K, &byte, 1, 0), -EFAULT);
 	guest_store(guest, GPA, 10);
+	guest_end_process(guest);
 }
 
 static void parts_of_a_region_follow_the_process(struct kunit *test)
@@ -149,6 +153,7 @@ static void parts_of_a_region_follow_the_process(struct kunit *test)
 	guest_discard(guest, 0, 1);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 0);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_1G), 0);
+	guest_end_process(guest);
 }
 
 static void the_log_has_what_went_with_the_process_memory(struct kunit *test)
@@ -165,6 +170,7 @@ static void the_log_has_what_went_with_the_process_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_space_log_get(guest->space, GPA, SZ_128K, logged), 0);
 	KUNIT_EXPECT_EQ(test, logged[0], BIT(0) | BIT(2));
 	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA, SZ_128K), 0);
+	guest_end_process(guest);
 }
 
 static void bad_memory_is_refused(struct kunit *test)
@@ -178,36 +184,26 @@ static void bad_memory_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -ERANGE);
 	region.user.address = -SZ_4K;
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -ERANGE);
+	guest_end_process(guest);
 }
-
-/* Its end is that of the case's thread, before guest_exit() destroys the space. */
-static struct guest *orphan;
 
 static void the_process_may_end_before_its_guest(struct kunit *test)
 {
 	struct guest *guest = test->priv;
-
-	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
-	KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, GPA, GUEST_SIZE, RW, NULL, NULL), 0);
-	mmgrab(guest->mm);
-	orphan = guest;
-}
-
-static void user_exit(struct kunit *test)
-{
+	struct mm_struct *mm = guest->mm;
 	struct ept_region region;
 	struct ept_stats stats;
 
-	if (orphan && orphan == test->priv) {
-		ept_get_stats(orphan->ept, &stats);
-		KUNIT_EXPECT_EQ(test, stats.leaves[EPT_4K] + stats.leaves[EPT_2M], 0);
-		KUNIT_EXPECT_EQ(test, guest_fault(orphan, GPA, EPT_PROT_READ), -EFAULT);
-		region = guest_region(orphan, EPT_REGION_USER, GPA + SZ_1G, SZ_4K, 0);
-		KUNIT_EXPECT_EQ(test, ept_space_add(orphan->space, &region), -EFAULT);
-		mmdrop(orphan->mm);
-		orphan = NULL;
-	}
-	guest_exit(test);
+	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
+	KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, GPA, GUEST_SIZE, RW, NULL, NULL), 0);
+	mmgrab(mm);
+	guest_end_process(guest);
+	ept_get_stats(guest->ept, &stats);
+	KUNIT_EXPECT_EQ(test, stats.leaves[EPT_4K] + stats.leaves[EPT_2M], 0);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_READ), -EFAULT);
+	region = guest_region(guest, EPT_REGION_USER, GPA + SZ_1G, SZ_4K, 0);
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EFAULT);
+	mmdrop(mm);
 }
 
 static struct kunit_case cases[] = {
@@ -227,7 +223,7 @@ static struct kunit_suite suite = {
 	.suite_init = guest_suite_init,
 	.suite_exit = guest_suite_exit,
 	.init = user_init,
-	.exit = user_exit,
+	.exit = guest_exit,
 	.test_cases = cases,
 };
 kunit_test_suite(suite);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The guest of a space, and its memory. */
 #include <linux/gfp.h>
+#include <linux/kthread.h>
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
-#include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -129,6 +130,14 @@ void guest_need_process(struct guest *guest)
 				       MAP_FLAGS, 0);
 	KUNIT_ASSERT_TRUE(guest->test, guest->address && !IS_ERR_VALUE(guest->address));
 	guest->mm = current->mm;
+}
+
+void guest_end_process(struct guest *guest)
+{
+	if (!guest->mm)
+		return;
+	kthread_unuse_mm(guest->mm);
+	mmput(guest->mm);
 }
 
 void guest_discard(struct guest *guest, unsigned long first, unsigned long nr)

@@ -65,10 +65,11 @@ void guest_exit(struct kunit *test);
 extern const struct ept_backend guest_backend;
 
 /*
- * A process' memory, all of it writable, for the thread of the case; that process ends before
- * guest_exit(). Skips the case where the kernel can't.
+ * A process' memory, all of it writable, for the thread of the case, which ends it, too: KUnit forgets
+ * to. Skips the case where the kernel can't.
  */
 void guest_need_process(struct guest *guest);
+void guest_end_process(struct guest *guest);
 bool guest_has_process(void);
 /* New memory in the place of a part of it, in pages */
 void guest_discard(struct guest *guest, unsigned long first, unsigned long nr);
