@@ -27,10 +27,10 @@ struct mm_struct;
  * log          which pages were written since one last asked
  * ===========  ================================================================================
  *
- * Addresses, sizes and errors are as in ept_core.h: ranges are half-open, and multiples of 4K unless
- * a function says otherwise; misaligned or empty is -EINVAL, beyond the guest's address width
- * -ERANGE, to every function that takes one. On any error nothing has changed. Beside its errors
- * there are:
+ * Addresses, sizes and errors are as in ept_core.h: ranges are half-open, and multiples of 4K
+ * unless a function says otherwise; misaligned or empty is -EINVAL, beyond the guest's address
+ * width -ERANGE, to every function that takes one. On any error nothing has changed. Beside its
+ * errors there are:
  *
  * ============  ===============================================================================
  * -EACCES       the region doesn't give the right that was asked for
@@ -65,8 +65,9 @@ struct mm_struct;
  * @EPT_REGION_ANON: pages of the kernel, zero when they are first touched, accounted to the memory
  *	cgroup of who touches them first; a page goes when its part of the region does
  * @EPT_REGION_USER: a range of a process' memory. Pages follow the process: what it unmaps, what is
- *	swapped out, moved or copied goes from the table before the kernel takes it, and comes back by
- *	a fault. No page is pinned. Needs a kernel with CONFIG_MMU_NOTIFIER, -EOPNOTSUPP elsewhere
+ *	swapped out, moved or copied goes from the table before the kernel takes it, and comes back
+ *	by a fault. No page is pinned. Needs a kernel with CONFIG_MMU_NOTIFIER, -EOPNOTSUPP
+ *	elsewhere
  * @EPT_REGION_PAGES: pages of the client's, one for each 4K, that need not be contiguous
  * @EPT_REGION_MMIO: nothing; faults are reported with offset and cookie
  * @EPT_REGION_CLIENT: what &struct ept_backend says
@@ -96,12 +97,12 @@ struct ept_piece {
 
 /**
  * struct ept_backend - a backing of the client's own
- * @get: The memory at @offset for @access (EPT_PROT_* bits, 0: any). @piece comes filled in with the
- *	page at @offset and all rights, without hpa. May sleep, runs in parallel, and may be called
- *	for memory that is mapped already. Its errors end the fault; -EAGAIN: look again. Memory that
- *	was given and couldn't be mapped isn't reported to @gone.
- * @gone: NULL, or called for memory that is no longer mapped, before the flush: it may not be put to
- *	other use yet. Under the table's lock: may not sleep.
+ * @get: The memory at @offset for @access (EPT_PROT_* bits, 0: any). @piece comes filled in with
+ *	the page at @offset and all rights, without hpa. May sleep, runs in parallel, and may be
+ *	called for memory that is mapped already. Its errors end the fault; -EAGAIN: look again.
+ *	Memory that was given and couldn't be mapped isn't reported to @gone.
+ * @gone: NULL, or called for memory that is no longer mapped, before the flush: it may not be put
+ *	to other use yet. Under the table's lock: may not sleep.
  * @flushed: NULL, or called after the flush that follows a @gone, when nobody uses that memory any
  *	more, and once for all of a commit.
  * @access: NULL: the host reads and writes what @get gives. Else called for ept_space_read() and
@@ -132,8 +133,8 @@ struct ept_backend {
  * @user: of %EPT_REGION_USER
  * @user.mm: the process' memory. The space keeps the structure, not the memory
  * @user.address: multiple of 4K
- * @pages: of %EPT_REGION_PAGES: one for each 4K, none NULL. Array and pages stay until the region is
- *	removed; the space takes no reference
+ * @pages: of %EPT_REGION_PAGES: one for each 4K, none NULL. Array and pages stay until the region
+ *	is removed; the space takes no reference
  * @backend: of %EPT_REGION_CLIENT: must outlive the region
  */
 struct ept_region {
@@ -160,9 +161,9 @@ struct ept_region {
  * @EPT_VERDICT_MMIO: emulate it
  * @EPT_VERDICT_READONLY: a write to a region that never was writable: ROM
  * @EPT_VERDICT_PROTECTED: a right that the region doesn't give
- * @EPT_VERDICT_TABLE_READONLY: the CPU walks guest page tables in a region that isn't writable. With
- *	accessed and dirty flags each such walk counts as a write, so the guest can't go on: emulate
- *	the instruction, or let it write there
+ * @EPT_VERDICT_TABLE_READONLY: the CPU walks guest page tables in a region that isn't writable.
+ *	With accessed and dirty flags each such walk counts as a write, so the guest can't go on:
+ *	emulate the instruction, or let it write there
  * @EPT_VERDICT_NONE: no region
  */
 enum ept_verdict {
@@ -220,8 +221,8 @@ typedef int (*ept_progress_fn)(u64 done, u64 size, void *arg);
  * @config: as for ept_create(), NULL included
  *
  * Context: Process; may sleep.
- * Return: the space, or an ERR_PTR(): as ept_create(); -EOPNOTSUPP for %EPT_CONFIG_EXTERNAL_LOCK and
- *	%EPT_CONFIG_ATOMIC.
+ * Return: the space, or an ERR_PTR(): as ept_create(); -EOPNOTSUPP for
+ *	%EPT_CONFIG_EXTERNAL_LOCK and %EPT_CONFIG_ATOMIC.
  */
 struct ept_space *ept_space_create(const struct ept_config *config);
 
@@ -253,8 +254,8 @@ struct ept *ept_space_table(const struct ept_space *space);
  * @space: a space
  *
  * Until ept_space_commit() by the same thread. Each change may fail on its own, and the others
- * stand. What was added isn't there for faults before the commit: they wait, as do those in what was
- * changed. Other threads' changes wait, too.
+ * stand. What was added isn't there for faults before the commit: they wait, as do those in what
+ * was changed. Other threads' changes wait, too.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL for NULL, -EINTR, -EDEADLK if this thread has begun already.
@@ -332,8 +333,8 @@ int ept_space_protect(struct ept_space *space, u64 gpa, u64 size, u32 prot);
  * ept_space_find() - the region at an address, or the next one
  * @space: a space
  * @gpa: of any alignment
- * @region: filled in with the region, or the part of one that was cut, that has @gpa or is the first
- *	one after it; its rights are those that it gives now
+ * @region: filled in with the region, or the part of one that was cut, that has @gpa or is the
+ *	first one after it; its rights are those that it gives now
  *
  * To visit all regions, go on at the end of what was found. What is changed and not yet committed
  * may be seen or not, or its parts one by one.
@@ -355,9 +356,9 @@ int ept_space_find(struct ept_space *space, u64 gpa, struct ept_region *region);
  * @fault: filled in where 0 is returned
  *
  * Maps what the access needs, in a leaf as large as region, backing and log allow. A fault that
- * another CPU answered already, or that a CPU took on rights that it still had, is a resume. A fetch
- * needs the right of its mode where the table has mode-based execute; if @violation doesn't know the
- * mode, both. Where the memory is just being invalidated or changed it waits.
+ * another CPU answered already, or that a CPU took on rights that it still had, is a resume. A
+ * fetch needs the right of its mode where the table has mode-based execute; if @violation doesn't
+ * know the mode, both. Where the memory is just being invalidated or changed it waits.
  *
  * Context: Process; may sleep; no mmap_lock held.
  * Return: 0, -EINVAL for NULL or a @violation without an access, -ERANGE, -ENOMEM, -EFAULT,
@@ -371,8 +372,8 @@ int ept_space_fault(struct ept_space *space, u64 gpa, const struct ept_violation
  * @space: a space
  * @gpa: multiple of 4K
  * @size: bytes, multiple of 4K
- * @access: EPT_PROT_* bits that are to be possible, as far as the region gives them; with write, the
- *	copies of a process' pages are made that a write would make
+ * @access: EPT_PROT_* bits that are to be possible, as far as the region gives them; with write,
+ *	the copies of a process' pages are made that a write would make
  * @progress: NULL, or called between leaves with how much of @size is done
  * @arg: passed to @progress
  *
@@ -449,10 +450,10 @@ int ept_space_cmpxchg(struct ept_space *space, u64 gpa, unsigned int size, u64 *
  * @size: bytes, multiple of 4K
  * @flags: EPT_LOG_* bits
  *
- * By the dirty flags of a table with %EPT_FEATURE_AD, by what the client hands in with %EPT_LOG_PML,
- * else by faults on the first write to each page. Large leaves are split, and none are made until
- * the log ends. Regions may come, go and change in the range meanwhile. A bit for each page is
- * allocated.
+ * By the dirty flags of a table with %EPT_FEATURE_AD, by what the client hands in with
+ * %EPT_LOG_PML, else by faults on the first write to each page. Large leaves are split, and none
+ * are made until the log ends. Regions may come, go and change in the range meanwhile. A bit for
+ * each page is allocated.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL also for unknown flags, -ERANGE, -EOPNOTSUPP for %EPT_LOG_PML without

@@ -19,8 +19,6 @@ static const enum ept_region_kind mapped_kinds[] = {
 	EPT_REGION_LINEAR, EPT_REGION_ANON, EPT_REGION_PAGES, EPT_REGION_CLIENT,
 };
 
-#define for_each_kind(i)	for (unsigned int i = 0; i < ARRAY_SIZE(mapped_kinds); i++)
-
 /*
  * Regions
  */
@@ -69,7 +67,7 @@ static void removing_a_part_leaves_the_rest_with_its_memory(struct kunit *test)
 	struct guest *guest = test->priv;
 	const u64 hole = GPA + SZ_2M - SZ_64K;
 
-	for_each_kind(i) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(mapped_kinds); i++) {
 		must_add(guest, mapped_kinds[i], GPA, GUEST_SIZE);
 		for (u64 at = 0; at < GUEST_SIZE; at += SZ_4K)
 			guest_store(guest, GPA + at, at >> 12);
@@ -162,20 +160,23 @@ static void protection_holds_for_pages_that_come_later(struct kunit *test)
 	struct guest *guest = test->priv;
 	const u64 later = GPA + SZ_1M;
 
-	for_each_kind(i) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(mapped_kinds); i++) {
 		must_add(guest, mapped_kinds[i], GPA, SZ_4M);
 		guest_store(guest, GPA, 5);
-		KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, SZ_2M, EPT_PROT_READ), 0);
+		KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, SZ_2M, EPT_PROT_READ),
+				0);
 		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 5);
 		KUNIT_EXPECT_EQ(test, guest_load(guest, later), 0);
 		KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_WRITE),
 				EPT_VERDICT_PROTECTED);
 		KUNIT_EXPECT_EQ(test, guest_fault(guest, later, EPT_PROT_WRITE),
 				EPT_VERDICT_PROTECTED);
-		KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_EXEC), EPT_VERDICT_PROTECTED);
+		KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_EXEC),
+				EPT_VERDICT_PROTECTED);
 		guest_store(guest, GPA + SZ_2M, 6);
 		KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, SZ_2M, 0), 0);
-		KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_READ), EPT_VERDICT_PROTECTED);
+		KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_READ),
+				EPT_VERDICT_PROTECTED);
 		KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, SZ_4M, RW), 0);
 		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 5);
 		guest_store(guest, later, 7);
@@ -251,7 +252,8 @@ static void anonymous_memory_is_zero_and_goes_when_its_region_does(struct kunit 
 	for (u64 at = SZ_4K; at < SZ_8M; at += SZ_64K)
 		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + at), 0);
 	KUNIT_EXPECT_GE(test, guest_anon_pages(guest), SZ_8M / SZ_64K);
-	KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, GPA, SZ_8M + SZ_4K, RW, NULL, NULL), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, GPA, SZ_8M + SZ_4K, RW, NULL, NULL),
+			0);
 	KUNIT_EXPECT_EQ(test, guest_anon_pages(guest), SZ_8M / SZ_4K);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA + SZ_4M, SZ_4K), 0);
 	KUNIT_EXPECT_EQ(test, guest_anon_pages(guest), SZ_8M / SZ_4K - 1);
@@ -276,7 +278,8 @@ static void populating_says_how_far_it_is_and_ends_when_told(struct kunit *test)
 	u64 last = 0;
 
 	must_add(guest, EPT_REGION_PAGES, GPA, SZ_4M);
-	KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, GPA, SZ_4M, RW, count_progress, &last),
+	KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, GPA, SZ_4M, RW, count_progress,
+						 &last),
 			7);
 	KUNIT_EXPECT_GE(test, last, SZ_1M);
 	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, GPA + SZ_1M - 1, RW, NULL), 0);
@@ -295,7 +298,7 @@ static void the_host_reads_and_writes_across_kinds(struct kunit *test)
 	u64 at = GPA;
 
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	for_each_kind(i)
+	for (unsigned int i = 0; i < ARRAY_SIZE(mapped_kinds); i++)
 		must_add(guest, mapped_kinds[i], GPA + i * SZ_8K, SZ_8K);
 	must_add(guest, EPT_REGION_MMIO, GPA + SZ_32K, SZ_4K);
 	for (unsigned int i = 0; i < SZ_64K; i++)
@@ -310,10 +313,12 @@ static void the_host_reads_and_writes_across_kinds(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, GPA + SZ_8K, buffer, SZ_32K, RW),
 			SZ_32K - SZ_8K);
 	KUNIT_EXPECT_EQ(test, buffer[0], 0x5a);
-	KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, GPA + SZ_32K, buffer, 1, 0), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, GPA + SZ_32K, buffer, 1, 0),
+			-EOPNOTSUPP);
 	KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, GPA + SZ_64K, buffer, 1, 0), -ENOENT);
 	KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, SZ_4K, EPT_PROT_READ), 0);
-	KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA, buffer, 1, EPT_PROT_WRITE), -EACCES);
+	KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA, buffer, 1, EPT_PROT_WRITE),
+			-EACCES);
 	KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA, buffer, 1, 0), 1);
 }
 
@@ -358,7 +363,7 @@ static void the_log_has_each_page_that_was_written(struct kunit *test)
 	struct guest *guest = test->priv;
 	u64 byte = 1;
 
-	for_each_kind(i) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(mapped_kinds); i++) {
 		must_add(guest, mapped_kinds[i], GPA, GUEST_SIZE);
 		guest_store(guest, GPA, 1);
 		KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, GPA, GUEST_SIZE, 0), 0);
@@ -366,7 +371,8 @@ static void the_log_has_each_page_that_was_written(struct kunit *test)
 		guest_store(guest, GPA, 2);
 		guest_store(guest, GPA + 5 * SZ_4K, 3);
 		guest_load(guest, GPA + 6 * SZ_4K);
-		KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA + 8 * SZ_4K - 1, &byte, 2, 0),
+		KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA + 8 * SZ_4K - 1, &byte, 2,
+						      0),
 				2);
 		KUNIT_EXPECT_EQ(test, ept_space_log_mark(guest->space, GPA + 10 * SZ_4K + 1, 1), 0);
 		KUNIT_EXPECT_EQ(test, get_log(guest), 5);
@@ -418,7 +424,8 @@ static void a_log_by_pml_has_what_was_handed_in(struct kunit *test)
 	struct ept_mapping mapping;
 
 	if (!(guest->config.features & EPT_FEATURE_AD)) {
-		KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, GPA, GUEST_SIZE, EPT_LOG_PML),
+		KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, GPA, GUEST_SIZE,
+							  EPT_LOG_PML),
 				-EOPNOTSUPP);
 		return;
 	}
@@ -438,6 +445,12 @@ static void a_log_by_pml_has_what_was_handed_in(struct kunit *test)
  * What is refused
  */
 
+static void expect_refused(struct guest *guest, const struct ept_region *region, int error)
+{
+	KUNIT_EXPECT_EQ(guest->test, ept_space_add(guest->space, region), error);
+	KUNIT_EXPECT_EQ(guest->test, ept_space_set(guest->space, region), error);
+}
+
 static void bad_regions_are_refused(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -448,8 +461,7 @@ static void bad_regions_are_refused(struct kunit *test)
 #define REFUSED(error, field, value) do {					\
 	bad = good;								\
 	bad.field = value;							\
-	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &bad), error);	\
-	KUNIT_EXPECT_EQ(test, ept_space_set(guest->space, &bad), error);	\
+	expect_refused(guest, &bad, error);					\
 } while (0)
 	REFUSED(-EINVAL, gpa, GPA + 1);
 	REFUSED(-EINVAL, size, 0);
@@ -571,7 +583,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(protection_holds_for_pages_that_come_later, configs_gen_params),
 	KUNIT_CASE_PARAM(each_fault_has_its_verdict, configs_gen_params),
 	KUNIT_CASE_PARAM(faults_map_leaves_as_large_as_they_may_be, configs_gen_params),
-	KUNIT_CASE_PARAM(anonymous_memory_is_zero_and_goes_when_its_region_does, configs_gen_params),
+	KUNIT_CASE_PARAM(anonymous_memory_is_zero_and_goes_when_its_region_does,
+			 configs_gen_params),
 	KUNIT_CASE(populating_says_how_far_it_is_and_ends_when_told),
 	KUNIT_CASE(the_host_reads_and_writes_across_kinds),
 	KUNIT_CASE(the_host_exchanges_as_a_cpu_does),
@@ -592,4 +605,5 @@ static struct kunit_suite suite = {
 	.exit = guest_exit,
 	.test_cases = cases,
 };
+
 kunit_test_suite(suite);

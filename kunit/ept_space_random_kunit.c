@@ -48,12 +48,12 @@ static u32 below(struct run *run, u32 limit)
 	return prandom_u32_state(&run->random) % limit;
 }
 
-#define SAME(run, left, right) do {						\
-	if ((left) != (right)) {						\
-		KUNIT_EXPECT_EQ((run)->guest->test, left, right);		\
-		(run)->wrong = true;						\
-	}									\
-} while (0)
+/* The first thing that differs ends the run. */
+static void same(struct run *run, s64 left, s64 right)
+{
+	KUNIT_EXPECT_EQ(run->guest->test, left, right);
+	run->wrong |= left != right;
+}
 
 static u64 gpa_of(unsigned long page)
 {
@@ -100,7 +100,7 @@ static void add(struct run *run, bool set)
 	region = guest_region(run->guest, kinds[kind], gpa_of(first), nr * SZ_4K, source);
 	region.attrs.prot = prot_of(rights);
 	expect = set || model_is_free(run->model, first, nr) ? 0 : -EEXIST;
-	SAME(run, set ? ept_space_set(run->guest->space, &region) :
+	same(run, set ? ept_space_set(run->guest->space, &region) :
 			ept_space_add(run->guest->space, &region), expect);
 	if (!expect)
 		model_set(run->model, first, nr, kind, source, rights);
@@ -111,7 +111,7 @@ static void remove(struct run *run)
 	unsigned long first, nr;
 
 	range(run, &first, &nr);
-	SAME(run, ept_space_remove(run->guest->space, gpa_of(first), nr * SZ_4K), 0);
+	same(run, ept_space_remove(run->guest->space, gpa_of(first), nr * SZ_4K), 0);
 	model_remove(run->model, first, nr);
 }
 
@@ -121,7 +121,7 @@ static void protect(struct run *run)
 	unsigned long first, nr;
 
 	range(run, &first, &nr);
-	SAME(run, ept_space_protect(run->guest->space, gpa_of(first), nr * SZ_4K, prot_of(rights)),
+	same(run, ept_space_protect(run->guest->space, gpa_of(first), nr * SZ_4K, prot_of(rights)),
 	     0);
 	model_protect(run->model, first, nr, rights);
 }
@@ -136,7 +136,8 @@ static void access(struct run *run)
 	u8 *bytes = model_bytes(run->model, page);
 
 	prandom_bytes_state(&run->random, run->buffer, size);
-	SAME(run, guest_access(run->guest, &run->guest->cpu, gpa_of(page) + offset, run->buffer, size,
+	same(run, guest_access(run->guest, &run->guest->cpu, gpa_of(page) + offset, run->buffer,
+			       size,
 			       write), (int)verdicts[expect]);
 	if (expect != MODEL_OK)
 		return;
@@ -144,7 +145,7 @@ static void access(struct run *run)
 		memcpy(bytes + offset, run->buffer, size);
 		run->model->pages[page].written = true;
 	} else {
-		SAME(run, memcmp(bytes + offset, run->buffer, size), 0);
+		same(run, memcmp(bytes + offset, run->buffer, size), 0);
 	}
 }
 
@@ -171,9 +172,9 @@ static void host_access(struct run *run)
 	done = write ? ept_space_write(run->guest->space, gpa, run->buffer, size, 0) :
 		       ept_space_read(run->guest->space, gpa, run->buffer, size, 0);
 	if (far)
-		SAME(run, done, (ssize_t)far);
+		same(run, done, (ssize_t)far);
 	else
-		SAME(run, done == -ENOENT || done == -EOPNOTSUPP, true);
+		same(run, done == -ENOENT || done == -EOPNOTSUPP, true);
 	for (size_t i = 0; i < far; i++) {
 		const unsigned long page = (gpa + i - WINDOW) >> 12;
 		u8 *byte = model_bytes(run->model, page) + (gpa + i) % SZ_4K;
@@ -182,7 +183,7 @@ static void host_access(struct run *run)
 			*byte = run->buffer[i];
 			run->model->pages[page].written = true;
 		} else if (*byte != run->buffer[i]) {
-			SAME(run, *byte, run->buffer[i]);
+			same(run, *byte, run->buffer[i]);
 			return;
 		}
 	}
@@ -193,7 +194,7 @@ static void populate(struct run *run)
 	unsigned long first, nr;
 
 	range(run, &first, &nr);
-	SAME(run, ept_space_populate(run->guest->space, gpa_of(first), nr * SZ_4K,
+	same(run, ept_space_populate(run->guest->space, gpa_of(first), nr * SZ_4K,
 				     below(run, 2) ? EPT_PROT_READ : EPT_PROT_READ | EPT_PROT_WRITE,
 				     NULL, NULL), 0);
 }
@@ -208,7 +209,7 @@ static void process(struct run *run)
 		return;
 	if (below(run, 3)) {
 		prandom_bytes_state(&run->random, run->buffer, 64);
-		SAME(run, copy_to_user(guest_user(run->guest, page), run->buffer, 64), 0UL);
+		same(run, copy_to_user(guest_user(run->guest, page), run->buffer, 64), 0);
 		memcpy(bytes, run->buffer, 64);
 	} else {
 		guest_discard(run->guest, page, nr);
@@ -223,17 +224,17 @@ static void log(struct run *run)
 	const u64 size = WINDOW_PAGES * SZ_4K;
 
 	if (!run->logging) {
-		SAME(run, ept_space_log_start(space, WINDOW, size, 0), 0);
+		same(run, ept_space_log_start(space, WINDOW, size, 0), 0);
 		run->logging = true;
 	} else if (!below(run, 4)) {
-		SAME(run, ept_space_log_stop(space, WINDOW, size), 0);
+		same(run, ept_space_log_stop(space, WINDOW, size), 0);
 		run->logging = false;
 	} else {
 		bitmap_zero(run->logged, WINDOW_PAGES);
-		SAME(run, ept_space_log_get(space, WINDOW, size, run->logged), 0);
+		same(run, ept_space_log_get(space, WINDOW, size, run->logged), 0);
 		for (unsigned long page = 0; page < WINDOW_PAGES; page++)
 			if (run->model->pages[page].written)
-				SAME(run, test_bit(page, run->logged), true);
+				same(run, test_bit(page, run->logged), true);
 	}
 	for (unsigned long page = 0; page < WINDOW_PAGES; page++)
 		run->model->pages[page].written = false;
@@ -242,7 +243,7 @@ static void log(struct run *run)
 /* Several changes as one */
 static void changes(struct run *run)
 {
-	SAME(run, ept_space_begin(run->guest->space), 0);
+	same(run, ept_space_begin(run->guest->space), 0);
 	for (u32 i = 1 + below(run, 4); i; i--) {
 		if (below(run, 3))
 			add(run, below(run, 2));
@@ -251,7 +252,7 @@ static void changes(struct run *run)
 		else
 			protect(run);
 	}
-	SAME(run, ept_space_commit(run->guest->space), 0);
+	same(run, ept_space_commit(run->guest->space), 0);
 }
 
 static void compare(struct run *run)
@@ -259,12 +260,13 @@ static void compare(struct run *run)
 	for (unsigned long page = 0; page < WINDOW_PAGES && !run->wrong; page++) {
 		const enum model_verdict expect = model_verdict(run->model, page, 1);
 
-		SAME(run, guest_access(run->guest, &run->guest->cpu, gpa_of(page), run->buffer, SZ_4K,
+		same(run, guest_access(run->guest, &run->guest->cpu, gpa_of(page), run->buffer,
+				       SZ_4K,
 				       false), (int)verdicts[expect]);
 		if (expect == MODEL_OK)
-			SAME(run, memcmp(run->buffer, model_bytes(run->model, page), SZ_4K), 0);
+			same(run, memcmp(run->buffer, model_bytes(run->model, page), SZ_4K), 0);
 	}
-	SAME(run, ept_check(run->guest->ept, NULL), 0);
+	same(run, ept_check(run->guest->ept, NULL), 0);
 }
 
 static void step(struct run *run)
@@ -333,4 +335,5 @@ static struct kunit_suite suite = {
 	.exit = guest_exit,
 	.test_cases = cases,
 };
+
 kunit_test_suite(suite);

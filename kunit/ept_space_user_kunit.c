@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A process' memory as the guest's: whatever the process does, the guest sees the process' pages. */
+/* A process' memory as the guest's: whatever the process does, the guest sees its pages. */
 #include <kunit/test.h>
 #include <linux/err.h>
 #include <linux/mm.h>
@@ -118,7 +118,8 @@ static void memory_that_the_process_only_reads_is_not_written(struct kunit *test
 				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0),
 			guest->address + SZ_4K);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 0);
-	KUNIT_EXPECT_EQ(test, guest_access(guest, &guest->cpu, GPA + SZ_4K, &byte, 1, true), -EFAULT);
+	KUNIT_EXPECT_EQ(test, guest_access(guest, &guest->cpu, GPA + SZ_4K, &byte, 1, true),
+			-EFAULT);
 	KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA + SZ_4K, &byte, 1, 0), -EFAULT);
 	guest_store(guest, GPA, 10);
 	guest_end_process(guest);
@@ -226,4 +227,5 @@ static struct kunit_suite suite = {
 	.exit = guest_exit,
 	.test_cases = cases,
 };
+
 kunit_test_suite(suite);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
-/* What space_device.c and testbed/programs/ say to each other: /dev/ept_space, a space for each open. */
+/*
+ * What space_device.c and testbed/programs/ say to each other: /dev/ept_space, a space for each
+ * open.
+ */
 #ifndef EPT_SPACE_DEVICE_H
 #define EPT_SPACE_DEVICE_H
 
@@ -13,7 +16,7 @@ struct ept_space_region_arg {
 	__u64	address;
 };
 
-/* A guest's CPU @cpu loads or stores 8 bytes; @value, and how it ended: verdict or negative errno */
+/* A guest's CPU @cpu loads or stores 8 bytes, @value; @result: a verdict or a negative errno */
 struct ept_space_access_arg {
 	__u64	gpa;
 	__u64	value;

@@ -65,8 +65,8 @@ void guest_exit(struct kunit *test);
 extern const struct ept_backend guest_backend;
 
 /*
- * A process' memory, all of it writable, for the thread of the case, which ends it, too: KUnit forgets
- * to. Skips the case where the kernel can't.
+ * A process' memory, all of it writable, for the thread of the case, which ends it, too: KUnit
+ * forgets to. Skips the case where the kernel can't.
  */
 void guest_need_process(struct guest *guest);
 void guest_end_process(struct guest *guest);

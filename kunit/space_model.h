@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a space should hold, page by page and byte by byte: arrays, and no other idea than that. Knows
- * neither tables nor ept_space.ko.
+ * What a space should hold, page by page and byte by byte: arrays, and no other idea than that.
+ * Knows neither tables nor ept_space.ko.
  */
 #ifndef EPT_KUNIT_SPACE_MODEL_H
 #define EPT_KUNIT_SPACE_MODEL_H

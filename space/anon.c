@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Anonymous memory: pages of the kernel. The table alone knows which page is where, also where rights
- * are taken (EPT_PROT_NONE keeps the address), and says when one goes.
+ * Anonymous memory: pages of the kernel. The table alone knows which page is where, also where
+ * rights are taken (EPT_PROT_NONE keeps the address), and says when one goes.
  *
  * What a 2M leaf maps are 512 pages that go one by one, so that any part of it may be removed.
  */

@@ -333,8 +333,8 @@ static const struct kind *const kinds[] = {
 };
 
 /*
- * What ept_map() of the memory at @hpa would say to it. Maps nothing, as the number isn't what it is
- * said to be.
+ * What ept_map() of the memory at @hpa would say to it. Maps nothing, as the number isn't what it
+ * is said to be.
  */
 static int judge_attrs(struct ept_space *space, u64 hpa, const struct ept_attrs *attrs)
 {

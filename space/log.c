@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The log of dirty pages. What the table doesn't keep is in a bitmap: pages that went, that the host
- * wrote, that were marked. Where it keeps nothing, as there are no dirty flags, no mapping is
+ * The log of dirty pages. What the table doesn't keep is in a bitmap: pages that went, that the
+ * host wrote, that were marked. Where it keeps nothing, as there are no dirty flags, no mapping is
  * writable before its page is in the bitmap.
  */
 #include <linux/bitmap.h>

@@ -18,8 +18,8 @@ static struct span *span_at(struct ept_space *space, u64 gpa)
 }
 
 /*
- * The first span at @gpa or after it, before @end: as @part, clipped to these. @gpa is moved to where
- * it ends. False: there is none.
+ * The first span at @gpa or after it, before @end: as @part, clipped to these. @gpa is moved to
+ * where it ends. False: there is none.
  */
 bool space_next(struct ept_space *space, u64 *gpa, u64 end, struct part *part)
 {
@@ -54,8 +54,8 @@ static struct span *find_extent(struct place *place)
 }
 
 /*
- * Within the read side of the space's SRCU. Returns 0, -ENOENT with the extent of the hole, -EAGAIN,
- * or PLACE_BUSY.
+ * Within the read side of the space's SRCU. Returns 0, -ENOENT with the extent of the hole,
+ * -EAGAIN, or PLACE_BUSY.
  */
 int place_find(struct ept_space *space, u64 gpa, struct place *place)
 {
@@ -73,8 +73,8 @@ int place_find(struct ept_space *space, u64 gpa, struct place *place)
 }
 
 /*
- * Outside of the read side, after PLACE_BUSY or an error of a place: 0 if one is to look again, when
- * there is something to see.
+ * Outside of the read side, after PLACE_BUSY or an error of a place: 0 if one is to look again,
+ * when there is something to see.
  */
 int space_again(struct ept_space *space, int err)
 {
@@ -92,8 +92,8 @@ int space_again(struct ept_space *space, int err)
 }
 
 /*
- * What a mapping for @access is like, of memory that may be used with @prot. With a log that lives on
- * faults the write is in it before it is possible.
+ * What a mapping for @access is like, of memory that may be used with @prot. With a log that lives
+ * on faults the write is in it before it is possible.
  */
 struct ept_attrs place_attrs(const struct place *place, u32 prot, u32 access)
 {
@@ -125,9 +125,9 @@ static enum ept_level largest(const struct place *place, u64 low, u64 high, u64 
 }
 
 /*
- * Makes @access possible to memory that is behind [@gpa, @gpa + @size) and may be used with @prot: by
- * the leaf at the place, as large as that, the span and the log allow. Returns 0 or an error, -EAGAIN
- * if the backing's number has moved on.
+ * Makes @access possible to memory that is behind [@gpa, @gpa + @size) and may be used with @prot:
+ * by the leaf at the place, as large as that, the span and the log allow. Returns 0 or an error,
+ * -EAGAIN if the backing's number has moved on.
  */
 int place_install(const struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access)
 {

@@ -3,9 +3,9 @@
  * What the files of a space share: the space, what its tree holds, and what each kind of backing
  * has to do. Knows the table by ept_core.h alone.
  *
- * The tree says for each page of the guest which span it belongs to. A span doesn't change; a change
- * stores another one in its place. Where a span begins and ends is known to the tree alone, so that
- * cutting one takes no more than that store.
+ * The tree says for each page of the guest which span it belongs to. A span doesn't change; a
+ * change stores another one in its place. Where a span begins and ends is known to the tree alone,
+ * so that cutting one takes no more than that store.
  *
  * How a fault and a change meet: the change stores a span that says "busy", then moves on the
  * numbers of the backings, then takes from the table. The fault reads the number, then finds its
@@ -224,7 +224,7 @@ struct ept_space {
 	struct dentry			*regions;
 	struct dentry			*faults;
 
-	struct mutex			lock;
+	struct mutex			lock;	/* excludes changes */
 	struct task_struct		*owner;
 	struct ept_gather		gather;
 	struct list_head		pending;

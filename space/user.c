@@ -49,7 +49,8 @@ static void zap_part(struct process *process, const struct part *part, struct ep
 }
 
 /* What is being changed may be mapped still. */
-static void zap_changing(struct process *process, const struct part *busy, struct ept_gather *gather)
+static void zap_changing(struct process *process, const struct part *busy,
+			 struct ept_gather *gather)
 {
 	struct change *change = container_of(busy->old, struct change, busy);
 	struct part *part;
@@ -140,7 +141,7 @@ static void user_destroy(struct backing *backing)
  * Looking up
  */
 
-/* For the memory of @mm at @address: @page, with a reference; and with the lock, unless it is lost */
+/* The page at @address, with a reference; @locked is cleared where the lock was let go of */
 static int get_page_of(struct mm_struct *mm, unsigned long address, bool write,
 		       struct page **page, int *locked)
 {

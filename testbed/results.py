@@ -142,6 +142,16 @@ def judge_tinyvmm(lines, wanted):
              f"wanted: {' or '.join(wanted)}; saw: {', '.join(ended) or 'nothing'}")
 
 
+def judge_program(lines, name):
+    """Emits each test of a program in the guest, of two with one name both."""
+    pattern = re.compile(re.escape(name) + r": (PASS|FAIL) ([^:]*)(?:: (.*))?$")
+    found = [match.groups() for match in map(pattern.search, lines) if match]
+    for verdict, what, reason in found:
+        emit(verdict, f"{name} {what}", reason or "")
+    if not found:
+        emit("FAIL", name, "no test reported anything")
+
+
 def judge_end(lines):
     bad = [line for line in lines if line.startswith("bed: FAIL")]
     if bad:
@@ -202,6 +212,8 @@ def main():
     parser.add_argument("--ktap", action="store_true", help="expect KUnit's results")
     parser.add_argument("--tinyvmm", metavar="END[,END]",
                         help="expect tinyvmm to end so: done, refused")
+    parser.add_argument("--program", metavar="NAME",
+                        help="expect results of a program in the guest")
     arguments = parser.parse_args()
 
     lines = read_log(arguments.log)
@@ -209,6 +221,8 @@ def main():
         emit("FAIL", "kunit", "no test reported anything")
     if arguments.tinyvmm:
         judge_tinyvmm(lines, arguments.tinyvmm.split(","))
+    if arguments.program:
+        judge_program(lines, arguments.program)
     judge_end(lines)
     judge_complaints(lines)
     return 0

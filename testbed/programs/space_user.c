@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A process whose memory is a guest's, through /dev/ept_space: does to it all that Linux offers, and
- * compares what the guest sees. A line for each test, as the testbed reads them.
+ * A process whose memory is a guest's, through /dev/ept_space: does to it all that Linux offers,
+ * and compares what the guest sees. A line for each test, as the testbed reads them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -344,7 +344,7 @@ static long survives_merging(struct guest *guest)
 	for (unsigned long i = 0; i < PAGES; i += 2)
 		store(guest, i * PAGE, 43);
 	for (unsigned long i = 0; i < PAGES; i++)
-		if (load(guest, i * PAGE) != 42 + !(i % 2) || *word(guest, i * PAGE) != 42 + !(i % 2))
+		if (load(guest, i * PAGE) != 43 - i % 2 || *word(guest, i * PAGE) != 43 - i % 2)
 			return 10 + i;
 	madvise(guest->memory, SIZE, MADV_UNMERGEABLE);
 	return load(guest, PAGE) != 42 ? 3 : 0;
@@ -484,6 +484,7 @@ static void disturb(struct guest *guest, unsigned int *seed)
 	const unsigned long nr = 1 + next_random(seed) % 100;
 	const unsigned long page = next_random(seed) % (PAGES - nr);
 	char *at = guest->memory + page * PAGE;
+	static unsigned long bitmap[PAGES / 64];
 	static char *away;
 	pid_t child;
 
@@ -518,7 +519,7 @@ static void disturb(struct guest *guest, unsigned int *seed)
 		madvise(at, nr * PAGE, MADV_COLD);
 		break;
 	default:
-		log_of(guest, next_random(seed) % 3, (unsigned long[PAGES / 64]){});
+		log_of(guest, next_random(seed) % 3, bitmap);
 		break;
 	}
 }
@@ -568,12 +569,13 @@ static const struct {
 	{ "the end of the process is the end of its memory", notices_an_end },
 	{ "no write of two CPUs is lost, whatever the process does", no_write_is_lost },
 	{ "a poisoned page is reported", reports_poison },
+	{}
 };
 
 int main(void)
 {
 	kmsg = open("/dev/kmsg", O_WRONLY);
-	for (unsigned int i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+	for (unsigned int i = 0; tests[i].run; i++) {
 		struct guest guest = guest_new();
 
 		verdict(tests[i].name, tests[i].run(&guest));
