@@ -10,6 +10,11 @@
 #include <linux/gfp.h>
 #include <linux/version.h>
 
+/* What linux/kernel.h had before */
+#if __has_include(<linux/hex.h>)
+#include <linux/hex.h>
+#endif
+
 /* The namespace of an export became a string. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
 #define EXPORT_SYMBOL_EPT(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, "EPT")
@@ -59,6 +64,15 @@
 #define SECONDARY_EXEC_EPT_VIOLATION_VE		VMCS_CONTROL_BIT(EPT_VIOLATION_VE)
 #define vmx_basic_vmcs_mem_type(basic)	(((basic) & VMX_BASIC_MEM_TYPE_MASK) >>	\
 					 VMX_BASIC_MEM_TYPE_SHIFT)
+#endif
+
+/* There was an argument for what nobody asked for. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#define ept_get_user_pages(mm, start, nr, flags, pages, locked)		\
+	get_user_pages_remote(mm, start, nr, flags, pages, locked)
+#else
+#define ept_get_user_pages(mm, start, nr, flags, pages, locked)		\
+	get_user_pages_remote(mm, start, nr, flags, pages, NULL, locked)
 #endif
 
 #endif /* _EPT_COMPAT_H */

@@ -18,12 +18,13 @@ guest() {
 	mkdir -p "$root"/{bin,dev,proc,sys}
 	cp /bin/busybox "$root/bin/"
 	for applet in cat dd dmesg echo grep insmod mount poweroff reboot rmmod \
-		sh sleep; do
+		mkswap sh sleep swapon; do
 		ln -sf busybox "$root/bin/$applet"
 	done
 	cp "$TESTBED"/guest/* "$root/"
 	ln -s "$1" "$root/bed"
 	find "$MODULES" -name '*.ko' -exec cp {} "$root/" \;
+	[ ! -e "$BED_DIR/programs" ] || cp "$BED_DIR"/programs/* "$root/"
 	(cd "$root" && find . | cpio -o -H newc --quiet) >"$INITRAMFS"
 }
 
@@ -51,6 +52,27 @@ uml() {
 	fi
 	TMPDIR=$memory machine "$LOG" "$KIMAGE" mem=512M con=null con0=null,fd:1 \
 		initrd="$INITRAMFS" "${GUEST_ARGS[@]}" BED_EXIT=poweroff "$@"
+}
+
+# program NAME: programs/NAME.c will be in the next guest.
+program() {
+	mkdir -p "$BED_DIR/programs"
+	quietly "$BED_DIR/programs.log" gcc -O2 -Wall -Wextra -Wno-unused-parameter -static -pthread \
+		-o "$BED_DIR/programs/$1" "$RUN/src/testbed/programs/$1.c"
+}
+
+# stock_module NAME...: modules of the stock kernel chosen last will be in the next guest.
+stock_module() {
+	local name file
+
+	mkdir -p "$BED_DIR/programs"
+	for name; do
+		file=$(find "$STOCK/lib/modules" -name "$name.ko*" | head -n 1)
+		case $file in
+		*.xz) xz -dc "$file" >"$BED_DIR/programs/$name.ko" ;;
+		*.ko) cp "$file" "$BED_DIR/programs/" ;;
+		esac
+	done
 }
 
 # qemu CPUS ARGUMENT...: KVM is of no use here, since it would need EPT itself. MEMORY is in

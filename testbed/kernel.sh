@@ -9,6 +9,7 @@
 #	base: NAME		the fragment that it adds to
 #	series: 6.12		the source package; $SERIES where nothing is said
 #	suite: NAME		a newer suite of Debian that has it; its newest of the series
+#	kconfig: FILE		of kernels/, added to its own Kconfig
 . "$TESTBED/suite.sh"
 
 # fragment_says NAME KEY DEFAULT: the value of a key, the base's where NAME has none.
@@ -69,7 +70,7 @@ unpack_source() {
 # kernel NAME: builds it unless it is cached. Sets KNAME, KVERSION, KARCH, SRC, KOUT
 # (the build folder), KIMAGE and KMAKE (the command that builds for it).
 kernel() {
-	local name=$1 hash
+	local name=$1 hash kconfig
 
 	KNAME=$name
 	kernel_source "$(fragment_says "$name" series "$SERIES")" \
@@ -83,6 +84,8 @@ kernel() {
 	*) die "kernels/$name: no arch" ;;
 	esac
 	KMAKE=(make -C "$SRC" O="$KOUT" ARCH="$KARCH" -j"$JOBS")
+	kconfig=$(fragment_says "$name" kconfig "")
+	[ -z "$kconfig" ] || KMAKE+=("KBUILD_KCONFIG=$KOUT/Kconfig.testbed")
 	with_lock "kernel-$name" build_kernel "$name"
 }
 
@@ -97,6 +100,7 @@ build_kernel() {
 	say "building kernel $name (once; minutes), log: $log"
 	rm -rf "$KOUT"
 	mkdir -p "$KOUT"
+	[ -z "$kconfig" ] || cat "$SRC/Kconfig" "$TESTBED/kernels/$kconfig" >"$KOUT/Kconfig.testbed"
 	quietly "$log" "${KMAKE[@]}" tinyconfig
 	fragment "$name" >>"$KOUT/.config"
 	quietly "$log" "${KMAKE[@]}" olddefconfig

@@ -143,6 +143,16 @@ def judge_sample(lines, name, wanted):
              f"wanted: {' or '.join(wanted)}; saw: {', '.join(ended) or 'nothing'}")
 
 
+def judge_program(lines, name):
+    """Emits each test of a program in the guest, of two with one name both."""
+    pattern = re.compile(re.escape(name) + r": (PASS|FAIL) ([^:]*)(?:: (.*))?$")
+    found = [match.groups() for match in map(pattern.search, lines) if match]
+    for verdict, what, reason in found:
+        emit(verdict, f"{name} {what}", reason or "")
+    if not found:
+        emit("FAIL", name, "no test reported anything")
+
+
 def judge_end(lines):
     bad = [line for line in lines if line.startswith("bed: FAIL")]
     if bad:
@@ -204,6 +214,8 @@ def main():
     for sample in SAMPLES:
         parser.add_argument(f"--{sample}", metavar="END[,END]",
                             help=f"expect {sample} to end so: done, refused")
+    parser.add_argument("--program", metavar="NAME",
+                        help="expect results of a program in the guest")
     arguments = parser.parse_args()
 
     lines = read_log(arguments.log)
@@ -213,6 +225,8 @@ def main():
         wanted = getattr(arguments, sample)
         if wanted:
             judge_sample(lines, sample, wanted.split(","))
+    if arguments.program:
+        judge_program(lines, arguments.program)
     judge_end(lines)
     judge_complaints(lines)
     return 0

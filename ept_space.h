@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * ept_space: what a guest's memory is. The header that a client of ept_space.ko includes, and the
+ * manual.
+ *
+ * A table (ept_core.h) shows what of a guest's memory was touched. A space says what there is to be
+ * touched: regions, and what is behind each of them. Faults, populating, access by the host and the
+ * log of dirty pages come from that.
+ */
+#ifndef _EPT_SPACE_H
+#define _EPT_SPACE_H
+
+#include "ept_core.h"
+
+struct ept_space;
+struct mm_struct;
+
+/**
+ * DOC: Space language
+ *
+ * ===========  ================================================================================
+ * region       a range of guest-physical addresses, and what is behind it
+ * backing      what is behind a region; parts of a region that was cut share it
+ * kind         of a backing: &enum ept_region_kind
+ * change       adding, setting, removing or protecting regions
+ * populate     map before the guest touches it
+ * log          which pages were written since one last asked
+ * ===========  ================================================================================
+ *
+ * Addresses, sizes and errors are as in ept_core.h: ranges are half-open, and multiples of 4K
+ * unless a function says otherwise; misaligned or empty is -EINVAL, beyond the guest's address
+ * width -ERANGE, to every function that takes one. On any error nothing has changed. Beside its
+ * errors there are:
+ *
+ * ============  ===============================================================================
+ * -EACCES       the region doesn't give the right that was asked for
+ * -EFAULT       nothing is behind the address: the process has no memory there, or is gone; or
+ *               memory that isn't the kernel's RAM, where the host was to read or write it
+ * -EHWPOISON    the page is poisoned
+ * -EINTR        a fatal signal waits
+ * -EDEADLK      the caller would wait for its own ept_space_commit()
+ * ============  ===============================================================================
+ */
+
+/**
+ * DOC: Space locking
+ *
+ * - Faults, populating, and reading and writing run in parallel with each other and with changes,
+ *   and take no lock of the space; of the table they take what ept_map() takes.
+ * - Changes, and starting and stopping a log, exclude each other by a lock that sleeps, from
+ *   ept_space_begin() to ept_space_commit(), or each for itself. A fault in a region that is being
+ *   changed waits until the change is committed; all others go on.
+ * - A change waits, before its end, for faults and accesses that are under way anywhere in the
+ *   space. So it may not come from a callback of the space, nor from a thread that holds what a
+ *   fault waits for: an mmap_lock, a page that userfaultfd is to bring.
+ * - The notifiers of a process' memory allocate nothing, and wait for no lock but the table's.
+ * - Whoever has the table (ept_space_table()) may call its readers, ept_reserve(), ept_flush(), the
+ *   functions for vCPUs, and harvest accessed flags. Mapping, unmapping and dirty flags are the
+ *   space's.
+ */
+
+/**
+ * enum ept_region_kind - what is behind a region
+ * @EPT_REGION_LINEAR: host-physical memory at one address: devices, memory set aside
+ * @EPT_REGION_ANON: pages of the kernel, zero when they are first touched, accounted to the memory
+ *	cgroup of who touches them first; a page goes when its part of the region does
+ * @EPT_REGION_USER: a range of a process' memory. Pages follow the process: what it unmaps, what is
+ *	swapped out, moved or copied goes from the table before the kernel takes it, and comes back
+ *	by a fault. No page is pinned. Needs a kernel with CONFIG_MMU_NOTIFIER, -EOPNOTSUPP
+ *	elsewhere
+ * @EPT_REGION_PAGES: pages of the client's, one for each 4K, that need not be contiguous
+ * @EPT_REGION_MMIO: nothing; faults are reported with offset and cookie
+ * @EPT_REGION_CLIENT: what &struct ept_backend says
+ */
+enum ept_region_kind {
+	EPT_REGION_LINEAR,
+	EPT_REGION_ANON,
+	EPT_REGION_USER,
+	EPT_REGION_PAGES,
+	EPT_REGION_MMIO,
+	EPT_REGION_CLIENT,
+};
+
+/**
+ * struct ept_piece - memory that a client's backing gives for an access
+ * @offset: where it begins in the backing, multiple of 4K, at or below what was asked for
+ * @hpa: where it begins for the host, multiple of 4K
+ * @size: bytes, multiple of 4K; more than a page where more is contiguous
+ * @prot: EPT_PROT_* bits that it may be used with; the region's rights limit it, too
+ */
+struct ept_piece {
+	u64		offset;
+	phys_addr_t	hpa;
+	u64		size;
+	u32		prot;
+};
+
+/**
+ * struct ept_backend - a backing of the client's own
+ * @get: The memory at @offset for @access (EPT_PROT_* bits, 0: any). @piece comes filled in with
+ *	the page at @offset and all rights, without hpa. May sleep, runs in parallel, and may be
+ *	called for memory that is mapped already. Its errors end the fault; -EAGAIN: look again.
+ *	Memory that was given and couldn't be mapped isn't reported to @gone.
+ * @gone: NULL, or called for memory that is no longer mapped, before the flush: it may not be put
+ *	to other use yet. Under the table's lock: may not sleep.
+ * @flushed: NULL, or called after the flush that follows a @gone, when nobody uses that memory any
+ *	more, and once for all of a commit.
+ * @access: NULL: the host reads and writes what @get gives. Else called for ept_space_read() and
+ *	ept_space_write(), never across a page. May sleep. Returns 0 or an error.
+ * @release: NULL, or called once, when no part of the region is left, and nothing is under way in
+ *	it. May sleep.
+ *
+ * @cookie is &ept_region.cookie. Offsets count from &ept_region.offset of the region as it was
+ * added.
+ */
+struct ept_backend {
+	int (*get)(void *cookie, u64 offset, u32 access, struct ept_piece *piece);
+	void (*gone)(void *cookie, u64 offset, phys_addr_t hpa, u64 size, bool dirty);
+	void (*flushed)(void *cookie);
+	int (*access)(void *cookie, u64 offset, void *data, size_t size, bool write);
+	void (*release)(void *cookie);
+};
+
+/**
+ * struct ept_region - a region, as it is added and as it is found
+ * @gpa: where it begins, multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @kind: what is behind it
+ * @attrs: what its mappings are like; rights are the most that the guest gets
+ * @cookie: the client's own
+ * @offset: the client's own, for @gpa; what is found in the middle of a region has it advanced
+ * @hpa: of %EPT_REGION_LINEAR: multiple of 4K
+ * @user: of %EPT_REGION_USER
+ * @user.mm: the process' memory. The space keeps the structure, not the memory
+ * @user.address: multiple of 4K
+ * @pages: of %EPT_REGION_PAGES: one for each 4K, none NULL. Array and pages stay until the region
+ *	is removed; the space takes no reference
+ * @backend: of %EPT_REGION_CLIENT: must outlive the region
+ */
+struct ept_region {
+	u64			gpa;
+	u64			size;
+	enum ept_region_kind	kind;
+	struct ept_attrs	attrs;
+	void			*cookie;
+	u64			offset;
+	union {
+		phys_addr_t			hpa;
+		struct {
+			struct mm_struct	*mm;
+			unsigned long		address;
+		} user;
+		struct page			**pages;
+		const struct ept_backend	*backend;
+	};
+};
+
+/**
+ * enum ept_verdict - what became of a fault
+ * @EPT_VERDICT_RESUME: the access is possible now; run the guest again
+ * @EPT_VERDICT_MMIO: emulate it
+ * @EPT_VERDICT_READONLY: a write to a region that never was writable: ROM
+ * @EPT_VERDICT_PROTECTED: a right that the region doesn't give
+ * @EPT_VERDICT_TABLE_READONLY: the CPU walks guest page tables in a region that isn't writable.
+ *	With accessed and dirty flags each such walk counts as a write, so the guest can't go on:
+ *	emulate the instruction, or let it write there
+ * @EPT_VERDICT_NONE: no region
+ */
+enum ept_verdict {
+	EPT_VERDICT_RESUME,
+	EPT_VERDICT_MMIO,
+	EPT_VERDICT_READONLY,
+	EPT_VERDICT_PROTECTED,
+	EPT_VERDICT_TABLE_READONLY,
+	EPT_VERDICT_NONE,
+};
+
+#define EPT_NR_VERDICTS	6
+
+/**
+ * struct ept_fault - what ept_space_fault() found
+ * @verdict: what became of it
+ * @cookie: of the region; NULL without one
+ * @offset: &ept_region.offset of the very byte; 0 without a region
+ */
+struct ept_fault {
+	enum ept_verdict	verdict;
+	void			*cookie;
+	u64			offset;
+};
+
+/**
+ * struct ept_space_stats - counts
+ * @faults: faults by verdict since creation
+ * @errors: faults that ended in an error since creation
+ * @retries: look-ups that were made again since creation, as what they found had changed
+ * @invalidations: notifiers for the memory of a process since creation
+ * @anon_pages: pages of 4K that anonymous regions have now
+ */
+struct ept_space_stats {
+	u64	faults[EPT_NR_VERDICTS];
+	u64	errors;
+	u64	retries;
+	u64	invalidations;
+	u64	anon_pages;
+};
+
+/* How a log learns of writes */
+/* The client hands in what CPUs logged, ept_space_log_pml(); EPT_FEATURE_AD */
+#define EPT_LOG_PML	BIT(0)
+
+/* Called between leaves; non-zero stops. */
+typedef int (*ept_progress_fn)(u64 done, u64 size, void *arg);
+
+/*
+ * Life cycle
+ */
+
+/**
+ * ept_space_create() - an empty space, with a table of its own
+ * @config: as for ept_create(), NULL included
+ *
+ * Context: Process; may sleep.
+ * Return: the space, or an ERR_PTR(): as ept_create(); -EOPNOTSUPP for
+ *	%EPT_CONFIG_EXTERNAL_LOCK and %EPT_CONFIG_ATOMIC.
+ */
+struct ept_space *ept_space_create(const struct ept_config *config);
+
+/**
+ * ept_space_destroy() - remove all regions, and free the space with its table
+ * @space: NULL and an ERR_PTR() are fine
+ *
+ * As ept_destroy(): no CPU uses the table, no other call is under way, and nothing is begun.
+ *
+ * Context: Process; may sleep; as changes.
+ */
+void ept_space_destroy(struct ept_space *space);
+
+/**
+ * ept_space_table() - the table that shows the space
+ * @space: a space
+ *
+ * Context: Any.
+ * Return: the table, for the space's life; NULL for NULL.
+ */
+struct ept *ept_space_table(const struct ept_space *space);
+
+/*
+ * Regions
+ */
+
+/**
+ * ept_space_begin() - begin several changes that are flushed as one
+ * @space: a space
+ *
+ * Until ept_space_commit() by the same thread. Each change may fail on its own, and the others
+ * stand. What was added isn't there for faults before the commit: they wait, as do those in what
+ * was changed. Other threads' changes wait, too.
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL for NULL, -EINTR, -EDEADLK if this thread has begun already.
+ */
+int ept_space_begin(struct ept_space *space);
+
+/**
+ * ept_space_commit() - flush, give back what was removed, and let faults go on
+ * @space: a space
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL for NULL, and if this thread has not begun.
+ */
+int ept_space_commit(struct ept_space *space);
+
+/**
+ * ept_space_add() - add a region
+ * @space: a space
+ * @region: copied
+ *
+ * Maps nothing.
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL for NULL, a misaligned or empty range, a misaligned hpa or address, an unknown
+ *	kind, what its kind needs and isn't there, or attributes that no table can have, -ERANGE
+ *	beyond an address width or the end of an address space, -EOPNOTSUPP for attributes that this
+ *	table cannot have and for a process' memory where the kernel has no notifiers, -EEXIST if a
+ *	region is there, -ENOMEM, -EFAULT if the process is gone, -EINTR.
+ */
+int ept_space_add(struct ept_space *space, const struct ept_region *region);
+
+/**
+ * ept_space_set() - add a region in the place of what is there
+ * @space: a space
+ * @region: copied
+ *
+ * As ept_space_remove() of its range and ept_space_add(), as one.
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: as ept_space_add(), and never -EEXIST.
+ */
+int ept_space_set(struct ept_space *space, const struct ept_region *region);
+
+/**
+ * ept_space_remove() - remove what is in a range
+ * @space: a space
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ *
+ * Regions that the edges cut stay outside of the range. Where there is none, nothing happens. When
+ * it returns, or the commit that it is part of, no CPU and no call uses the memory any more.
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL, -ERANGE, -ENOMEM, -EINTR.
+ */
+int ept_space_remove(struct ept_space *space, u64 gpa, u64 size);
+
+/**
+ * ept_space_protect() - change the rights that regions give
+ * @space: a space
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @prot: EPT_PROT_* bits that the guest gets from now on
+ *
+ * Also for pages that aren't mapped yet, and also more than the region was added with. Holes are
+ * fine, and so is mmio, which has no rights.
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL for a misaligned or empty range, NULL, write without read or an unknown bit,
+ *	-ERANGE, -EOPNOTSUPP for rights that this table cannot give, -ENOMEM, -EINTR.
+ */
+int ept_space_protect(struct ept_space *space, u64 gpa, u64 size, u32 prot);
+
+/**
+ * ept_space_find() - the region at an address, or the next one
+ * @space: a space
+ * @gpa: of any alignment
+ * @region: filled in with the region, or the part of one that was cut, that has @gpa or is the
+ *	first one after it; its rights are those that it gives now
+ *
+ * To visit all regions, go on at the end of what was found. What is changed and not yet committed
+ * may be seen or not, or its parts one by one.
+ *
+ * Context: Any but interrupts.
+ * Return: 0, -EINVAL for NULL, -ENOENT if there is none.
+ */
+int ept_space_find(struct ept_space *space, u64 gpa, struct ept_region *region);
+
+/*
+ * Faults
+ */
+
+/**
+ * ept_space_fault() - answer an EPT violation
+ * @space: a space
+ * @gpa: of any alignment, VMCS field 0x2400
+ * @violation: from ept_violation_decode()
+ * @fault: filled in where 0 is returned
+ *
+ * Maps what the access needs, in a leaf as large as region, backing and log allow. A fault that
+ * another CPU answered already, or that a CPU took on rights that it still had, is a resume. A
+ * fetch needs the right of its mode where the table has mode-based execute; if @violation doesn't
+ * know the mode, both. Where the memory is just being invalidated or changed it waits.
+ *
+ * Context: Process; may sleep; no mmap_lock held.
+ * Return: 0, -EINVAL for NULL or a @violation without an access, -ERANGE, -ENOMEM, -EFAULT,
+ *	-EHWPOISON, -EINTR, -EDEADLK, or what a client's backing returned.
+ */
+int ept_space_fault(struct ept_space *space, u64 gpa, const struct ept_violation *violation,
+		    struct ept_fault *fault);
+
+/**
+ * ept_space_populate() - map a range before it is touched
+ * @space: a space
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @access: EPT_PROT_* bits that are to be possible, as far as the region gives them; with write,
+ *	the copies of a process' pages are made that a write would make
+ * @progress: NULL, or called between leaves with how much of @size is done
+ * @arg: passed to @progress
+ *
+ * What is mapped so is skipped, and so are holes and mmio. What was populated stays, also after an
+ * error.
+ *
+ * Context: As ept_space_fault().
+ * Return: 0, what @progress returned, or as ept_space_fault().
+ */
+int ept_space_populate(struct ept_space *space, u64 gpa, u64 size, u32 access,
+		       ept_progress_fn progress, void *arg);
+
+/*
+ * Access by the host
+ */
+
+/**
+ * ept_space_read() - read the guest's memory
+ * @space: a space
+ * @gpa: of any alignment
+ * @buffer: in the kernel
+ * @size: bytes, not 0
+ * @access: EPT_PROT_* bits that regions have to give; 0: as the host, whatever they give
+ *
+ * Across regions of any kind; what isn't there yet is brought, as by a fault. Not atomic.
+ *
+ * Context: As ept_space_fault().
+ * Return: the bytes read, fewer than @size where something stopped it; if it is the first byte:
+ *	-EINVAL, -ERANGE, -ENOENT without a region, -EACCES, -EOPNOTSUPP for mmio, and as
+ *	ept_space_fault().
+ */
+ssize_t ept_space_read(struct ept_space *space, u64 gpa, void *buffer, size_t size, u32 access);
+
+/**
+ * ept_space_write() - write the guest's memory
+ * @space: as ept_space_read()
+ * @gpa: as ept_space_read()
+ * @buffer: as ept_space_read()
+ * @size: as ept_space_read()
+ * @access: as ept_space_read(). A process has to be able to write its memory in any case
+ *
+ * The pages are in the log.
+ *
+ * Context: As ept_space_fault().
+ * Return: as ept_space_read().
+ */
+ssize_t ept_space_write(struct ept_space *space, u64 gpa, const void *buffer, size_t size,
+			u32 access);
+
+/**
+ * ept_space_cmpxchg() - compare and exchange in the guest's memory
+ * @space: as ept_space_read()
+ * @gpa: multiple of @size
+ * @size: 1, 2, 4 or 8 bytes
+ * @old: what is expected; set to what was there
+ * @new: what is to be there
+ *
+ * As one access of a CPU, with the rights of one that reads and writes.
+ *
+ * Context: As ept_space_fault().
+ * Return: 1 if it was exchanged, 0 if something else was there, -EINVAL also for a misaligned @gpa,
+ *	-EOPNOTSUPP also for a backing with &ept_backend.access, else as ept_space_read().
+ */
+int ept_space_cmpxchg(struct ept_space *space, u64 gpa, unsigned int size, u64 *old, u64 new);
+
+/*
+ * The log of dirty pages
+ */
+
+/**
+ * ept_space_log_start() - begin to log writes to a range
+ * @space: a space
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @flags: EPT_LOG_* bits
+ *
+ * By the dirty flags of a table with %EPT_FEATURE_AD, by what the client hands in with
+ * %EPT_LOG_PML, else by faults on the first write to each page. Large leaves are split, and none
+ * are made until the log ends. Regions may come, go and change in the range meanwhile. A bit for
+ * each page is allocated.
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL also for unknown flags, -ERANGE, -EOPNOTSUPP for %EPT_LOG_PML without
+ *	%EPT_FEATURE_AD, -EEXIST if a part of the range is being logged, -ENOMEM, -EINTR, -EDEADLK
+ *	between ept_space_begin() and ept_space_commit().
+ */
+int ept_space_log_start(struct ept_space *space, u64 gpa, u64 size, u32 flags);
+
+/**
+ * ept_space_log_get() - which pages were written since the start or the last call
+ * @space: a space
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @bitmap: @size / 4K bits; those of written pages are or-ed, not atomically
+ *
+ * Whoever copies the pages afterwards has everything that was written before the call; what is
+ * written later is in the next. Includes what was unmapped meanwhile, what the host wrote through
+ * the space, and what was marked. With %EPT_LOG_PML, hand in all buffers before.
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL also for no @bitmap, -ERANGE, -ENOENT if the range isn't part of one log,
+ *	-EINTR, -EDEADLK as ept_space_log_start().
+ */
+int ept_space_log_get(struct ept_space *space, u64 gpa, u64 size, unsigned long *bitmap);
+
+/**
+ * ept_space_log_stop() - end a log
+ * @space: a space
+ * @gpa: as it was started
+ * @size: as it was started
+ *
+ * Leaves are merged where they may be.
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL, -ERANGE, -ENOENT if no log was started so, -EINTR, -EDEADLK as
+ *	ept_space_log_start().
+ */
+int ept_space_log_stop(struct ept_space *space, u64 gpa, u64 size);
+
+/**
+ * ept_space_log_mark() - note a write that the space cannot see
+ * @space: a space
+ * @gpa: of any alignment
+ * @size: bytes, not 0
+ *
+ * By a device, or by the client through an address of its own. Where nothing is logged, nothing
+ * happens.
+ *
+ * Context: Any but interrupts.
+ * Return: 0, -EINVAL for NULL and @size 0, -ERANGE.
+ */
+int ept_space_log_mark(struct ept_space *space, u64 gpa, u64 size);
+
+/**
+ * ept_space_log_pml() - note what a CPU logged
+ * @space: a space
+ * @entries: guest-physical addresses from a page-modification log
+ * @nr: how many; those between the index in the VMCS and the end of the page. 0 is fine
+ *
+ * The manual's section "Page-Modification Logging". Entries beyond any log are ignored.
+ *
+ * Context: Any but interrupts.
+ * Return: 0, -EINVAL for NULL.
+ */
+int ept_space_log_pml(struct ept_space *space, const u64 *entries, unsigned int nr);
+
+/*
+ * To look at
+ */
+
+/**
+ * ept_space_get_stats() - count
+ * @space: a space
+ * @stats: filled in; zeroed where @space is NULL
+ *
+ * Context: Any.
+ */
+void ept_space_get_stats(struct ept_space *space, struct ept_space_stats *stats);
+
+#endif /* _EPT_SPACE_H */

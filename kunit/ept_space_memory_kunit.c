@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Out of memory, at every allocation that a space makes: -ENOMEM, nothing changed, and no page lost.
+ * What ept_memory_kunit.c says of the kernel holds here, too.
+ */
+#include <kunit/test.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "fixture.h"
+#include "space_guest.h"
+
+#define GPA	(16 * (u64)SZ_2M)
+#define OTHER	(GPA + SZ_1G)
+#define RW	(EPT_PROT_READ | EPT_PROT_WRITE)
+#define TRIES	60
+
+#ifdef CONFIG_FAULT_INJECTION
+
+static void fail_allocation(unsigned int nth)
+{
+	WRITE_ONCE(current->fail_nth, nth);
+}
+
+static bool an_allocation_failed(void)
+{
+	const bool failed = !READ_ONCE(current->fail_nth);
+
+	fail_allocation(0);
+	return failed;
+}
+
+#else
+
+static void fail_allocation(unsigned int nth)
+{
+}
+
+static bool an_allocation_failed(void)
+{
+	return false;
+}
+
+#endif
+
+static int memory_init(struct kunit *test)
+{
+	int err = guest_init(test);
+	struct page *page;
+
+	if (err)
+		return err;
+	fail_allocation(1);
+	page = alloc_page(GFP_KERNEL);
+	if (page)
+		__free_page(page);
+	if (!an_allocation_failed() || page)
+		kunit_skip(test, "this kernel doesn't let page allocations fail");
+	return 0;
+}
+
+/*
+ * What each try begins with: a large leaf, memory of the host beside it, and a page that cannot be
+ * had as part of a large one.
+ */
+static void prepare(struct guest *guest)
+{
+	must_add(guest, EPT_REGION_ANON, GPA, SZ_4M);
+	must_add(guest, EPT_REGION_LINEAR, GPA + SZ_4M, SZ_4M);
+	must_add(guest, EPT_REGION_ANON, SZ_4K, SZ_4K);
+	guest_store(guest, GPA + SZ_1M, 1);
+	guest_store(guest, GPA + SZ_4M + SZ_1M, 2);
+}
+
+static bool is_as_before(struct guest *guest)
+{
+	struct ept_region region;
+	u64 at = GPA;
+	bool same = guest_load(guest, GPA + SZ_1M) == 1 &&
+		    guest_load(guest, GPA + SZ_4M + SZ_1M) == 2;
+
+	/* Whatever pieces it is in */
+	while (same && at < GPA + SZ_8M) {
+		same = !ept_space_find(guest->space, at, &region) && region.gpa == at &&
+		       region.kind == (at < GPA + SZ_4M ? EPT_REGION_ANON : EPT_REGION_LINEAR);
+		at = region.gpa + region.size;
+	}
+	return same && ept_space_find(guest->space, at, &region) == -ENOENT;
+}
+
+static int add(struct guest *guest)
+{
+	const struct ept_region region = guest_region(guest, EPT_REGION_PAGES, OTHER, SZ_4M, 0);
+
+	return ept_space_add(guest->space, &region);
+}
+
+/* The edges cut both regions, and the large leaf. */
+static int set(struct guest *guest)
+{
+	const struct ept_region region = guest_region(guest, EPT_REGION_PAGES, GPA + SZ_1M + SZ_4K,
+						      GUEST_SIZE, 0);
+
+	return ept_space_set(guest->space, &region);
+}
+
+static int remove(struct guest *guest)
+{
+	return ept_space_remove(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M);
+}
+
+static int protect(struct guest *guest)
+{
+	return ept_space_protect(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M, EPT_PROT_READ);
+}
+
+static int log(struct guest *guest)
+{
+	return ept_space_log_start(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M, 0);
+}
+
+static int fault(struct guest *guest)
+{
+	int ret = guest_fault(guest, SZ_4K, EPT_PROT_WRITE);
+
+	return ret < 0 ? ret : 0;
+}
+
+static int populate(struct guest *guest)
+{
+	return ept_space_populate(guest->space, 0, GPA + SZ_8M, RW, NULL, NULL);
+}
+
+static const struct {
+	const char	*name;
+	int		(*run)(struct guest *guest);
+} operations[] = {
+	{ "add", add }, { "set", set }, { "remove", remove }, { "protect", protect },
+	{ "log", log }, { "fault", fault }, { "populate", populate },
+};
+
+static void get_description(const void *operation, char *description)
+{
+	strscpy(description, ((typeof(&operations[0]))operation)->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+static const void *operations_gen(const void *previous, char *description)
+{
+	typeof(&operations[0]) next = previous ? (typeof(&operations[0]))previous + 1 : operations;
+
+	if (next == operations + ARRAY_SIZE(operations))
+		return NULL;
+	get_description(next, description);
+	return next;
+}
+
+static int operation_init(struct kunit *test)
+{
+	const void *operation = test->param_value;
+	int err;
+
+	/* The guest's configuration is the first one. */
+	test->param_value = NULL;
+	err = memory_init(test);
+	test->param_value = operation;
+	return err;
+}
+
+static void an_allocation_that_fails_changes_nothing(struct kunit *test)
+{
+	typeof(&operations[0]) operation = test->param_value;
+	struct guest *guest = test->priv;
+	unsigned int failures = 0;
+	bool failed = true;
+
+	for (unsigned int nth = 1; failed && nth < TRIES; nth++) {
+		int err;
+
+		prepare(guest);
+		fail_allocation(nth);
+		err = operation->run(guest);
+		failed = an_allocation_failed();
+		KUNIT_EXPECT_TRUE_MSG(test, !err || (failed && err == -ENOMEM), "%d, %u", err, nth);
+		failures += !!err;
+		if (err)
+			KUNIT_EXPECT_TRUE_MSG(test, is_as_before(guest), "allocation %u", nth);
+		ept_space_log_stop(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M);
+		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, 0, SZ_4M * 1024ULL), 0);
+		KUNIT_EXPECT_EQ(test, guest_anon_pages(guest), 0);
+	}
+	KUNIT_EXPECT_GE(test, failures, 1);
+	KUNIT_EXPECT_FALSE(test, failed);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM(an_allocation_that_fails_changes_nothing, operations_gen),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "ept_space_memory",
+	.suite_init = guest_suite_init,
+	.suite_exit = guest_suite_exit,
+	.init = operation_init,
+	.exit = guest_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

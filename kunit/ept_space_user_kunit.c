@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A process' memory as the guest's: whatever the process does, the guest sees its pages. */
+#include <kunit/test.h>
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/sched/mm.h>
+#include <linux/uaccess.h>
+
+#include "fixture.h"
+#include "space_guest.h"
+
+CONFIG_PARAMS;
+
+#define GPA	(16 * (u64)SZ_2M)
+#define RW	(EPT_PROT_READ | EPT_PROT_WRITE)
+
+static u8 process_load(struct guest *guest, unsigned long page)
+{
+	u8 value = 0xee;
+
+	KUNIT_EXPECT_EQ(guest->test, copy_from_user(&value, guest_user(guest, page), 1), 0UL);
+	return value;
+}
+
+static void process_store(struct guest *guest, unsigned long page, u8 value)
+{
+	KUNIT_EXPECT_EQ(guest->test, copy_to_user(guest_user(guest, page), &value, 1), 0UL);
+}
+
+static int user_init(struct kunit *test)
+{
+	int err = guest_init(test);
+
+	if (!err)
+		guest_need_process(test->priv);
+	return err;
+}
+
+static void guest_and_process_share_their_pages(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
+	process_store(guest, 0, 1);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 1);
+	process_store(guest, 0, 2);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 2);
+	guest_store(guest, GPA + SZ_4K, 3);
+	KUNIT_EXPECT_EQ(test, process_load(guest, 1), 3);
+	/* The guest reads first: there is the zero page, and both get another one. */
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_8K), 0);
+	guest_store(guest, GPA + SZ_8K, 4);
+	KUNIT_EXPECT_EQ(test, process_load(guest, 2), 4);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + 3 * SZ_4K), 0);
+	process_store(guest, 3, 5);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + 3 * SZ_4K), 5);
+	guest_store(guest, GPA + 3 * SZ_4K, 6);
+	KUNIT_EXPECT_EQ(test, process_load(guest, 3), 6);
+	guest_end_process(guest);
+}
+
+static void what_the_process_unmaps_is_gone_at_once(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_space_stats stats;
+	u8 byte;
+
+	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
+	KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, GPA, GUEST_SIZE, RW, NULL, NULL), 0);
+	for (unsigned long page = 0; page < GUEST_PAGES; page++)
+		guest_store(guest, GPA + page * SZ_4K, page);
+	KUNIT_EXPECT_EQ(test, vm_munmap(guest->address + 2 * SZ_4K, SZ_64K), 0);
+	for (unsigned long page = 0; page < GUEST_PAGES; page++) {
+		const u64 gpa = GPA + page * SZ_4K;
+
+		if (page < 2 || page >= 18) {
+			KUNIT_EXPECT_EQ(test, guest_load(guest, gpa), (u8)page);
+			continue;
+		}
+		KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, gpa, 0, NULL), -EFAULT);
+		KUNIT_EXPECT_EQ(test, guest_access(guest, &guest->cpu, gpa, &byte, 1, false),
+				-EFAULT);
+		KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, gpa, &byte, 1, 0), -EFAULT);
+	}
+	/* And comes back with what is there then. */
+	guest_discard(guest, 2, 16);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_8K), 0);
+	guest_store(guest, GPA + SZ_8K, 8);
+	KUNIT_EXPECT_EQ(test, process_load(guest, 2), 8);
+	ept_space_get_stats(guest->space, &stats);
+	KUNIT_EXPECT_GE(test, stats.invalidations, 1);
+	guest_end_process(guest);
+}
+
+static void a_discard_while_the_cpu_keeps_the_page_is_seen(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
+	for (unsigned int i = 1; i < 20; i++) {
+		guest_store(guest, GPA, i);
+		KUNIT_EXPECT_EQ(test, process_load(guest, 0), i);
+		guest_discard(guest, 0, 1 + i * 30);
+		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 0);
+	}
+	guest_end_process(guest);
+}
+
+static void memory_that_the_process_only_reads_is_not_written(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	u8 byte = 1;
+
+	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
+	process_store(guest, 0, 9);
+	KUNIT_EXPECT_EQ(test, vm_mmap(NULL, guest->address + SZ_4K, SZ_4K, PROT_READ,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0),
+			guest->address + SZ_4K);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, guest_access(guest, &guest->cpu, GPA + SZ_4K, &byte, 1, true),
+			-EFAULT);
+	KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA + SZ_4K, &byte, 1, 0), -EFAULT);
+	guest_store(guest, GPA, 10);
+	guest_end_process(guest);
+}
+
+static void parts_of_a_region_follow_the_process(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region;
+
+	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
+	KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, GPA, GUEST_SIZE, RW, NULL, NULL), 0);
+	region = guest_region(guest, EPT_REGION_ANON, GPA + SZ_64K, SZ_64K, 0);
+	KUNIT_EXPECT_EQ(test, ept_space_set(guest->space, &region), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, SZ_32K, EPT_PROT_READ), 0);
+	for (unsigned int page = 0; page < 64; page++) {
+		if (page >= 8)
+			guest_store(guest, GPA + page * SZ_4K, page);
+		else
+			process_store(guest, page, page);
+	}
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + 7 * SZ_4K), 7);
+	guest_discard(guest, 0, 64);
+	for (unsigned int page = 0; page < 64; page++)
+		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + page * SZ_4K),
+				page >= 16 && page < 32 ? page : 0);
+	/* In two places at once */
+	region = guest_region(guest, EPT_REGION_USER, GPA + SZ_1G, SZ_64K, 0);
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), 0);
+	guest_store(guest, GPA + SZ_1G, 77);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 77);
+	guest_discard(guest, 0, 1);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_1G), 0);
+	guest_end_process(guest);
+}
+
+static void the_log_has_what_went_with_the_process_memory(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	unsigned long logged[1] = {};
+
+	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
+	KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, GPA, SZ_128K, 0), 0);
+	guest_store(guest, GPA, 1);
+	guest_load(guest, GPA + SZ_4K);
+	guest_store(guest, GPA + SZ_8K, 1);
+	guest_discard(guest, 0, 2);
+	KUNIT_EXPECT_EQ(test, ept_space_log_get(guest->space, GPA, SZ_128K, logged), 0);
+	KUNIT_EXPECT_EQ(test, logged[0], BIT(0) | BIT(2));
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA, SZ_128K), 0);
+	guest_end_process(guest);
+}
+
+static void bad_memory_is_refused(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_USER, GPA, GUEST_SIZE, 0);
+
+	region.user.address++;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EINVAL);
+	region.user.address = PAGE_ALIGN_DOWN(guest->mm->task_size) - SZ_4K;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -ERANGE);
+	region.user.address = -SZ_4K;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -ERANGE);
+	guest_end_process(guest);
+}
+
+static void the_process_may_end_before_its_guest(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct mm_struct *mm = guest->mm;
+	struct ept_region region;
+	struct ept_stats stats;
+
+	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
+	KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, GPA, GUEST_SIZE, RW, NULL, NULL), 0);
+	mmgrab(mm);
+	guest_end_process(guest);
+	ept_get_stats(guest->ept, &stats);
+	KUNIT_EXPECT_EQ(test, stats.leaves[EPT_4K] + stats.leaves[EPT_2M], 0);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_READ), -EFAULT);
+	region = guest_region(guest, EPT_REGION_USER, GPA + SZ_1G, SZ_4K, 0);
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EFAULT);
+	mmdrop(mm);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM(guest_and_process_share_their_pages, configs_gen_params),
+	KUNIT_CASE_PARAM(what_the_process_unmaps_is_gone_at_once, configs_gen_params),
+	KUNIT_CASE(a_discard_while_the_cpu_keeps_the_page_is_seen),
+	KUNIT_CASE(memory_that_the_process_only_reads_is_not_written),
+	KUNIT_CASE(parts_of_a_region_follow_the_process),
+	KUNIT_CASE_PARAM(the_log_has_what_went_with_the_process_memory, configs_gen_params),
+	KUNIT_CASE(bad_memory_is_refused),
+	KUNIT_CASE(the_process_may_end_before_its_guest),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "ept_space_user",
+	.suite_init = guest_suite_init,
+	.suite_exit = guest_suite_exit,
+	.init = user_init,
+	.exit = guest_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The model of a space. */
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "space_model.h"
+
+#define PAGE_BYTES	4096
+
+struct model *model_create(unsigned long nr, unsigned long memory_nr, int fresh)
+{
+	struct model *model = kzalloc(sizeof(*model), GFP_KERNEL);
+	bool all = model;
+
+	if (!model)
+		return NULL;
+	model->nr = nr;
+	model->memory_nr = memory_nr;
+	model->fresh = fresh;
+	model->pages = kvcalloc(nr, sizeof(*model->pages), GFP_KERNEL);
+	all = model->pages;
+	for (int kind = 0; kind < MODEL_KINDS; kind++) {
+		model->memory[kind] = kvcalloc(kind == fresh ? nr : memory_nr, PAGE_BYTES,
+					       GFP_KERNEL);
+		all = all && model->memory[kind];
+	}
+	if (all) {
+		model_remove(model, 0, nr);
+		return model;
+	}
+	model_destroy(model);
+	return NULL;
+}
+
+void model_destroy(struct model *model)
+{
+	if (!model)
+		return;
+	for (int kind = 0; kind < MODEL_KINDS; kind++)
+		kvfree(model->memory[kind]);
+	kvfree(model->pages);
+	kfree(model);
+}
+
+bool model_is_free(const struct model *model, unsigned long first, unsigned long nr)
+{
+	for (unsigned long i = first; i < first + nr; i++)
+		if (model->pages[i].kind != MODEL_HOLE)
+			return false;
+	return true;
+}
+
+void model_set(struct model *model, unsigned long first, unsigned long nr, u8 kind,
+	       u32 source, u8 rights)
+{
+	model_remove(model, first, nr);
+	for (unsigned long i = 0; i < nr; i++) {
+		struct model_page *page = &model->pages[first + i];
+
+		page->kind = kind;
+		page->rights = rights;
+		page->rom = !(rights & 2);
+		page->source = kind == model->fresh ? first + i : source + i;
+	}
+}
+
+void model_remove(struct model *model, unsigned long first, unsigned long nr)
+{
+	for (unsigned long i = first; i < first + nr; i++)
+		model->pages[i].kind = MODEL_HOLE;
+	memset(model->memory[model->fresh] + first * PAGE_BYTES, 0, nr * PAGE_BYTES);
+}
+
+void model_protect(struct model *model, unsigned long first, unsigned long nr, u8 rights)
+{
+	for (unsigned long i = first; i < first + nr; i++)
+		if (model->pages[i].kind < MODEL_KINDS)
+			model->pages[i].rights = rights;
+}
+
+enum model_verdict model_verdict(const struct model *model, unsigned long page, u8 rights)
+{
+	const struct model_page *p = &model->pages[page];
+
+	if (p->kind == MODEL_HOLE)
+		return MODEL_NONE;
+	if (p->kind >= MODEL_KINDS)
+		return MODEL_MMIO;
+	if (!(rights & ~p->rights))
+		return MODEL_OK;
+	return rights & ~p->rights & 2 && p->rom ? MODEL_READONLY : MODEL_PROTECTED;
+}
+
+u8 *model_bytes(const struct model *model, unsigned long page)
+{
+	const struct model_page *p = &model->pages[page];
+
+	if (p->kind >= MODEL_KINDS)
+		return NULL;
+	return model->memory[p->kind] + p->source * (unsigned long)PAGE_BYTES;
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The log of dirty pages. What the table doesn't keep is in a bitmap: pages that went, that the
+ * host wrote, that were marked. Where it keeps nothing, as there are no dirty flags, no mapping is
+ * writable before its page is in the bitmap.
+ */
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "ept_compat.h"
+#include "space.h"
+#include "space_trace.h"
+
+/* Within the read side, or with the lock */
+struct log *log_at(struct ept_space *space, u64 gpa)
+{
+	return mtree_load(&space->logs, gpa >> PAGE_SHIFT);
+}
+
+void log_note(struct log *log, u64 gpa)
+{
+	const u64 bit = (gpa - log->gpa) >> PAGE_SHIFT;
+
+	if (!test_bit(bit, log->bitmap))
+		set_bit(bit, log->bitmap);
+}
+
+/* Within the read side, or with the lock; under the table's lock, too */
+void log_note_range(struct ept_space *space, u64 gpa, u64 size)
+{
+	unsigned long index = gpa >> PAGE_SHIFT;
+	const unsigned long last = (gpa + size - 1) >> PAGE_SHIFT;
+	struct log *log;
+
+	mt_for_each(&space->logs, log, index, last) {
+		u64 at = max(gpa, log->gpa);
+		const u64 end = min(gpa + size, log->gpa + log->size);
+
+		for (; at < end; at += SZ_4K)
+			log_note(log, at);
+	}
+}
+
+static int store(struct ept_space *space, u64 gpa, u64 size, struct log *log, gfp_t gfp)
+{
+	MA_STATE(mas, &space->logs, gpa >> PAGE_SHIFT, (gpa + size - 1) >> PAGE_SHIFT);
+
+	return mas_store_gfp(&mas, log, gfp);
+}
+
+static void free_log(struct log *log)
+{
+	if (!log)
+		return;
+	kvfree(log->bitmap);
+	kfree(log);
+}
+
+static struct log *make_log(struct ept_space *space, u64 gpa, u64 size, u32 flags)
+{
+	struct log *log = kzalloc(sizeof(*log), GFP_KERNEL_ACCOUNT);
+
+	if (!log)
+		return NULL;
+	log->gpa = gpa;
+	log->size = size;
+	log->flags = flags;
+	log->by_fault = !space->accessed_dirty;
+	log->bitmap = kvcalloc(BITS_TO_LONGS(size >> PAGE_SHIFT), sizeof(long), GFP_KERNEL_ACCOUNT);
+	if (log->bitmap)
+		return log;
+	free_log(log);
+	return NULL;
+}
+
+void log_free_all(struct ept_space *space)
+{
+	unsigned long index = 0;
+	struct log *log;
+
+	mt_for_each(&space->logs, log, index, ULONG_MAX)
+		free_log(log);
+	__mt_destroy(&space->logs);
+}
+
+/* Faults that found another log, or none, look again. */
+static void move_on(struct ept_space *space, u64 gpa, u64 size)
+{
+	struct part part;
+	u64 at = gpa;
+
+	while (space_next(space, &at, gpa + size, &part))
+		backing_move_on(part.old->backing);
+}
+
+/* From here on each write is noticed. */
+static int forget_writes(struct ept_space *space, const struct log *log, u64 gpa, u64 size)
+{
+	const struct ept_harvest all = {};
+
+	if (!log->by_fault)
+		return ept_harvest(space->ept, gpa, size, &all, &space->gather);
+	return ept_protect(space->ept, gpa, size, EPT_PROT_WRITE, 0, &space->gather);
+}
+
+static int start(struct ept_space *space, u64 gpa, u64 size, u32 flags)
+{
+	unsigned long index = gpa >> PAGE_SHIFT;
+	struct log *log;
+	int err;
+
+	if (mt_find(&space->logs, &index, (gpa + size - 1) >> PAGE_SHIFT))
+		return -EEXIST;
+	log = make_log(space, gpa, size, flags);
+	if (!log)
+		return -ENOMEM;
+	err = store(space, gpa, size, log, GFP_KERNEL);
+	if (err) {
+		free_log(log);
+		return err;
+	}
+	move_on(space, gpa, size);
+	err = ept_split(space->ept, gpa, size, EPT_4K, &space->gather);
+	if (!err)
+		err = forget_writes(space, log, gpa, size);
+	if (!err)
+		return 0;
+	store(space, gpa, size, NULL, GFP_KERNEL | __GFP_NOFAIL);
+	synchronize_srcu_expedited(&space->srcu);
+	free_log(log);
+	return err;
+}
+
+int ept_space_log_start(struct ept_space *space, u64 gpa, u64 size, u32 flags)
+{
+	int err;
+
+	if (IS_ERR_OR_NULL(space) || flags & ~EPT_LOG_PML)
+		return -EINVAL;
+	err = space_judge(space, gpa, size);
+	if (!err && flags && !space->accessed_dirty)
+		err = -EOPNOTSUPP;
+	if (!err)
+		err = space_lock(space);
+	if (err)
+		return err;
+	err = start(space, gpa, size, flags);
+	space_unlock(space);
+	trace_ept_space_log_start(ept_pointer(space->ept), gpa, size, err);
+	return err;
+}
+EXPORT_SYMBOL_EPT(ept_space_log_start);
+
+/* Moves what is in the log's bitmap to the client's. */
+static void collect(struct ept_space *space, struct log *log, u64 gpa, u64 size,
+		    unsigned long *bitmap)
+{
+	const unsigned long first = (gpa - log->gpa) >> PAGE_SHIFT;
+	const unsigned long end = first + (size >> PAGE_SHIFT);
+	unsigned long bit = first;
+
+	for_each_set_bit_from(bit, log->bitmap, end) {
+		if (!test_and_clear_bit(bit, log->bitmap))
+			continue;
+		__set_bit(bit - first, bitmap);
+		if (log->flags & EPT_LOG_PML)
+			ept_clear_dirty(space->ept, log->gpa + ((u64)bit << PAGE_SHIFT),
+					&space->gather);
+	}
+}
+
+static int get(struct ept_space *space, u64 gpa, u64 size, unsigned long *bitmap)
+{
+	struct log *log = log_at(space, gpa);
+	const struct ept_harvest what = { .bitmap = bitmap };
+	int err = 0;
+
+	if (!log || gpa + size > log->gpa + log->size)
+		return -ENOENT;
+	/* Dirty flags are moved to the bitmap when their mapping goes: so the table comes first. */
+	if (!log->by_fault && !(log->flags & EPT_LOG_PML))
+		err = ept_harvest(space->ept, gpa, size, &what, &space->gather);
+	collect(space, log, gpa, size, bitmap);
+	if (!log->by_fault)
+		return err;
+	/* Who noted a page before, and hasn't mapped it yet, notes it again. */
+	move_on(space, gpa, size);
+	return forget_writes(space, log, gpa, size);
+}
+
+int ept_space_log_get(struct ept_space *space, u64 gpa, u64 size, unsigned long *bitmap)
+{
+	int err;
+
+	if (IS_ERR_OR_NULL(space) || !bitmap)
+		return -EINVAL;
+	err = space_judge(space, gpa, size);
+	if (!err)
+		err = space_lock(space);
+	if (err)
+		return err;
+	err = get(space, gpa, size, bitmap);
+	space_unlock(space);
+	trace_ept_space_log_get(ept_pointer(space->ept), gpa, size, err);
+	return err;
+}
+EXPORT_SYMBOL_EPT(ept_space_log_get);
+
+/*
+ * Never across spans: what lies beside each other in two of them may go at different times. What
+ * cannot be made large, or writable, is left to faults.
+ */
+static void merge(struct ept_space *space, const struct log *log)
+{
+	u64 at = log->gpa;
+	struct part part;
+
+	while (space_next(space, &at, log->gpa + log->size, &part)) {
+		const struct kind *kind = part.old->backing->kind;
+
+		if (log->by_fault && kind->owns && part.old->attrs.prot & EPT_PROT_WRITE)
+			ept_protect(space->ept, part.gpa, part.size, 0, EPT_PROT_WRITE,
+				    &space->gather);
+		if (kind->fault)
+			ept_merge_gather(space->ept, part.gpa, part.size, space->max_leaf,
+					 &space->gather);
+	}
+}
+
+static int stop(struct ept_space *space, u64 gpa, u64 size)
+{
+	struct log *log = log_at(space, gpa);
+
+	if (!log || log->gpa != gpa || log->size != size)
+		return -ENOENT;
+	store(space, gpa, size, NULL, GFP_KERNEL | __GFP_NOFAIL);
+	synchronize_srcu_expedited(&space->srcu);
+	merge(space, log);
+	free_log(log);
+	return 0;
+}
+
+int ept_space_log_stop(struct ept_space *space, u64 gpa, u64 size)
+{
+	int err;
+
+	if (IS_ERR_OR_NULL(space))
+		return -EINVAL;
+	err = space_judge(space, gpa, size);
+	if (!err)
+		err = space_lock(space);
+	if (err)
+		return err;
+	err = stop(space, gpa, size);
+	space_unlock(space);
+	trace_ept_space_log_stop(ept_pointer(space->ept), gpa, size, err);
+	return err;
+}
+EXPORT_SYMBOL_EPT(ept_space_log_stop);
+
+int ept_space_log_mark(struct ept_space *space, u64 gpa, u64 size)
+{
+	u64 first = gpa & PAGE_MASK;
+	int idx;
+
+	if (IS_ERR_OR_NULL(space) || !size)
+		return -EINVAL;
+	if (gpa >= space->limit || size > space->limit - gpa)
+		return -ERANGE;
+	idx = srcu_read_lock(&space->srcu);
+	log_note_range(space, first, PAGE_ALIGN(gpa + size) - first);
+	srcu_read_unlock(&space->srcu, idx);
+	return 0;
+}
+EXPORT_SYMBOL_EPT(ept_space_log_mark);
+
+int ept_space_log_pml(struct ept_space *space, const u64 *entries, unsigned int nr)
+{
+	int idx;
+
+	if (IS_ERR_OR_NULL(space) || (nr && !entries))
+		return -EINVAL;
+	idx = srcu_read_lock(&space->srcu);
+	for (unsigned int i = 0; i < nr; i++)
+		if (entries[i] < space->limit)
+			log_note_range(space, entries[i] & PAGE_MASK, SZ_4K);
+	srcu_read_unlock(&space->srcu, idx);
+	return 0;
+}
+EXPORT_SYMBOL_EPT(ept_space_log_pml);

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The life of a space, and the module's own. */
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "ept_compat.h"
+#include "space.h"
+
+#define CREATE_TRACE_POINTS
+#include "space_trace.h"
+
+static void init(struct ept_space *space, const struct ept_config *config)
+{
+	space->max_leaf = config->max_leaf;
+	space->accessed_dirty = config->features & EPT_FEATURE_AD;
+	space->mode_exec = config->features & EPT_FEATURE_MODE_EXEC;
+	space->nid = config->nid;
+	space->limit = BIT_ULL(config->levels == 5 ? 57 : 48);
+	mutex_init(&space->lock);
+	mt_init_flags(&space->spans, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
+	mt_set_external_lock(&space->spans, &space->lock);
+	mt_init_flags(&space->logs, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
+	mt_set_external_lock(&space->logs, &space->lock);
+	INIT_LIST_HEAD(&space->pending);
+	INIT_LIST_HEAD(&space->dead);
+	INIT_LIST_HEAD(&space->changes);
+	INIT_LIST_HEAD(&space->flushed);
+	INIT_LIST_HEAD(&space->pages);
+}
+
+static struct ept_space *create(const struct ept_config *config)
+{
+	struct ept_space *space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
+	int err = -ENOMEM;
+
+	if (!space)
+		return ERR_PTR(err);
+	init(space, config);
+	space->counts = alloc_percpu_gfp(struct ept_space_stats, GFP_KERNEL_ACCOUNT);
+	if (!space->counts)
+		goto free_space;
+	err = init_srcu_struct(&space->srcu);
+	if (err)
+		goto free_counts;
+	space->ept = ept_create(config);
+	if (!IS_ERR(space->ept)) {
+		space_debugfs_add(space);
+		return space;
+	}
+	err = PTR_ERR(space->ept);
+	cleanup_srcu_struct(&space->srcu);
+free_counts:
+	free_percpu(space->counts);
+free_space:
+	kfree(space);
+	return ERR_PTR(err);
+}
+
+struct ept_space *ept_space_create(const struct ept_config *config)
+{
+	struct ept_config default_config;
+	int err;
+
+	if (!config) {
+		struct ept_caps caps;
+
+		err = ept_caps_read(&caps);
+		if (err)
+			return ERR_PTR(err);
+		ept_config_from_caps(&default_config, &caps);
+		config = &default_config;
+	}
+	err = ept_config_check(config, NULL);
+	if (err)
+		return ERR_PTR(err);
+	if (config->flags & (EPT_CONFIG_EXTERNAL_LOCK | EPT_CONFIG_ATOMIC))
+		return ERR_PTR(-EOPNOTSUPP);
+	return create(config);
+}
+EXPORT_SYMBOL_EPT(ept_space_create);
+
+void ept_space_destroy(struct ept_space *space)
+{
+	if (IS_ERR_OR_NULL(space))
+		return;
+	space_debugfs_remove(space);
+	space_remove_all(space);
+	ept_destroy(space->ept);
+	cleanup_srcu_struct(&space->srcu);
+	free_percpu(space->counts);
+	kfree(space);
+}
+EXPORT_SYMBOL_EPT(ept_space_destroy);
+
+struct ept *ept_space_table(const struct ept_space *space)
+{
+	return IS_ERR_OR_NULL(space) ? NULL : space->ept;
+}
+EXPORT_SYMBOL_EPT(ept_space_table);
+
+void ept_space_get_stats(struct ept_space *space, struct ept_space_stats *stats)
+{
+	int cpu;
+
+	memset(stats, 0, sizeof(*stats));
+	if (IS_ERR_OR_NULL(space))
+		return;
+	for_each_possible_cpu(cpu) {
+		const struct ept_space_stats *counts = per_cpu_ptr(space->counts, cpu);
+
+		for (unsigned int i = 0; i < EPT_NR_VERDICTS; i++)
+			stats->faults[i] += READ_ONCE(counts->faults[i]);
+		stats->errors += READ_ONCE(counts->errors);
+		stats->retries += READ_ONCE(counts->retries);
+		stats->invalidations += READ_ONCE(counts->invalidations);
+		stats->anon_pages += READ_ONCE(counts->anon_pages);
+	}
+}
+EXPORT_SYMBOL_EPT(ept_space_get_stats);
+
+EPT_IMPORT_NS;
+MODULE_DESCRIPTION("What the memory of a guest is, on top of ept.ko");
+MODULE_AUTHOR("The ept authors");
+MODULE_VERSION("0.1.0");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What is at an address, and how it gets into the table. */
+#include <linux/sched/signal.h>
+
+#include "ept_compat.h"
+#include "space.h"
+
+int space_judge(const struct ept_space *space, u64 gpa, u64 size)
+{
+	if (!size || (gpa | size) & ~PAGE_MASK)
+		return -EINVAL;
+	return gpa >= space->limit || size > space->limit - gpa ? -ERANGE : 0;
+}
+
+static struct span *span_at(struct ept_space *space, u64 gpa)
+{
+	return mtree_load(&space->spans, gpa >> PAGE_SHIFT);
+}
+
+/*
+ * The first span at @gpa or after it, before @end: as @part, clipped to these. @gpa is moved to
+ * where it ends. False: there is none.
+ */
+bool space_next(struct ept_space *space, u64 *gpa, u64 end, struct part *part)
+{
+	MA_STATE(mas, &space->spans, *gpa >> PAGE_SHIFT, *gpa >> PAGE_SHIFT);
+
+	if (*gpa >= end)
+		return false;
+	rcu_read_lock();
+	part->old = mas_find(&mas, (end - 1) >> PAGE_SHIFT);
+	rcu_read_unlock();
+	if (!part->old)
+		return false;
+	part->gpa = max_t(u64, *gpa, (u64)mas.index << PAGE_SHIFT);
+	part->size = min_t(u64, end, ((u64)mas.last + 1) << PAGE_SHIFT) - part->gpa;
+	*gpa = part->gpa + part->size;
+	return true;
+}
+
+/* @start and @end of a place, which may be a hole */
+static struct span *find_extent(struct place *place)
+{
+	MA_STATE(mas, &place->space->spans, place->gpa >> PAGE_SHIFT, place->gpa >> PAGE_SHIFT);
+	struct span *span;
+
+	rcu_read_lock();
+	span = mas_walk(&mas);
+	rcu_read_unlock();
+	place->start = (u64)mas.index << PAGE_SHIFT;
+	place->end = min_t(u64, mas.last, (place->space->limit - 1) >> PAGE_SHIFT) + 1;
+	place->end <<= PAGE_SHIFT;
+	return span;
+}
+
+/*
+ * Within the read side of the space's SRCU. Returns 0, -ENOENT with the extent of the hole,
+ * -EAGAIN, or PLACE_BUSY.
+ */
+int place_find(struct ept_space *space, u64 gpa, struct place *place)
+{
+	place->space = space;
+	place->gpa = gpa & PAGE_MASK;
+	place->span = span_at(space, gpa);
+	if (!place->span)
+		return find_extent(place) ? -EAGAIN : -ENOENT;
+	if (!place->span->backing || READ_ONCE(place->span->pending))
+		return PLACE_BUSY;
+	/* What moved the number on has changed the tree, and the logs, before. */
+	place->seen = atomic_long_read_acquire(&place->span->backing->seq);
+	place->log = log_at(space, gpa);
+	return find_extent(place) == place->span ? 0 : -EAGAIN;
+}
+
+/*
+ * Outside of the read side, after PLACE_BUSY or an error of a place: 0 if one is to look again,
+ * when there is something to see.
+ */
+int space_again(struct ept_space *space, int err)
+{
+	if (err != PLACE_BUSY && err != -EAGAIN)
+		return err;
+	this_cpu_inc(space->counts->retries);
+	if (err == -EAGAIN)
+		return fatal_signal_pending(current) ? -EINTR : 0;
+	if (READ_ONCE(space->owner) == current)
+		return -EDEADLK;
+	if (mutex_lock_killable(&space->lock))
+		return -EINTR;
+	mutex_unlock(&space->lock);
+	return 0;
+}
+
+/*
+ * What a mapping for @access is like, of memory that may be used with @prot. With a log that lives
+ * on faults the write is in it before it is possible.
+ */
+struct ept_attrs place_attrs(const struct place *place, u32 prot, u32 access)
+{
+	struct ept_attrs attrs = place->span->attrs;
+
+	attrs.prot &= prot;
+	if (place->log && place->log->by_fault) {
+		if (access & EPT_PROT_WRITE)
+			log_note(place->log, place->gpa);
+		else
+			attrs.prot &= ~EPT_PROT_WRITE;
+	}
+	return attrs;
+}
+
+/* What fits into a hole of @level, [@low, @high), and where @hpa is what is behind @low. */
+static enum ept_level largest(const struct place *place, u64 low, u64 high, u64 hpa,
+			      enum ept_level level)
+{
+	level = place->log ? EPT_4K : min(level, place->space->max_leaf);
+	for (; level > EPT_4K; level--) {
+		const u64 mask = level_size(level) - 1;
+		const u64 leaf = place->gpa & ~mask;
+
+		if (leaf >= low && leaf + mask < high && !((hpa - low + leaf) & mask))
+			break;
+	}
+	return level;
+}
+
+/*
+ * Makes @access possible to memory that is behind [@gpa, @gpa + @size) and may be used with @prot:
+ * by the leaf at the place, as large as that, the span and the log allow. Returns 0 or an error,
+ * -EAGAIN if the backing's number has moved on.
+ */
+int place_install(const struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access)
+{
+	const struct ept_attrs attrs = place_attrs(place, prot, access);
+	const unsigned long *seq = backing_seq(place->span->backing);
+	const u64 low = max(gpa, place->start), high = min(gpa + size, place->end);
+	struct ept *ept = place->space->ept;
+	struct ept_mapping found;
+	u64 leaf, bytes = SZ_4K;
+	int err;
+
+	hpa += low - gpa;
+	while (ept_lookup(ept, place->gpa, &found) == -ENOENT) {
+		bytes = level_size(largest(place, low, high, hpa, found.level));
+		leaf = place->gpa & ~(bytes - 1);
+		err = ept_map_if(ept, leaf, hpa + (leaf - low), bytes, &attrs, seq, place->seen);
+		if (err != -EEXIST)
+			return err;
+	}
+	/* The leaf that is there, if it is of this memory, or else the page alone */
+	leaf = place->gpa;
+	bytes = SZ_4K;
+	if (found.gpa >= low && found.gpa + found.size <= high &&
+	    found.hpa == hpa + (found.gpa - low)) {
+		leaf = found.gpa;
+		bytes = found.size;
+	}
+	err = ept_install(ept, leaf, hpa + (leaf - low), bytes, &attrs, seq, place->seen, NULL);
+	return min(err, 0);
+}
+
+int ept_space_find(struct ept_space *space, u64 gpa, struct ept_region *region)
+{
+	struct part part;
+	int idx, err = -ENOENT;
+	u64 at = gpa & PAGE_MASK;
+
+	if (IS_ERR_OR_NULL(space) || !region)
+		return -EINVAL;
+	idx = srcu_read_lock(&space->srcu);
+	while (err && space_next(space, &at, space->limit, &part)) {
+		struct backing *backing = part.old->backing;
+		struct place place = { .space = space, .gpa = part.gpa };
+		u64 offset;
+
+		if (!backing || find_extent(&place) != part.old)
+			continue;
+		offset = backing_at(backing, place.start);
+		*region = backing->region;
+		region->gpa = place.start;
+		region->size = place.end - place.start;
+		region->attrs = part.old->attrs;
+		region->offset += offset;
+		if (region->kind == EPT_REGION_LINEAR)
+			region->hpa += offset;
+		else if (region->kind == EPT_REGION_USER)
+			region->user.address += offset;
+		else if (region->kind == EPT_REGION_PAGES)
+			region->pages += offset >> PAGE_SHIFT;
+		err = 0;
+	}
+	srcu_read_unlock(&space->srcu, idx);
+	return err;
+}
+EXPORT_SYMBOL_EPT(ept_space_find);

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of a space share: the space, what its tree holds, and what each kind of backing
+ * has to do. Knows the table by ept_core.h alone.
+ *
+ * The tree says for each page of the guest which span it belongs to. A span doesn't change; a
+ * change stores another one in its place. Where a span begins and ends is known to the tree alone,
+ * so that cutting one takes no more than that store.
+ *
+ * How a fault and a change meet: the change stores a span that says "busy", then moves on the
+ * numbers of the backings, then takes from the table. The fault reads the number, then finds its
+ * span still there, and maps only if the number is the same (ept_map_if()). So nothing of a backing
+ * is mapped after it was taken.
+ *
+ * What nobody may use any more goes after the flush, and after all that was under way in the space
+ * (SRCU). So a page that was found in the table may be used within the same read side.
+ */
+#ifndef EPT_SPACE_PRIV_H
+#define EPT_SPACE_PRIV_H
+
+#include <linux/atomic.h>
+#include <linux/err.h>
+#include <linux/list.h>
+#include <linux/maple_tree.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/sizes.h>
+#include <linux/srcu.h>
+
+#include "ept_space.h"
+
+#define PROT_ALL	(EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC)
+
+struct dentry;
+struct kind;
+
+/**
+ * struct backing - what is behind spans
+ * @kind: what it has to do
+ * @region: as it was added; gpa, offset and the memory belong together for all of it
+ * @seq: changes before anything of it is taken from the table
+ * @spans: that have it
+ * @flushed: among those that wait to hear of the flush
+ */
+struct backing {
+	const struct kind	*kind;
+	struct ept_region	region;
+	atomic_long_t		seq;
+	unsigned int		spans;
+	struct list_head	flushed;
+};
+
+/**
+ * struct span - what the tree holds for a range, or for several
+ * @backing: what is behind it; NULL: it is a change's
+ * @attrs: what its mappings are like, with the rights that it gives now
+ * @pending: added, and not yet committed
+ * @size: bytes of the tree that it has; without any it goes
+ * @node: among the pending, or among those that go
+ */
+struct span {
+	struct backing		*backing;
+	struct ept_attrs	attrs;
+	bool			pending;
+	u64			size;
+	struct list_head	node;
+};
+
+/**
+ * struct part - a part of a span that is being changed
+ * @node: in its change
+ * @gpa: where it begins
+ * @size: bytes
+ * @old: what was there
+ * @new: what comes there; NULL: nothing
+ */
+struct part {
+	struct list_head	node;
+	u64			gpa;
+	u64			size;
+	struct span		*old;
+	struct span		*new;
+};
+
+/**
+ * struct change - a change of a range
+ * @busy: what the tree has there meanwhile
+ * @node: among those of one commit
+ * @parts: what was there, in order
+ * @gpa: where it begins
+ * @size: bytes
+ */
+struct change {
+	struct span		busy;
+	struct list_head	node;
+	struct list_head	parts;
+	u64			gpa;
+	u64			size;
+};
+
+/**
+ * struct log - writes to a range
+ * @gpa: where it begins
+ * @size: bytes
+ * @flags: EPT_LOG_* bits
+ * @by_fault: no mapping is writable before its page is in @bitmap
+ * @bitmap: pages that were written, beside those whose dirty flag is set
+ */
+struct log {
+	u64		gpa;
+	u64		size;
+	u32		flags;
+	bool		by_fault;
+	unsigned long	*bitmap;
+};
+
+/**
+ * struct place - what is at an address, for the time that its number stays
+ * @space: the space
+ * @span: what is there
+ * @log: what logs writes there, or NULL
+ * @gpa: the page
+ * @start: where the span begins, around it
+ * @end: where it ends
+ * @seen: the backing's number
+ */
+struct place {
+	struct ept_space	*space;
+	struct span		*span;
+	struct log		*log;
+	u64			gpa;
+	u64			start;
+	u64			end;
+	unsigned long		seen;
+};
+
+/* What place_find() says beside errors: wait until it is committed. */
+#define PLACE_BUSY	1
+
+/**
+ * struct touch - what the host does within a page
+ * @fn: gets the byte at @gpa; what it returns is passed on
+ * @gpa: where
+ * @data: from where, or to where; NULL for a compare and exchange
+ * @size: bytes
+ * @write: it may write
+ * @old: what a compare and exchange expects
+ * @new: what it puts there; set to what was there
+ */
+struct touch {
+	int		(*fn)(struct touch *touch, void *byte);
+	u64		gpa;
+	void		*data;
+	size_t		size;
+	bool		write;
+	const u64	*old;
+	u64		new;
+};
+
+/**
+ * struct kind - what a kind of backing has to do
+ * @name: for people
+ * @owns: its pages are known to the table alone: a leaf that is cut has to be split
+ * @create: a backing for a region that was checked
+ * @fault: makes an access possible; -EAGAIN: look again. NULL: nothing is ever mapped
+ * @gone: NULL, or hears of a leaf that went; under the table's lock
+ * @touch: NULL, or does what the table can't: reads and writes for the host; -EAGAIN: look again
+ * @flushed: NULL, or hears that nobody uses what went
+ * @destroy: frees a backing that nobody uses
+ */
+struct kind {
+	const char	*name;
+	bool		owns;
+	struct backing	*(*create)(struct ept_space *space, const struct ept_region *region);
+	int		(*fault)(const struct place *place, u32 access);
+	void		(*gone)(struct ept_space *space, struct backing *backing,
+				const struct ept_mapping *mapping);
+	int		(*touch)(const struct place *place, struct touch *touch);
+	void		(*flushed)(struct backing *backing);
+	void		(*destroy)(struct backing *backing);
+};
+
+extern const struct kind space_linear;
+extern const struct kind space_anon;
+extern const struct kind space_user;
+extern const struct kind space_pages;
+extern const struct kind space_mmio;
+extern const struct kind space_client;
+
+/**
+ * struct ept_space - a space
+ * @ept: its table
+ * @max_leaf: the largest leaf
+ * @accessed_dirty: the table has these flags
+ * @mode_exec: the table has mode-based execute
+ * @nid: NUMA node of anonymous memory
+ * @limit: where the guest's addresses end
+ * @spans: the tree
+ * @logs: of logs
+ * @srcu: faults, accesses and notifiers are its readers
+ * @counts: for ept_space_get_stats()
+ * @regions: of debugfs
+ * @faults: of debugfs
+ * @lock: excludes changes, and all below
+ * @owner: who has it
+ * @gather: what the changes owe
+ * @pending: spans that wait for the commit
+ * @dead: spans that wait for it to go
+ * @changes: changes that wait for it to go
+ * @flushed: backings that wait for the flush
+ * @pages: anonymous pages that wait for it; each is the first of so many as it has in private
+ */
+struct ept_space {
+	struct ept			*ept;
+	enum ept_level			max_leaf;
+	bool				accessed_dirty;
+	bool				mode_exec;
+	int				nid;
+	u64				limit;
+	struct maple_tree		spans;
+	struct maple_tree		logs;
+	struct srcu_struct		srcu;
+	struct ept_space_stats __percpu	*counts;
+	struct dentry			*regions;
+	struct dentry			*faults;
+
+	struct mutex			lock;	/* excludes changes */
+	struct task_struct		*owner;
+	struct ept_gather		gather;
+	struct list_head		pending;
+	struct list_head		dead;
+	struct list_head		changes;
+	struct list_head		flushed;
+	struct list_head		pages;
+};
+
+static inline u64 level_size(enum ept_level level)
+{
+	return (u64)SZ_4K << 9 * level;
+}
+
+static inline const unsigned long *backing_seq(const struct backing *backing)
+{
+	return (const unsigned long *)&backing->seq.counter;
+}
+
+/* What was looked up before isn't mapped any more. */
+static inline void backing_move_on(struct backing *backing)
+{
+	atomic_long_inc_return(&backing->seq);
+}
+
+/* The part of what is behind @backing that is at @gpa, in bytes */
+static inline u64 backing_at(const struct backing *backing, u64 gpa)
+{
+	return gpa - backing->region.gpa;
+}
+
+/* place.c */
+int space_judge(const struct ept_space *space, u64 gpa, u64 size);
+bool space_next(struct ept_space *space, u64 *gpa, u64 end, struct part *part);
+int place_find(struct ept_space *space, u64 gpa, struct place *place);
+int space_again(struct ept_space *space, int err);
+struct ept_attrs place_attrs(const struct place *place, u32 prot, u32 access);
+int place_install(const struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access);
+
+/* change.c */
+int space_lock(struct ept_space *space);
+int space_unlock(struct ept_space *space);
+void space_gone(struct ept_space *space, struct backing *backing,
+		const struct ept_mapping *mapping);
+int space_zap(struct ept_space *space, const struct part *part, struct ept_gather *gather);
+void space_remove_all(struct ept_space *space);
+
+/* log.c */
+void log_free_all(struct ept_space *space);
+struct log *log_at(struct ept_space *space, u64 gpa);
+void log_note(struct log *log, u64 gpa);
+void log_note_range(struct ept_space *space, u64 gpa, u64 size);
+
+/* anon.c */
+void anon_free_pages(struct list_head *pages);
+
+/* debugfs.c */
+#ifdef CONFIG_DEBUG_FS
+void space_debugfs_add(struct ept_space *space);
+void space_debugfs_remove(struct ept_space *space);
+#else
+static inline void space_debugfs_add(struct ept_space *space) { }
+static inline void space_debugfs_remove(struct ept_space *space) { }
+#endif
+
+#endif

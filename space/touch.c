@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ept_space_read(), ept_space_write(), ept_space_cmpxchg(): the host in the guest's memory. */
+#include <linux/highmem.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+
+#include "ept_compat.h"
+#include "space.h"
+
+/* What the table has at a place; brings it there first */
+static int mapped_page(const struct place *place, u32 access, struct page **page)
+{
+	struct ept_mapping mapping;
+	unsigned long pfn;
+	int err;
+
+	while (ept_lookup(place->space->ept, place->gpa, &mapping) == -ENOENT) {
+		err = place->span->backing->kind->fault(place, access);
+		if (err)
+			return err;
+	}
+	pfn = PHYS_PFN(mapping.hpa + (place->gpa - mapping.gpa));
+	if (!pfn_valid(pfn) || PageReserved(pfn_to_page(pfn)))
+		return -EFAULT;
+	*page = pfn_to_page(pfn);
+	return 0;
+}
+
+static int touch_mapped(const struct place *place, struct touch *touch, u32 access)
+{
+	struct page *page;
+	void *base;
+	int ret = mapped_page(place, access, &page);
+
+	if (ret)
+		return ret;
+	base = kmap_local_page(page);
+	ret = touch->fn(touch, base + offset_in_page(touch->gpa));
+	kunmap_local(base);
+	return ret;
+}
+
+/* Once, within the read side. @rights are what the region has to give. */
+static int touch_once(struct ept_space *space, struct touch *touch, u32 rights)
+{
+	const struct ept_backend *backend;
+	const struct kind *kind;
+	struct place place;
+	int ret = place_find(space, touch->gpa, &place);
+
+	if (ret)
+		return ret;
+	kind = place.span->backing->kind;
+	if (!kind->fault)
+		return -EOPNOTSUPP;
+	if (rights & ~place.span->attrs.prot)
+		return -EACCES;
+	backend = place.span->backing->region.backend;
+	if (kind->touch && (kind != &space_client || backend->access))
+		ret = kind->touch(&place, touch);
+	else
+		ret = touch_mapped(&place, touch, rights);
+	/* After the write: a log that was harvested before has to have it another time. */
+	if (touch->write && place.log)
+		log_note(place.log, place.gpa);
+	return ret;
+}
+
+static int touch_page(struct ept_space *space, struct touch *touch, u32 rights)
+{
+	int idx, ret, err;
+
+	if (touch->gpa >= space->limit)
+		return -ERANGE;
+	for (;;) {
+		idx = srcu_read_lock(&space->srcu);
+		ret = touch_once(space, touch, rights);
+		srcu_read_unlock(&space->srcu, idx);
+		if (!ret)
+			return 0;
+		err = space_again(space, ret);
+		if (err)
+			return err;
+	}
+}
+
+static int copy_out(struct touch *touch, void *byte)
+{
+	memcpy(touch->data, byte, touch->size);
+	return 0;
+}
+
+static int copy_in(struct touch *touch, void *byte)
+{
+	memcpy(byte, touch->data, touch->size);
+	return 0;
+}
+
+static ssize_t copy(struct ept_space *space, u64 gpa, void *buffer, size_t size, u32 access,
+		    bool write)
+{
+	struct touch touch = { .fn = write ? copy_in : copy_out, .write = write };
+	size_t done = 0;
+	int err = 0;
+
+	if (IS_ERR_OR_NULL(space) || !buffer || !size || access & ~PROT_ALL)
+		return -EINVAL;
+	if (gpa >= space->limit || size > space->limit - gpa)
+		return -ERANGE;
+	while (done < size) {
+		touch.gpa = gpa + done;
+		touch.data = buffer + done;
+		touch.size = min_t(size_t, size - done, PAGE_SIZE - offset_in_page(touch.gpa));
+		err = touch_page(space, &touch, access);
+		if (err)
+			break;
+		done += touch.size;
+		cond_resched();
+	}
+	return done ? (ssize_t)done : err;
+}
+
+ssize_t ept_space_read(struct ept_space *space, u64 gpa, void *buffer, size_t size, u32 access)
+{
+	return copy(space, gpa, buffer, size, access, false);
+}
+EXPORT_SYMBOL_EPT(ept_space_read);
+
+ssize_t ept_space_write(struct ept_space *space, u64 gpa, const void *buffer, size_t size,
+			u32 access)
+{
+	return copy(space, gpa, (void *)buffer, size, access, true);
+}
+EXPORT_SYMBOL_EPT(ept_space_write);
+
+/* Leaves what was there in @new */
+static int exchange(struct touch *touch, void *byte)
+{
+	const u64 old = *touch->old;
+	u64 was;
+
+	switch (touch->size) {
+	case 1:
+		was = cmpxchg((u8 *)byte, (u8)old, (u8)touch->new);
+		break;
+	case 2:
+		was = cmpxchg((u16 *)byte, (u16)old, (u16)touch->new);
+		break;
+	case 4:
+		was = cmpxchg((u32 *)byte, (u32)old, (u32)touch->new);
+		break;
+	default:
+		was = cmpxchg((u64 *)byte, old, touch->new);
+		break;
+	}
+	touch->new = was;
+	return 0;
+}
+
+int ept_space_cmpxchg(struct ept_space *space, u64 gpa, unsigned int size, u64 *old, u64 new)
+{
+	struct touch touch = { .fn = exchange, .gpa = gpa, .old = old, .new = new, .size = size,
+			       .write = true };
+	u64 mask;
+	int err;
+
+	if (IS_ERR_OR_NULL(space) || !old || size > 8 || !is_power_of_2(size) || gpa & (size - 1))
+		return -EINVAL;
+	err = touch_page(space, &touch, EPT_PROT_READ | EPT_PROT_WRITE);
+	if (err)
+		return err;
+	mask = GENMASK_ULL(8 * size - 1, 0);
+	err = touch.new == (*old & mask);
+	*old = touch.new;
+	return err;
+}
+EXPORT_SYMBOL_EPT(ept_space_cmpxchg);
