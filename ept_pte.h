@@ -67,12 +67,16 @@ static_assert(!(EPT_PTE_ATTRS & (EPT_PTE_ADDRESS | EPT_PTE_AD | EPT_PTE_LARGE)))
 static_assert(!((EPT_PTE_NONE | EPT_PTE_NONE_TOP) &
 		(EPT_PTE_ATTRS | EPT_PTE_ADDRESS | EPT_PTE_AD | EPT_PTE_LARGE)));
 
-#define EPT_ENTRIES		512
+/* How many bits of a gpa select an entry of a table. Proofs take fewer than the architecture. */
+#ifndef EPT_INDEX_BITS
+#define EPT_INDEX_BITS		9
+#endif
+#define EPT_ENTRIES		(1 << EPT_INDEX_BITS)
 #define EPT_MAX_LEVELS		5
 
 static inline unsigned int ept_level_shift(enum ept_level level)
 {
-	return 12 + 9 * level;
+	return 12 + EPT_INDEX_BITS * level;
 }
 
 /* How many bytes an entry spans */

@@ -84,9 +84,9 @@ static inline phys_addr_t ept_table_phys(const u64 *entry)
  * maps, and a mark that makes it like no pointer. All but the count is right until the page is
  * freed, also for a reader who is in a dead table: there, page->lru belongs to RCU.
  */
-#define EPT_TABLE_LIVE		GENMASK(15, 0)
-#define EPT_TABLE_LEVEL		GENMASK(18, 16)
-#define EPT_TABLE_GPA		GENMASK(56, 21)
+#define EPT_TABLE_LIVE		GENMASK(EPT_INDEX_BITS + 6, 0)
+#define EPT_TABLE_LEVEL		GENMASK(EPT_INDEX_BITS + 9, EPT_INDEX_BITS + 7)
+#define EPT_TABLE_GPA		GENMASK(56, EPT_INDEX_BITS + 12)
 #define EPT_TABLE_MARK		(0x2aUL << 57)
 
 /* Tables are in the direct map, so this is less than virt_to_page(), which asks where @entry is. */

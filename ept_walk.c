@@ -87,7 +87,7 @@ static int walk_table(struct ept_walk *walk, u64 *table, struct ept_run *run, u6
 /* The level of the lowest table that can hold all of [gpa, end), and more than one entry of it */
 static enum ept_level lowest_level(u64 gpa, u64 end)
 {
-	const enum ept_level level = (fls64(gpa ^ (end - 1)) - 13) / 9;
+	const enum ept_level level = (fls64(gpa ^ (end - 1)) - 13) / EPT_INDEX_BITS;
 
 	/* Exactly one entry of the level above is a covered one. */
 	return end - gpa == ept_level_size(level + 1) ? level + 1 : level;
