@@ -6,7 +6,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 
-.PHONY: all install clean check lint bench instructions demo help
+.PHONY: all install clean check lint prove bench instructions demo help
 
 all:
 	$(kbuild) modules
@@ -33,12 +33,16 @@ instructions:
 lint:
 	@testbed/check lint
 
+prove:
+	@proof/prove $(PROOFS)
+
 help:
 	@echo 'make          build ept.ko for the running kernel, or KDIR='
 	@echo 'make install  install it, and tell depmod'
 	@echo 'make clean    remove what was built here'
 	@echo 'make demo     boot Debian in an emulated CPU and run a guest on our tables'
 	@echo 'make check    every test; BEDS="uml-fast lint" for some of them'
+	@echo 'make prove    the proofs; PROOFS="legality split" for some of them'
 	@echo 'make bench    time and count each operation beside limits and peers'
 	@echo 'make instructions  accept new instruction counts, for a commit that says why'
 	@echo 'make lint     kernel-doc, checkpatch and sparse alone'
