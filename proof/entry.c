@@ -2,7 +2,7 @@
 /*
  * Proofs about one entry: every configuration, every attribute set, every address, every 64 bits.
  */
-#include "proof.h"
+#include "config.h"
 #include "../ept_pte.c"
 
 /* A leaf of a table, as the module makes it, after CPUs may have set flags in it */

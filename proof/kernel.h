@@ -44,18 +44,14 @@ typedef unsigned int gfp_t;
 
 static inline int fls64(u64 value)
 {
-	int last = 0;
-
-	for (int i = 0; i < 64; i++)
-		if (value >> i & 1)
-			last = i + 1;
-	return last;
+	return value ? 64 - __builtin_clzll(value) : 0;
 }
 
 /* Numbers */
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 #define min(a, b)		((a) < (b) ? (a) : (b))
 #define max(a, b)		((a) > (b) ? (a) : (b))
+#define min3(a, b, c)		min(min(a, b), c)
 #define min_t(type, a, b)	min((type)(a), (type)(b))
 #define round_down(x, to)	((x) & ~((typeof(x))(to) - 1))
 #define round_up(x, to)		((((x) - 1) | ((typeof(x))(to) - 1)) + 1)
@@ -65,8 +61,7 @@ static inline int fls64(u64 value)
 #define PAGE_SHIFT		12
 #define PAGE_SIZE		(1UL << PAGE_SHIFT)
 #define PHYS_PFN(address)	((unsigned long)((address) >> PAGE_SHIFT))
-#define SZ_4K			0x1000
-#define SZ_2M			0x200000
+#define SZ_4K			PAGE_SIZE
 #define BITS_PER_LONG		64
 #define BIT_WORD(n)		((n) / BITS_PER_LONG)
 
@@ -95,10 +90,151 @@ static inline int fls64(u64 value)
 #define EXPORT_SYMBOL_IF_KUNIT(symbol)		struct proof_nothing
 #define MODULE_INFO(tag, info)			struct proof_nothing
 
+/* Events */
+#define TP_PROTO(...)		__VA_ARGS__
+#define TRACE_EVENT(name, proto, ...)	static inline void trace_##name(proto) {}
+#define DEFINE_EVENT(class, name, proto, ...)	TRACE_EVENT(name, proto)
+#define DECLARE_EVENT_CLASS(...)	struct proof_nothing
+
+/*
+ * Locks: excluding is assumed of them. PROOF_LOCK() and PROOF_UNLOCK() are a proof's to define if it
+ * wants to know.
+ */
 struct list_head {
 	struct list_head *next, *prev;
 };
 
 struct lockdep_map;
+struct rw_semaphore {
+	int writers, readers;
+};
+
+typedef struct {
+	int locked;
+} raw_spinlock_t;
+
+#ifndef PROOF_LOCK
+#define PROOF_LOCK(count, exclusive)	((void)(exclusive), (void)(count)++)
+#define PROOF_UNLOCK(count)		((void)(count)--)
+#endif
+#define SINGLE_DEPTH_NESTING		1
+#define down_write_nested(lock, class)	PROOF_LOCK((lock)->writers, true)
+#define up_write(lock)			PROOF_UNLOCK((lock)->writers)
+#define down_read(lock)			PROOF_LOCK((lock)->readers, false)
+#define up_read(lock)			PROOF_UNLOCK((lock)->readers)
+#define lock_is_held(lock)		true
+#define lockdep_assert(condition)	((void)(condition))
+#define lockdep_assert_preemption_disabled()	((void)0)
+
+/* Atomic operations. PROOF_ATOMIC() is a proof's to define where threads run at once. */
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	long counter;
+} atomic_long_t;
+
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
+#ifndef PROOF_ATOMIC
+#define PROOF_ATOMIC(statement)		statement
+#endif
+
+#define smp_store_release(ptr, value)	(*(ptr) = (value))
+#define atomic_read(v)			((v)->counter)
+#define atomic_read_acquire(v)		((v)->counter)
+#define atomic_set(v, value)		((v)->counter = (value))
+#define atomic_inc(v)			PROOF_ATOMIC((v)->counter++)
+#define atomic_dec_return_release(v)	PROOF_ATOMIC((v)->counter--)
+#define atomic64_read(v)		((v)->counter)
+#define atomic64_set(v, value)		((v)->counter = (value))
+#define atomic64_inc(v)			PROOF_ATOMIC((v)->counter++)
+#define atomic64_add(n, v)		PROOF_ATOMIC((v)->counter += (n))
+#define atomic_long_read(v)		((v)->counter)
+#define atomic_long_set(v, value)	((v)->counter = (value))
+#define atomic_long_inc(v)		PROOF_ATOMIC((v)->counter++)
+#define atomic_long_dec(v)		PROOF_ATOMIC((v)->counter--)
+#define atomic_long_add(n, v)		PROOF_ATOMIC((v)->counter += (n))
+
+static inline void atomic64_and(u64 mask, atomic64_t *v)
+{
+	PROOF_ATOMIC(*(u64 *)v &= mask);
+}
+
+static inline bool try_cmpxchg64(u64 *ptr, u64 *old, u64 new)
+{
+	bool same = false;
+
+	PROOF_ATOMIC({
+		const u64 now = *ptr;
+
+		same = now == *old;
+		*ptr = same ? new : now;
+		*old = now;
+	});
+	return same;
+}
+
+static inline u64 xchg(u64 *ptr, u64 new)
+{
+	u64 old = 0;
+
+	PROOF_ATOMIC({
+		old = *ptr;
+		*ptr = new;
+	});
+	return old;
+}
+
+#define smp_mb()			PROOF_ATOMIC()
+#define cond_resched()			((void)0)
+
+/* Pages: where they are is memory.h's to say. */
+struct rcu_head {
+	void *next;
+};
+
+struct page {
+	struct list_head lru;
+	unsigned long private;
+	struct rcu_head rcu_head;
+};
+
+#define PROOF_PFN		0x100UL
+#define PROOF_DIRECT_MAP	((unsigned long)memory - (PROOF_PFN << PAGE_SHIFT))
+#define PAGE_OFFSET		PROOF_DIRECT_MAP
+#define virt_to_phys(address)	((phys_addr_t)((unsigned long)(address) - PAGE_OFFSET))
+#define phys_to_virt(phys)	((void *)((phys) + PAGE_OFFSET))
+#define page_to_phys(page)	((phys_addr_t)page_to_pfn(page) << PAGE_SHIFT)
+#define virt_to_page(address)	pfn_to_page(PHYS_PFN(virt_to_phys(address)))
+#define page_address(page)	phys_to_virt(page_to_phys(page))
+#define page_private(page)	((page)->private)
+#define set_page_private(page, value)	((page)->private = (value))
+#define PTR_ALIGN_DOWN(ptr, to)	((typeof(ptr))round_down((unsigned long)(ptr), to))
+
+#ifndef PROOF_PAGES
+#define PROOF_PAGES		1
+#endif
+static u64 memory[PROOF_PAGES][512];
+struct page *pfn_to_page(unsigned long pfn);
+unsigned long page_to_pfn(const struct page *page);
+bool pfn_valid(unsigned long pfn);
+unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned long nr, struct page **pages);
+void __free_page(struct page *page);
+#define totalram_pages()	PROOF_PAGES
+#define mod_lruvec_page_state(page, what, nr)	((void)(nr))
+
+#define memset(to, byte, size)	__builtin_memset(to, byte, size)
+
+static inline void memset64(u64 *to, u64 value, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		to[i] = value;
+}
+
+#define clear_page(page)		memset64(page, 0, EPT_ENTRIES)
 
 #endif /* _PROOF_KERNEL_H */

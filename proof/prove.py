@@ -4,12 +4,14 @@
 
 	 * PROOF name
 	 * What it proves, in a sentence that may go on in more lines
-	 * WITH options of CBMC, sources beside the proof's own file
+	 * WITH options of CBMC
+	 * EXHAUST options of gcc
 	 * FAULT file s/what is right/what is wrong/
 	 * LONG
 
-A proof passes if CBMC finds that each property holds, and each is reached. It also
-has to fail with each of its faults in the sources. LONG ones are left out by --short.
+A proof passes if CBMC finds that each property holds, and each is reached; one with
+EXHAUST if it runs on each path of its choices. It also has to fail with each of its
+faults in the sources. LONG ones are left out by --short.
 """
 import argparse
 import concurrent.futures
@@ -31,11 +33,13 @@ DEFAULTS = ["--unwind", "66", "--drop-unused-functions", "--no-malloc-may-fail"]
 class Proof:
     def __init__(self, path, name, lines):
         self.file, self.name = os.path.basename(path), name
-        self.options, self.faults, self.long, sentence = [], [], False, []
+        self.options, self.exhaust, self.faults, self.long, sentence = [], None, [], False, []
         for line in lines:
             word, _, rest = line.partition(" ")
             if word == "WITH":
                 self.options += rest.split()
+            elif word == "EXHAUST":
+                self.exhaust = rest.split()
             elif word == "FAULT":
                 self.faults.append(rest.split(" ", 1))
             elif word == "LONG":
@@ -70,7 +74,7 @@ def prepare(tree, fault=None):
         with open(path) as file:
             if file.read() == before:
                 return f"doesn't apply: {fault[0]} {fault[1]}"
-    for path in glob.glob(tree + "/*.[ch]"):
+    for path in glob.glob(tree + "/ept_*.[ch]"):
         with open(path) as file:
             for header in re.findall(r"#include <(.*)>", file.read()):
                 stub = f"{tree}/include/{header}"
@@ -104,11 +108,37 @@ def cbmc(tree, proof, *options):
     return failed, len(found)
 
 
+def exhaust(tree, proof):
+    """The same, of a proof that is run"""
+    command = ["gcc", "-O2", "-g", "-Wall", "-fsanitize=undefined", "-fno-sanitize-recover",
+               f"-DPROOF_EXHAUST={proof.name}"] + proof.exhaust + [
+        "-I", "include", "-I", "proof", "-I", ".", "-o", "prove", "proof/" + proof.file]
+    build = subprocess.run(command, cwd=tree, stdin=subprocess.DEVNULL, text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if build.returncode:
+        return None, " ".join(command) + "\n" + build.stdout
+    try:
+        run = subprocess.run(["./prove"], cwd=tree, stdin=subprocess.DEVNULL, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             timeout=ARGS.timeout, check=False)
+    except subprocess.TimeoutExpired:
+        return None, f"no end in {ARGS.timeout} s"
+    with open(tree + "/log", "w") as file:
+        file.write(run.stdout)
+    return ([run.stdout] if run.returncode else []), run.stdout.strip()
+
+
 def judge(proof, kind, tree, fault=None):
     """None, or why the test of the proof fails"""
     reason = prepare(tree, fault)
     if reason:
         return reason
+    if proof.exhaust is not None:
+        failed, more = exhaust(tree, proof)
+        if failed is None:
+            return more
+        return failed[0] if kind == "holds" and failed else (
+            None if kind == "holds" or failed else "not noticed")
     failed, more = cbmc(tree, proof, *(["-D", "PROOF_REACHED"] if kind == "reached" else []))
     if failed is None:
         return more
@@ -147,7 +177,8 @@ def main():
         if (ARGS.names and proof.name not in ARGS.names) or (ARGS.short and proof.long):
             continue
         tests.append((proof, "holds", 0, None))
-        tests.append((proof, "reached", 0, None))
+        if proof.exhaust is None:
+            tests.append((proof, "reached", 0, None))
         tests += [(proof, "fault", n + 1, fault) for n, fault in enumerate(proof.faults)]
         if not proof.faults:
             sys.exit(f"{proof.name}: no fault shows that it can fail")
