@@ -93,7 +93,7 @@ static inline int fls64(u64 value)
 /* Events */
 #define TP_PROTO(...)		__VA_ARGS__
 #define TRACE_EVENT(name, proto, ...)	static inline void trace_##name(proto) {}
-#define DEFINE_EVENT(class, name, proto, ...)	TRACE_EVENT(name, proto)
+#define DEFINE_EVENT(class, name, proto, ...)	static inline void trace_##name(proto) {}
 #define DECLARE_EVENT_CLASS(...)	struct proof_nothing
 
 /*
@@ -144,6 +144,7 @@ typedef struct {
 #endif
 
 #define smp_store_release(ptr, value)	(*(ptr) = (value))
+#define ATOMIC_LONG_INIT(n)		{ n }
 #define atomic_read(v)			((v)->counter)
 #define atomic_read_acquire(v)		((v)->counter)
 #define atomic_set(v, value)		((v)->counter = (value))
@@ -151,6 +152,7 @@ typedef struct {
 #define atomic_dec_return_release(v)	PROOF_ATOMIC((v)->counter--)
 #define atomic64_read(v)		((v)->counter)
 #define atomic64_set(v, value)		((v)->counter = (value))
+#define atomic64_inc_return(v)		(++(v)->counter)
 #define atomic64_inc(v)			PROOF_ATOMIC((v)->counter++)
 #define atomic64_add(n, v)		PROOF_ATOMIC((v)->counter += (n))
 #define atomic_long_read(v)		((v)->counter)
@@ -190,7 +192,52 @@ static inline u64 xchg(u64 *ptr, u64 new)
 }
 
 #define smp_mb()			PROOF_ATOMIC()
+/* What a grace period and a work do when they are over is a proof's to call. */
+struct work_struct {
+	void (*func)(struct work_struct *work);
+};
+
+struct llist_node {
+	struct llist_node *next;
+};
+
+struct llist_head {
+	struct llist_node *first;
+};
+
+#define LLIST_HEAD(name)		struct llist_head name = {}
+#define DECLARE_WORK(name, function)	struct work_struct name = { .func = (function) }
+#define queue_work(queue, work)		((work)->func(work))
+#define flush_work(work)		((void)(work))
+#define rcu_barrier()			((void)0)
+#define raw_spin_lock_init(lock)	((lock)->locked = 0)
+#define raw_spin_lock_irqsave(lock, flags)	((flags) = (lock)->locked++)
+#define raw_spin_unlock_irqrestore(lock, flags)	((lock)->locked = (flags))
+
+static inline void llist_add(struct llist_node *node, struct llist_head *head)
+{
+	node->next = head->first;
+	head->first = node;
+}
+
+static inline struct llist_node *llist_del_all(struct llist_head *head)
+{
+	struct llist_node *first = head->first;
+
+	head->first = NULL;
+	return first;
+}
+
 #define cond_resched()			((void)0)
+
+/* CPUs: one, unless a proof says otherwise. */
+#define WARN_ON_ONCE(condition)		(condition)
+#define smp_processor_id()		0
+#define for_each_online_cpu(cpu)	for ((cpu) = 0; (cpu) < 1; (cpu)++)
+#define per_cpu_ptr(ptr, cpu)		((ptr) + (cpu))
+#define this_cpu_ptr(ptr)		per_cpu_ptr(ptr, smp_processor_id())
+#define on_each_cpu_cond(condition, function, arg, wait)	\
+	((condition)(0, arg) ? (function)(arg) : (void)0)
 
 /* Pages: where they are is memory.h's to say. */
 struct rcu_head {
@@ -224,10 +271,16 @@ unsigned long page_to_pfn(const struct page *page);
 bool pfn_valid(unsigned long pfn);
 unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned long nr, struct page **pages);
 void __free_page(struct page *page);
+void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head));
+#define GFP_KERNEL_ACCOUNT	0
+#define __GFP_NOWARN		0
+#define __GFP_RETRY_MAYFAIL	0
+#define GFP_DMA32		0
 #define totalram_pages()	PROOF_PAGES
 #define mod_lruvec_page_state(page, what, nr)	((void)(nr))
 
 #define memset(to, byte, size)	__builtin_memset(to, byte, size)
+#define memcpy(to, from, size)	__builtin_memcpy(to, from, size)
 
 static inline void memset64(u64 *to, u64 value, size_t nr)
 {

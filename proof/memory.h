@@ -13,6 +13,11 @@
 static u64 memory[PROOF_PAGES][512] __attribute__((aligned(PAGE_SIZE)));
 static struct page memory_structs[PROOF_PAGES];
 static bool memory_taken[PROOF_PAGES];
+static bool memory_linked[PROOF_PAGES];	/* not to be freed but by a grace period */
+static struct rcu_head *memory_waiting[PROOF_PAGES];
+static void (*memory_function)(struct rcu_head *head);
+static unsigned int memory_nr_waiting;
+static unsigned int memory_freed;	/* how often */
 static unsigned int memory_left;	/* how many allocations succeed from now on */
 
 struct page *pfn_to_page(unsigned long pfn)
@@ -45,9 +50,12 @@ static void memory_reset(unsigned int left)
 {
 	for (unsigned int i = 0; i < PROOF_PAGES; i++) {
 		memory_taken[i] = false;
+		memory_linked[i] = false;
 		memory[i][EPT_ENTRIES] = MEMORY_GUARD;
 	}
 	memory_left = left;
+	memory_freed = 0;
+	memory_nr_waiting = 0;
 }
 
 static struct page *memory_take(void)
@@ -71,7 +79,24 @@ void __free_page(struct page *page)
 
 	prove(memory_taken[i], "no page is freed twice");
 	prove(memory[i][EPT_ENTRIES] == MEMORY_GUARD, "nothing is written behind a table");
+	prove(!memory_linked[i], "what was linked is freed by a grace period alone");
 	memory_taken[i] = false;
+	memory_freed++;
+}
+
+void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head))
+{
+	prove(memory_nr_waiting < PROOF_PAGES, "no page is freed twice");
+	memory_waiting[memory_nr_waiting++] = head;
+	memory_function = function;
+}
+
+static void memory_grace_period(void)
+{
+	memset(memory_linked, 0, sizeof(memory_linked));
+	for (unsigned int i = 0; i < memory_nr_waiting; i++)
+		memory_function(memory_waiting[i]);
+	memory_nr_waiting = 0;
 }
 
 unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned long nr, struct page **pages)

@@ -102,7 +102,8 @@ def cbmc(tree, proof, *options):
     with open(tree + "/log", "w") as file:
         file.write(" ".join(command) + "\n" + run.stdout)
     found = re.findall(r"^\[(\S+)\] (.*): (FAILURE|UNKNOWN|ERROR|SUCCESS)$", run.stdout, re.M)
-    failed = [f"{name}: {text}" for name, text, verdict in found if verdict != "SUCCESS"]
+    failed = [f"{name}: {text}" for name, text, verdict in found
+              if verdict in ("FAILURE", "ERROR")]
     if run.returncode not in (0, 10) or (run.returncode == 10 and not failed):
         return None, f"CBMC ended with {run.returncode}, see {tree}/log"
     return failed, len(found)

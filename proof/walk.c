@@ -208,3 +208,31 @@ void walk_tiles_deep(void)
 {
 	walk_any();
 }
+
+/*
+ * PROOF walk_counts
+ * The number of tables that a walk says it takes is the number that there is to make: for each range
+ * in the 64 pages of 3 levels with 4 entries a table, and each size of leaf
+ * EXHAUST -DEPT_INDEX_BITS=2 -DDEPTH=3
+ * FAULT ept_walk.c s/(last != first || IS_ALIGNED(gpa, ept_level_size(level)))/last != first/
+ * FAULT ept_walk.c s/tables += last - first + 1;/tables += last - first;/
+ */
+void walk_counts(void)
+{
+	const u64 first = any_up_to(PAGES - 1), last = first + any_up_to(PAGES - 1 - first);
+	const u64 gpa = first << PAGE_SHIFT, end = (last + 1) << PAGE_SHIFT;
+	const enum ept_level level = any_up_to(DEPTH), leaf = any_up_to(EPT_1G);
+	unsigned int tables = 0;
+
+	for (enum ept_level at = EPT_2M; at <= level; at++) {
+		const u64 size = ept_level_size(at);
+
+		for (u64 entry = 0; entry < PAGES << PAGE_SHIFT; entry += size) {
+			const bool touched = entry < end && entry + size > gpa;
+			const bool covered = entry >= gpa && entry + size <= end;
+
+			tables += touched && !(covered && at <= leaf);
+		}
+	}
+	prove(ept_walk_tables(gpa, end, level, leaf) == tables, "as many as there are");
+}
