@@ -29,9 +29,20 @@ typedef unsigned int gfp_t;
 #define unlikely(x)		(x)
 #define static_assert(x)	_Static_assert(x, #x)
 #define IS_ENABLED(x)		0
+#define data_race(x)		(x)
+
+/*
+ * Accesses to memory that others see: to exhaust.h and CBMC, nobody else runs meanwhile; threads.h
+ * lets others run before each.
+ */
+#ifdef PROOF_THREADS
+#include "threads.h"
+#else
 #define READ_ONCE(x)		(x)
 #define WRITE_ONCE(x, value)	((x) = (value))
-#define data_race(x)		(x)
+#define PROOF_LOCKED(at)		((void)0)
+#define smp_mb()		((void)0)
+#endif
 
 /* Bits */
 #define BIT(n)			(1UL << (n))
@@ -96,10 +107,7 @@ static inline int fls64(u64 value)
 #define DEFINE_EVENT(class, name, proto, ...)	static inline void trace_##name(proto) {}
 #define DECLARE_EVENT_CLASS(...)	struct proof_nothing
 
-/*
- * Locks: excluding is assumed of them. PROOF_LOCK() and PROOF_UNLOCK() are a proof's to define if it
- * wants to know.
- */
+/* Locks */
 struct list_head {
 	struct list_head *next, *prev;
 };
@@ -113,20 +121,27 @@ typedef struct {
 	int locked;
 } raw_spinlock_t;
 
-#ifndef PROOF_LOCK
-#define PROOF_LOCK(count, exclusive)	((void)(exclusive), (void)(count)++)
-#define PROOF_UNLOCK(count)		((void)(count)--)
-#endif
 #define SINGLE_DEPTH_NESTING		1
-#define down_write_nested(lock, class)	PROOF_LOCK((lock)->writers, true)
-#define up_write(lock)			PROOF_UNLOCK((lock)->writers)
-#define down_read(lock)			PROOF_LOCK((lock)->readers, false)
-#define up_read(lock)			PROOF_UNLOCK((lock)->readers)
+#ifdef PROOF_THREADS
+#define down_write_nested(lock, class)	threads_down(&(lock)->writers, &(lock)->readers, true)
+#define down_read(lock)			threads_down(&(lock)->writers, &(lock)->readers, false)
+#else
+#define down_write_nested(lock, class)	((lock)->writers++)
+#define down_read(lock)			((lock)->readers++)
+#endif
+#define up_write(lock)			PROOF_ATOMIC(NULL, (lock)->writers--)
+#define up_read(lock)			PROOF_ATOMIC(NULL, (lock)->readers--)
 #define lock_is_held(lock)		true
 #define lockdep_assert(condition)	((void)(condition))
 #define lockdep_assert_preemption_disabled()	((void)0)
 
-/* Atomic operations. PROOF_ATOMIC() is a proof's to define where threads run at once. */
+/* Atomic operations, each with x86's full barrier where it changes something */
+#define PROOF_ATOMIC(at, statement)	\
+do {					\
+	PROOF_LOCKED(at);		\
+	statement;			\
+} while (0)
+
 typedef struct {
 	int counter;
 } atomic_t;
@@ -139,38 +154,34 @@ typedef struct {
 	s64 counter;
 } atomic64_t;
 
-#ifndef PROOF_ATOMIC
-#define PROOF_ATOMIC(statement)		statement
-#endif
-
-#define smp_store_release(ptr, value)	(*(ptr) = (value))
+#define smp_store_release(ptr, value)	WRITE_ONCE(*(ptr), value)
 #define ATOMIC_LONG_INIT(n)		{ n }
-#define atomic_read(v)			((v)->counter)
-#define atomic_read_acquire(v)		((v)->counter)
+#define atomic_read(v)			READ_ONCE((v)->counter)
+#define atomic_read_acquire(v)		READ_ONCE((v)->counter)
 #define atomic_set(v, value)		((v)->counter = (value))
-#define atomic_inc(v)			PROOF_ATOMIC((v)->counter++)
-#define atomic_dec_return_release(v)	PROOF_ATOMIC((v)->counter--)
-#define atomic64_read(v)		((v)->counter)
+#define atomic_inc(v)			PROOF_ATOMIC(v, (v)->counter++)
+#define atomic_dec_return_release(v)	PROOF_ATOMIC(v, (v)->counter--)
+#define atomic64_read(v)		READ_ONCE((v)->counter)
 #define atomic64_set(v, value)		((v)->counter = (value))
-#define atomic64_inc_return(v)		(++(v)->counter)
-#define atomic64_inc(v)			PROOF_ATOMIC((v)->counter++)
-#define atomic64_add(n, v)		PROOF_ATOMIC((v)->counter += (n))
-#define atomic_long_read(v)		((v)->counter)
-#define atomic_long_set(v, value)	((v)->counter = (value))
-#define atomic_long_inc(v)		PROOF_ATOMIC((v)->counter++)
-#define atomic_long_dec(v)		PROOF_ATOMIC((v)->counter--)
-#define atomic_long_add(n, v)		PROOF_ATOMIC((v)->counter += (n))
+#define atomic64_inc_return(v)		({ PROOF_LOCKED(v); ++(v)->counter; })
+#define atomic64_inc(v)			PROOF_ATOMIC(v, (v)->counter++)
+#define atomic64_add(n, v)		PROOF_ATOMIC(v, (v)->counter += (n))
+#define atomic_long_read(v)		READ_ONCE((v)->counter)
+#define atomic_long_set(v, value)	WRITE_ONCE((v)->counter, value)
+#define atomic_long_inc(v)		PROOF_ATOMIC(v, (v)->counter++)
+#define atomic_long_dec(v)		PROOF_ATOMIC(v, (v)->counter--)
+#define atomic_long_add(n, v)		PROOF_ATOMIC(v, (v)->counter += (n))
 
 static inline void atomic64_and(u64 mask, atomic64_t *v)
 {
-	PROOF_ATOMIC(*(u64 *)v &= mask);
+	PROOF_ATOMIC(v, *(u64 *)v &= mask);
 }
 
 static inline bool try_cmpxchg64(u64 *ptr, u64 *old, u64 new)
 {
 	bool same = false;
 
-	PROOF_ATOMIC({
+	PROOF_ATOMIC(ptr, {
 		const u64 now = *ptr;
 
 		same = now == *old;
@@ -184,14 +195,13 @@ static inline u64 xchg(u64 *ptr, u64 new)
 {
 	u64 old = 0;
 
-	PROOF_ATOMIC({
+	PROOF_ATOMIC(ptr, {
 		old = *ptr;
 		*ptr = new;
 	});
 	return old;
 }
 
-#define smp_mb()			PROOF_ATOMIC()
 /* What a grace period and a work do when they are over is a proof's to call. */
 struct work_struct {
 	void (*func)(struct work_struct *work);
@@ -230,14 +240,25 @@ static inline struct llist_node *llist_del_all(struct llist_head *head)
 
 #define cond_resched()			((void)0)
 
-/* CPUs: one, unless a proof says otherwise. */
+/* CPUs: one, or one for each thread */
 #define WARN_ON_ONCE(condition)		(condition)
+#ifdef PROOF_THREADS
+#define PROOF_CPUS			THREADS
+#define smp_processor_id()		threads_cpu
+#else
+#define PROOF_CPUS			1
 #define smp_processor_id()		0
-#define for_each_online_cpu(cpu)	for ((cpu) = 0; (cpu) < 1; (cpu)++)
+#endif
+#define for_each_online_cpu(cpu)	for ((cpu) = 0; (cpu) < PROOF_CPUS; (cpu)++)
 #define per_cpu_ptr(ptr, cpu)		((ptr) + (cpu))
 #define this_cpu_ptr(ptr)		per_cpu_ptr(ptr, smp_processor_id())
+#ifdef PROOF_THREADS
+#define on_each_cpu_cond(condition, function, arg, wait)	\
+	threads_on_each_cpu(condition, function, arg)
+#else
 #define on_each_cpu_cond(condition, function, arg, wait)	\
 	((condition)(0, arg) ? (function)(arg) : (void)0)
+#endif
 
 /* Pages: where they are is memory.h's to say. */
 struct rcu_head {

@@ -48,6 +48,7 @@ static void invalidate_all(struct ept *table, void *cookie)
 	invalidations++;
 }
 
+#ifndef PROOF_THREADS
 int ept_invept_context(u64 eptp)
 {
 	return 0;
@@ -57,6 +58,7 @@ int ept_invept_global(void)
 {
 	return 0;
 }
+#endif
 
 static struct cpu cpu_of_ept(void)
 {
