@@ -78,7 +78,7 @@ void attrs_accepted(void)
 /*
  * PROOF attrs_identity
  * Attributes become an entry and, read back, the same attributes again
- * FAULT ept_pte.c s/EPT_FEATURE_PAGING_WRITE,   EPT_PTE_PAGING_WRITE/EPT_FEATURE_PAGING_WRITE, EPT_PTE_VERIFY_PAGING/
+ * FAULT ept_pte.c s/   EPT_PTE_PAGING_WRITE }/ EPT_PTE_VERIFY_PAGING }/
  */
 void attrs_identity(void)
 {
@@ -119,7 +119,7 @@ void attrs_plain(void)
 /*
  * PROOF leaf_means_attrs
  * What is made means what was asked for: to a CPU, and to the module
- * FAULT ept_pte.h s/level == EPT_4K ? 0 : EPT_PTE_LARGE/level == EPT_1G ? EPT_PTE_LARGE : 0/
+ * FAULT ept_pte.h s/(level == EPT_4K ? 0 : EPT_PTE_LARGE)/(level == EPT_1G ? EPT_PTE_LARGE : 0)/
  */
 void leaf_means_attrs(void)
 {
@@ -202,7 +202,7 @@ void legality(void)
 /*
  * PROOF hidden_address
  * The address of a leaf without rights is hidden, and found again, for each address
- * FAULT ept_pte.c s/(entry ^ EPT_PTE_ADDRESS) | top | EPT_PTE_NONE;/(entry ^ EPT_PTE_ADDRESS) | EPT_PTE_NONE;/
+ * FAULT ept_pte.c s/EPT_PTE_ADDRESS) | top | EPT_PTE_NONE;/EPT_PTE_ADDRESS) | EPT_PTE_NONE;/
  */
 void hidden_address(void)
 {
@@ -223,7 +223,7 @@ void hidden_address(void)
 /*
  * PROOF change_is_remake
  * A leaf that is changed is the leaf that would have been made so, with its flags
- * FAULT ept_pte.h s/!(entry & EPT_PTE_RIGHTS) || !(changed & EPT_PTE_RIGHTS)/!(entry \& EPT_PTE_RIGHTS)/
+ * FAULT ept_pte.h s/ || !(changed & EPT_PTE_RIGHTS)//
  */
 void change_is_remake(void)
 {
@@ -243,7 +243,7 @@ void change_is_remake(void)
 /*
  * PROOF rights_change
  * Rights that are taken and given are those that are taken and given, and nothing else changes
- * FAULT ept_pte.h s/const u64 changed = (entry & ~clear) | set;/const u64 changed = (entry | set) \& ~clear;/
+ * FAULT ept_pte.h s/changed = (entry & ~clear) | set;/changed = (entry | set) \& ~clear;/
  */
 void rights_change(void)
 {
@@ -264,7 +264,7 @@ void rights_change(void)
 /*
  * PROOF split
  * Each part of a leaf that is split has its parent's translation, rights and flags
- * FAULT ept_pte.h s/leaf & EPT_PTE_RIGHTS ? ept_level_size(level) : -ept_level_size(level)/ept_level_size(level)/
+ * FAULT ept_pte.h s/ept_level_size(level) : -ept_level_size(level)/ept_level_size(level) : 0/
  * FAULT ept_pte.h s/return level == EPT_2M ? leaf & ~EPT_PTE_LARGE : leaf;/return leaf;/
  */
 void split(void)
@@ -298,8 +298,8 @@ void split(void)
 /*
  * PROOF invept
  * A change is never said to need no INVEPT where the manual asks for one, for any two entries
- * FAULT ept_pte.h s/EPT_PTE_TAG | EPT_PTE_NONE | EPT_PTE_NONE_TOP;/EPT_PTE_TAG | EPT_PTE_NONE | EPT_PTE_NONE_TOP | EPT_PTE_IGNORE_PAT;/
- * FAULT ept_pte.h s/new & ~old & (fmt->rights | EPT_PTE_AD)/(new ^ old) \& (fmt->rights | EPT_PTE_AD)/
+ * FAULT ept_pte.h s/software = EPT_PTE_TAG |/software = EPT_PTE_TAG | EPT_PTE_IGNORE_PAT |/
+ * FAULT ept_pte.h s/added = new & ~old &/added = (new ^ old) \&/
  */
 void invept(void)
 {
@@ -335,7 +335,7 @@ void invept_spared(void)
 /*
  * PROOF volatile_flags
  * A leaf is never said to be stable where a CPU may set a flag in it, be it late
- * FAULT ept_pte.h s/if (!fmt->ad || !(entry & EPT_PTE_RIGHTS))/if (!fmt->ad || !(entry \& EPT_PTE_READ))/
+ * FAULT ept_pte.h s/(!fmt->ad || !(entry & EPT_PTE_RIGHTS))/(!fmt->ad || !(entry \& 1))/
  */
 void volatile_flags(void)
 {

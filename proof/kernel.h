@@ -25,6 +25,7 @@ typedef unsigned int gfp_t;
 #define __exit
 #define __percpu
 #define __uninitialized
+#define __aligned(to)		__attribute__((aligned(to)))
 #define likely(x)		(x)
 #define unlikely(x)		(x)
 #define static_assert(x)	_Static_assert(x, #x)

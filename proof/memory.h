@@ -10,7 +10,7 @@
 
 #define MEMORY_GUARD	0xdeaddeaddeaddeadULL
 
-static u64 memory[PROOF_PAGES][512] __attribute__((aligned(PAGE_SIZE)));
+static u64 memory[PROOF_PAGES][512] __aligned(PAGE_SIZE);
 static struct page memory_structs[PROOF_PAGES];
 static bool memory_taken[PROOF_PAGES];
 static bool memory_linked[PROOF_PAGES];	/* not to be freed but by a grace period */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Proofs about operations: each request to each tree of a small table does to it what it would do to
- * an array of pages, or nothing at all.
+ * Proofs about operations: each request to each tree of a small table does to it what it would do
+ * to an array of pages, or nothing at all.
  */
 #include "operations.h"
 #include "../ept_map.c"
@@ -75,11 +75,11 @@ static int call_map(void)
 
 /*
  * PROOF op_map
- * ept_map() maps what is a hole, or refuses all of it: each range and tree of 3 levels with 2 entries
- * a table
+ * ept_map() maps what is a hole, or refuses all of it: each range and tree of 3 levels with 2
+ * entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0
  * FAULT ept_map.c s/ept_entries_fill(table + last + 1, EPT_ENTRIES - 1 - last, hole, 0);//
- * FAULT ept_map.c s/ept_table_add_live(run->entry, leaves);/ept_table_add_live(run->entry, leaves ? 1 : 0);/
+ * FAULT ept_map.c s/ept_table_add_live(run->entry, leaves);/ept_table_add_live(run->entry, !!leaves);/
  */
 void op_map(void)
 {
@@ -150,8 +150,8 @@ static int call_unmap(void)
 
 /*
  * PROOF op_unmap
- * ept_unmap() leaves holes, and changes nothing else: each range and tree of 3 levels with 2 entries a
- * table
+ * ept_unmap() leaves holes, and changes nothing else: each range and tree of 3 levels with 2 entries
+ * a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,1
  * FAULT ept_unmap.c s/ept_table_add_live(run->entry, -1);//
  * FAULT ept_unmap.c s/ept_gather_note(gather, run, any, hole);//
@@ -190,7 +190,7 @@ static int call_protect(void)
  * ept_protect() takes and gives rights, or refuses where some page would have rights that it can't:
  * each range and tree of 3 levels with 2 entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,1
- * FAULT ept_change.c s/ept_gather_note(gather, run, any, change_leaf(fmt, change, any));//
+ * FAULT ept_change.c s/ept_gather_note(gather, run, any, change.*;//
  * FAULT ept_change.c s/ept_gather_note(gather, run, old, new);//
  * LONG
  */
@@ -238,7 +238,7 @@ static int call_set_attrs(void)
 
 /*
  * PROOF op_set_attrs
- * ept_set_attrs() gives the pages of a range the same attributes, from and to hidden ones, too: each
+ * ept_set_attrs() gives the pages of a range the same attributes, from and to none, too: each
  * range and tree of 3 levels with 2 entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,2
  * FAULT ept_change.c s/!(all & fmt->rights)/!(any \& fmt->rights)/
@@ -267,8 +267,8 @@ static int call_split(void)
 
 /*
  * PROOF op_split
- * ept_split() makes leaves small, and changes no translation: each range and tree of 3 levels with 2
- * entries a table
+ * ept_split() makes leaves small, and changes no translation: each range and tree of 3 levels with
+ * 2 entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,2
  * FAULT ept_op.c s/ept_table_add_live(table, EPT_ENTRIES);//
  * FAULT ept_op.c s/ept_gather_note(op->gather, run, leaf, entry);//
@@ -293,10 +293,10 @@ static int call_merge(void)
 
 /*
  * PROOF op_merge
- * ept_merge() makes leaves large, and changes no translation: each range and tree of 3 levels with 2
- * entries a table
+ * ept_merge() makes leaves large, and changes no translation: each range and tree of 3 levels with
+ * 2 entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,2
- * FAULT ept_shape.c s/for (unsigned int i = 0; i < EPT_ENTRIES; i++) {/for (unsigned int i = 1; i < EPT_ENTRIES; i++) {/
+ * FAULT ept_shape.c s/ad |= entry & fmt->ad;//
  */
 void op_merge(void)
 {

@@ -16,7 +16,7 @@
 #include "../ept_flush.c"
 #include "../ept_op.c"
 
-#define ENTRIES		(1 << EPT_INDEX_BITS)
+#define ENTRIES		EPT_ENTRIES
 #define PAGES		(1 << EPT_INDEX_BITS * DEPTH)	/* that a guest may have */
 #define HOST		0x4000000000ULL			/* where in the host the guest's begin */
 #define FLAGS		(3ULL << 8)

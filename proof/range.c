@@ -49,7 +49,7 @@ void range_fits(void)
 /*
  * PROOF range_plain
  * The short test of a range accepts exactly what the long one does
- * FAULT ept_op.h s/((gpa | last) & ept->fmt.gpa_illegal) && gpa <= last/((gpa | last) \& ept->fmt.gpa_illegal)/
+ * FAULT ept_op.h s/gpa_illegal) && gpa <= last/gpa_illegal)/
  */
 void range_plain(void)
 {
@@ -68,7 +68,7 @@ void range_plain(void)
 /*
  * PROOF range_host
  * What a map asks of its host range by bits is what it asks by numbers
- * FAULT ept_pte.c s/fmt->hpa_illegal = ~GENMASK_ULL(fmt->maxphyaddr - 1, PAGE_SHIFT)/fmt->hpa_illegal = ~GENMASK_ULL(fmt->maxphyaddr, PAGE_SHIFT)/
+ * FAULT ept_pte.c s/~GENMASK_ULL(fmt->maxphyaddr - 1, PAGE_SHIFT)/~GENMASK_ULL(fmt->maxphyaddr, PAGE_SHIFT)/
  */
 void range_host(void)
 {
@@ -146,7 +146,7 @@ void walk_counts_no_overflow(void)
 /*
  * PROOF index_in_table
  * An address selects an entry of its table, whatever the address
- * FAULT ept_pte.h s/(gpa >> ept_level_shift(level)) % EPT_ENTRIES/(gpa >> ept_level_shift(level)) \& EPT_ENTRIES/
+ * FAULT ept_pte.h s/ept_level_shift(level)) % EPT_ENTRIES/ept_level_shift(level)) \& EPT_ENTRIES/
  */
 void index_in_table(void)
 {

@@ -190,7 +190,7 @@ static void walk_any(void)
  * Runs and straddlers tile each range exactly and in order, whatever is linked and opened: of each
  * tree of 2 levels with 4 entries a table
  * EXHAUST -DEPT_INDEX_BITS=2 -DDEPTH=2 -DPROOF_PAGES=7
- * FAULT ept_walk.c s/if (gpa == run->gpa && end - gpa >= size) {/if (gpa == run->gpa) {/
+ * FAULT ept_walk.c s/ && end - gpa >= size) {/) {/
  */
 void walk_tiles_wide(void)
 {
@@ -214,7 +214,7 @@ void walk_tiles_deep(void)
  * The number of tables that a walk says it takes is the number that there is to make: for each range
  * in the 64 pages of 3 levels with 4 entries a table, and each size of leaf
  * EXHAUST -DEPT_INDEX_BITS=2 -DDEPTH=3
- * FAULT ept_walk.c s/(last != first || IS_ALIGNED(gpa, ept_level_size(level)))/last != first/
+ * FAULT ept_walk.c s/ || IS_ALIGNED(gpa, ept_level_size(level)))/)/
  * FAULT ept_walk.c s/tables += last - first + 1;/tables += last - first;/
  */
 void walk_counts(void)
