@@ -71,7 +71,7 @@ static_assert(!((EPT_PTE_NONE | EPT_PTE_NONE_TOP) &
 #ifndef EPT_INDEX_BITS
 #define EPT_INDEX_BITS		9
 #endif
-#define EPT_ENTRIES		(1 << EPT_INDEX_BITS)
+#define EPT_ENTRIES		(1 << (EPT_INDEX_BITS))
 #define EPT_MAX_LEVELS		5
 
 static inline unsigned int ept_level_shift(enum ept_level level)
