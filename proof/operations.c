@@ -78,8 +78,8 @@ static int call_map(void)
  * ept_map() maps what is a hole, or refuses all of it: each range and tree of 3 levels with 2
  * entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0
- * FAULT ept_map.c s/ept_entries_fill(table + last + 1, EPT_ENTRIES - 1 - last, hole, 0);//
- * FAULT ept_map.c s/ept_table_add_live(run->entry, leaves);/ept_table_add_live(run->entry, !!leaves);/
+ * FAULT ept_map.c s/ept_entries_fill(table + last + 1,.*;//
+ * FAULT ept_map.c s/_live(run->entry, leaves);/_live(run->entry, !!leaves);/
  */
 void op_map(void)
 {
@@ -125,8 +125,8 @@ static int call_remap(void)
  * PROOF op_remap
  * ept_remap() maps, whatever is there: each range and tree of 3 levels with 2 entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,1
- * FAULT ept_map.c s/ept_gather_retire(map->op.gather, ept_table_at(old));//
- * FAULT ept_map.c s/ept_gather_note(map->op.gather, run, old, leaf);//
+ * FAULT ept_map.c s/ept_gather_retire(map->op.gather, ept_table_at(old));/;/
+ * FAULT ept_map.c s/ept_gather_note(map->op.gather, run, old, leaf);/;/
  * LONG
  */
 void op_remap(void)
@@ -150,8 +150,8 @@ static int call_unmap(void)
 
 /*
  * PROOF op_unmap
- * ept_unmap() leaves holes, and changes nothing else: each range and tree of 3 levels with 2 entries
- * a table
+ * ept_unmap() leaves holes, and changes nothing else: each range and tree of 3 levels with 2
+ * entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,1
  * FAULT ept_unmap.c s/ept_table_add_live(run->entry, -1);//
  * FAULT ept_unmap.c s/ept_gather_note(gather, run, any, hole);//

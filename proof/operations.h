@@ -17,11 +17,12 @@
 #include "../ept_op.c"
 
 #define ENTRIES		EPT_ENTRIES
-#define PAGES		(1 << EPT_INDEX_BITS * DEPTH)	/* that a guest may have */
+/* The guest's pages, all below one entry of level DEPTH */
+#define PAGES		(1 << (EPT_INDEX_BITS * DEPTH))
 #define HOST		0x4000000000ULL			/* where in the host the guest's begin */
 #define FLAGS		(3ULL << 8)
 
-/* What the guest's pages are like: at first, KINDS of them, with the second elsewhere in the host */
+/* What a page is like; at first, one of KINDS, of which the second is elsewhere in the host. */
 static const struct ept_attrs kinds[] = {
 	{ .prot = 7, .memtype = EPT_MT_WB, .tag = 3 },
 	{ .prot = 1, .memtype = EPT_MT_WB, .tag = 3 },
@@ -156,6 +157,14 @@ static void any_start(void)
 		before[page] = find(page);
 }
 
+/* Address bits that a large leaf has only where tables are as small as these */
+static u64 small_bits(u64 entry, enum ept_level level)
+{
+	if (level == EPT_4K || !cpu_leaf(entry, level))
+		return 0;
+	return ((1ULL << (12 + 9 * level)) - 1) & ~(ept_level_size(level) - 1);
+}
+
 /* What holds of each tree. Returns how many tables it has. */
 static unsigned int check_tree(u64 *table, enum ept_level level, u64 gpa)
 {
@@ -164,8 +173,8 @@ static unsigned int check_tree(u64 *table, enum ept_level level, u64 gpa)
 
 	prove(memory_taken[page_to_pfn(virt_to_page(table)) - PROOF_PFN], "no table is free");
 	for (unsigned int i = 0; i < ENTRIES; i++, gpa += ept_level_size(level)) {
-		prove(!cpu_misconfigured(&cpu, table[i], level) || (level && level < EPT_512G &&
-		      bit(table[i], 7)), "no entry is misconfigured");
+		prove(!cpu_misconfigured(&cpu, table[i] & ~small_bits(table[i], level), level),
+		      "no entry is misconfigured");
 		prove(gpa < PAGES << PAGE_SHIFT || table[i] == ept.fmt.hole, "nothing beyond");
 		live += table[i] != ept.fmt.hole;
 		if (table[i] & 7 && !cpu_leaf(table[i], level))
@@ -201,8 +210,8 @@ static void check_unchanged(void)
 }
 
 /*
- * Calls @operation with no memory, then with more and more, until it has what it takes. Returns 0 or
- * another error.
+ * Calls @operation with no memory, then with more and more, until it has what it takes. Returns 0
+ * or another error.
  */
 static int with_memory(int (*operation)(void))
 {

@@ -3,7 +3,10 @@
  * Proofs about threads at once: the module's own functions, in each interleaving that x86's memory
  * order allows.
  */
-#define KINDS	0
+#define EPT_INDEX_BITS	2
+#define DEPTH		2
+#define TABLES		4
+#define KINDS		0
 #ifndef ROUNDS
 #define ROUNDS	1
 #endif
@@ -113,8 +116,8 @@ static void check_maps(void)
  * PROOF race_map
  * ept_map() of one leaf in parallel with itself, two threads, the same page or neighbours, whether
  * the table of 4K entries is there or both come to make it
- * EXHAUST -DPROOF_THREADS -DTHREADS=2 -DTHREADS_EXCLUDE=0 -DEPT_INDEX_BITS=2 -DDEPTH=2 -DTABLES=4 -DPROOF_PAGES=8
- * FAULT ept_map.c s/likely(try_cmpxchg64(entry, &hole, new))/(WRITE_ONCE(*entry, new), true)/
+ * EXHAUST -DPROOF_THREADS -DTHREADS=2 -DTHREADS_EXCLUDE=0 -DPROOF_PAGES=8
+ * FAULT ept_map.c s/try_cmpxchg64(entry, &hole, new)/({ WRITE_ONCE(*entry, new); true; })/
  * FAULT ept_map.c s/ept_table_inc_live(entry);/ept_table_add_live(entry, 1);/
  */
 void race_map(void)
@@ -131,8 +134,8 @@ void race_map(void)
 /*
  * PROOF race_map_three
  * The same of three threads, where the table is there
- * EXHAUST -DPROOF_THREADS -DTHREADS=3 -DTHREADS_EXCLUDE=0 -DEPT_INDEX_BITS=2 -DDEPTH=2 -DTABLES=4 -DPROOF_PAGES=8
- * FAULT ept_map.c s/likely(try_cmpxchg64(entry, &hole, new))/(WRITE_ONCE(*entry, new), true)/
+ * EXHAUST -DPROOF_THREADS -DTHREADS=3 -DTHREADS_EXCLUDE=0 -DPROOF_PAGES=8
+ * FAULT ept_map.c s/try_cmpxchg64(entry, &hole, new)/({ WRITE_ONCE(*entry, new); true; })/
  * LONG
  */
 void race_map_three(void)
@@ -164,7 +167,7 @@ static void read_page(void)
 /*
  * PROOF race_map_read
  * A reader sees a page that is being mapped as a hole or as the page, never a table half made
- * EXHAUST -DPROOF_THREADS -DTHREADS=2 -DTHREADS_EXCLUDE=0 -DEPT_INDEX_BITS=2 -DDEPTH=2 -DTABLES=4 -DPROOF_PAGES=8
+ * EXHAUST -DPROOF_THREADS -DTHREADS=2 -DTHREADS_EXCLUDE=0 -DPROOF_PAGES=8
  * FAULT ept_map.c s/ept_table_clear(table, ept->fmt.hole);//
  */
 void race_map_read(void)
@@ -242,7 +245,7 @@ static void run_against(void (*other)(void))
  * PROOF race_load_flush
  * A CPU that begins to run a guest while another unmaps a page uses the page no more when the unmap
  * has returned
- * EXHAUST -DPROOF_THREADS -DTHREADS=2 -DEPT_INDEX_BITS=2 -DDEPTH=2 -DTABLES=4 -DPROOF_PAGES=8
+ * EXHAUST -DPROOF_THREADS -DTHREADS=2 -DPROOF_PAGES=8
  * FAULT ept_flush.c s/^	smp_mb();//
  */
 void race_load_flush(void)

@@ -7,12 +7,12 @@
 #include "../ept_walk.c"
 #include "../ept_pte.c"
 
-typedef unsigned __int128 u128;
-
 /* Whether [start, start + size) lies below 2^width, in numbers that don't overflow */
 static bool fits(u64 start, u64 size, unsigned int width)
 {
-	return (u128)start < (u128)1 << width && (u128)start + size <= (u128)1 << width;
+	const unsigned __int128 limit = 1ULL << width;
+
+	return start < limit && (unsigned __int128)start + size <= limit;
 }
 
 static struct ept any_ept(void)
@@ -36,7 +36,7 @@ static void any_range(const struct ept *ept, u64 *gpa, u64 *size)
 /*
  * PROOF range_fits
  * Whether a range fits is told without an overflow
- * FAULT ept_op.h s/return start < limit && size <= limit - start;/return start + size <= limit;/
+ * FAULT ept_op.h s/start < limit && size <= limit - start/start + size <= limit/
  */
 void range_fits(void)
 {
@@ -68,7 +68,7 @@ void range_plain(void)
 /*
  * PROOF range_host
  * What a map asks of its host range by bits is what it asks by numbers
- * FAULT ept_pte.c s/~GENMASK_ULL(fmt->maxphyaddr - 1, PAGE_SHIFT)/~GENMASK_ULL(fmt->maxphyaddr, PAGE_SHIFT)/
+ * FAULT ept_pte.c s/maxphyaddr - 1, PAGE_SHIFT/maxphyaddr, PAGE_SHIFT/
  */
 void range_host(void)
 {
@@ -146,7 +146,7 @@ void walk_counts_no_overflow(void)
 /*
  * PROOF index_in_table
  * An address selects an entry of its table, whatever the address
- * FAULT ept_pte.h s/ept_level_shift(level)) % EPT_ENTRIES/ept_level_shift(level)) \& EPT_ENTRIES/
+ * FAULT ept_pte.h s/(level)) % EPT_ENTRIES/(level)) \& EPT_ENTRIES/
  */
 void index_in_table(void)
 {

@@ -16,18 +16,27 @@
 #endif
 
 /* Any value: what isn't initialised may be anything, to CBMC. */
-#define PROOF_ANY(type, name)			\
-static inline type name(void)			\
-{						\
-	type any;				\
-						\
-	return any;				\
+static inline u64 any_u64(void)
+{
+	u64 any;
+
+	return any;
 }
 
-PROOF_ANY(bool, any_bool)
-PROOF_ANY(u8, any_u8)
-PROOF_ANY(u32, any_u32)
-PROOF_ANY(u64, any_u64)
+static inline u32 any_u32(void)
+{
+	return any_u64();
+}
+
+static inline u8 any_u8(void)
+{
+	return any_u64();
+}
+
+static inline bool any_bool(void)
+{
+	return any_u64() & 1;
+}
 
 /* A number of 0 to @last */
 static inline u32 any_up_to(u32 last)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * All interleavings of THREADS threads under x86's memory order, TSO: the module's own code runs,
- * and before each access to what it shares, exhaust.h's choices say who goes on. Each thread is a CPU
- * of its own. Its stores wait in a buffer, of which a choice takes the oldest to memory; it sees its
- * own at once; a locked instruction or a full barrier takes all of them there first.
+ * and before each access to what it shares, exhaust.h's choices say who goes on. Each thread is a
+ * CPU of its own. Its stores wait in a buffer, of which a choice takes the oldest to memory; it
+ * sees its own at once; a locked instruction or a full barrier takes all of them there first.
  *
  * A plain access isn't a point where others may run: what is written so is either private still, or
  * excluded by a lock.
@@ -125,7 +125,7 @@ static inline void threads_locked(const void *at)
 }
 
 #define PROOF_LOCKED(at)	threads_locked(at)
-#define smp_mb()		threads_locked(NULL)
+#define smp_mb()		threads_locked(NULL)	/* the barrier itself */
 
 static bool threads_may_go(const struct threads_thread *thread)
 {

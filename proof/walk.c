@@ -8,14 +8,14 @@
 #include "../ept_walk.c"
 #include "../ept_pte.c"
 
-#define ENTRIES		(1 << EPT_INDEX_BITS)
-#define PAGES		(1 << EPT_INDEX_BITS * DEPTH)
+#define ENTRIES		EPT_ENTRIES
+#define PAGES		(1 << (EPT_INDEX_BITS * DEPTH))
 #define STOP		(-ENOMEM)
 
 static u64 spare[EPT_MAX_LEVELS][ENTRIES];	/* private tables, by level */
 static unsigned int first_table[EPT_MAX_LEVELS];
 
-/* Tables have a page each, whether they are linked or not: the root, the one below it, and so on. */
+/* Tables have a page each, whether they are linked or not: the root, the one below it, ... */
 static u64 *table_of(enum ept_level level, u64 gpa)
 {
 	return memory[first_table[level] + (gpa >> ept_level_shift(level + 1))];
@@ -34,7 +34,8 @@ static void place_tables(void)
 }
 
 /* Any tree, of which [gpa, end) may be looked at; of entries without a table, any is a hole. */
-static void any_tree(const struct ept_format *fmt, enum ept_level level, u64 gpa, u64 start, u64 end)
+static void any_tree(const struct ept_format *fmt, enum ept_level level, u64 gpa, u64 start,
+		     u64 end)
 {
 	const u64 size = ept_level_size(level);
 	u64 *entry = table_of(level, gpa);
@@ -67,7 +68,7 @@ static void expect_entry(const struct ept_run *run, u64 gpa)
 {
 	prove(!stopped, "nothing is visited after an error");
 	prove(gpa == cursor, "the range is visited in order, without a gap");
-	prove(run->gpa == round_down(gpa, ept_level_size(run->level)), "an entry begins where it does");
+	prove(run->gpa == round_down(gpa, ept_level_size(run->level)), "it begins where it does");
 	prove(run->entry == expected_table(run->level, gpa) + ept_index(gpa, run->level),
 	      "the entry is the address's");
 	prove(run->private == privately[run->level] && run->blank == blankly[run->level],
@@ -96,8 +97,8 @@ static int visit_covered(struct ept_walk *at, const struct ept_run *run)
 	const u64 size = ept_level_size(run->level), end = run->gpa + run->nr * size;
 
 	expect_entry(run, run->gpa);
-	prove(run->nr >= 1 && end <= walk.end && ept_index(run->gpa, run->level) + run->nr <= ENTRIES,
-	      "a run is covered, and in one table");
+	prove(run->nr >= 1 && end <= walk.end, "a run is covered");
+	prove(ept_index(run->gpa, run->level) + run->nr <= ENTRIES, "and in one table");
 	prove(end == round_up(end, ept_level_size(run->level + 1)) || walk.end - end < size ||
 	      run->nr == 1, "a run is as long as it can be");
 	if (any_bool()) {
@@ -211,8 +212,8 @@ void walk_tiles_deep(void)
 
 /*
  * PROOF walk_counts
- * The number of tables that a walk says it takes is the number that there is to make: for each range
- * in the 64 pages of 3 levels with 4 entries a table, and each size of leaf
+ * The number of tables that a walk says it takes is the number that there is to make: for each
+ * range in the 64 pages of 3 levels with 4 entries a table, and each size of leaf
  * EXHAUST -DEPT_INDEX_BITS=2 -DDEPTH=3
  * FAULT ept_walk.c s/ || IS_ALIGNED(gpa, ept_level_size(level)))/)/
  * FAULT ept_walk.c s/tables += last - first + 1;/tables += last - first;/
