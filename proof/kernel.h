@@ -312,4 +312,37 @@ static inline void memset64(u64 *to, u64 value, size_t nr)
 
 #define clear_page(page)		memset64(page, 0, EPT_ENTRIES)
 
+/* Nodes, strings */
+#define CONFIG_UML			1
+#define NUMA_NO_NODE			(-1)
+#define MAX_NUMNODES			1
+#define node_online(nid)		true
+#define strlen(s)			__builtin_strlen(s)
+#define strchr(s, c)			__builtin_strchr(s, c)
+#define strcmp(a, b)			__builtin_strcmp(a, b)
+
+/* <asm/vmx.h> */
+#define VMX_EPT_READABLE_MASK		0x1ULL
+#define VMX_EPT_WRITABLE_MASK		0x2ULL
+#define VMX_EPT_EXECUTABLE_MASK		0x4ULL
+#define VMX_EPT_IPAT_BIT		(1ULL << 6)
+#define VMX_EPT_ACCESS_BIT		(1ULL << 8)
+#define VMX_EPT_DIRTY_BIT		(1ULL << 9)
+#define VMX_EPT_EXECUTE_ONLY_BIT	(1ULL)
+#define VMX_EPT_PAGE_WALK_4_BIT		(1ULL << 6)
+#define VMX_EPT_PAGE_WALK_5_BIT		(1ULL << 7)
+#define VMX_EPTP_UC_BIT			(1ULL << 8)
+#define VMX_EPTP_WB_BIT			(1ULL << 14)
+#define VMX_EPT_2MB_PAGE_BIT		(1ULL << 16)
+#define VMX_EPT_1GB_PAGE_BIT		(1ULL << 17)
+#define VMX_EPT_INVEPT_BIT		(1ULL << 20)
+#define VMX_EPT_AD_BIT			(1ULL << 21)
+#define VMX_EPT_EXTENT_CONTEXT_BIT	(1ULL << 25)
+#define VMX_EPT_EXTENT_GLOBAL_BIT	(1ULL << 26)
+#define VMX_EPTP_AD_ENABLE_BIT		(1ULL << 6)
+#define VMX_EPT_EXTENT_CONTEXT		1
+#define VMX_EPT_EXTENT_GLOBAL		2
+#define EPT_VIOLATION_ACC_WRITE		(1UL << 1)
+#define EPT_VIOLATION_GVA_TRANSLATED	(1UL << 8)
+
 #endif /* _PROOF_KERNEL_H */

@@ -20,6 +20,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -85,7 +86,9 @@ def prepare(tree, fault=None):
 
 
 def limit():
+    """Memory and, as a machine may have other work, not time but the CPU's"""
     resource.setrlimit(resource.RLIMIT_AS, (ARGS.memory << 20,) * 2)
+    resource.setrlimit(resource.RLIMIT_CPU, (ARGS.timeout,) * 2)
 
 
 def cbmc(tree, proof, *options):
@@ -93,12 +96,11 @@ def cbmc(tree, proof, *options):
     command = ARGS.cbmc.split() + DEFAULTS + list(options) + proof.options + [
         "-I", "include", "-I", "proof", "-I", ".", "--function", proof.name,
         "proof/" + proof.file]
-    try:
-        run = subprocess.run(command, cwd=tree, stdin=subprocess.DEVNULL, text=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                             timeout=ARGS.timeout, preexec_fn=limit, check=False)
-    except subprocess.TimeoutExpired:
-        return None, f"no answer in {ARGS.timeout} s"
+    run = subprocess.run(command, cwd=tree, stdin=subprocess.DEVNULL, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         preexec_fn=limit, check=False)
+    if run.returncode in (-signal.SIGKILL, -signal.SIGXCPU):
+        return None, f"no answer in {ARGS.timeout} s of a CPU"
     with open(tree + "/log", "w") as file:
         file.write(" ".join(command) + "\n" + run.stdout)
     found = re.findall(r"^\[(\S+)\] (.*): (FAILURE|UNKNOWN|ERROR|SUCCESS)$", run.stdout, re.M)
@@ -119,12 +121,11 @@ def exhaust(tree, proof):
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if build.returncode:
         return None, " ".join(command) + "\n" + build.stdout
-    try:
-        run = subprocess.run(["./prove"], cwd=tree, stdin=subprocess.DEVNULL, text=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                             timeout=ARGS.timeout, check=False)
-    except subprocess.TimeoutExpired:
-        return None, f"no end in {ARGS.timeout} s"
+    run = subprocess.run(["./prove"], cwd=tree, stdin=subprocess.DEVNULL, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         preexec_fn=limit, check=False)
+    if run.returncode in (-signal.SIGKILL, -signal.SIGXCPU):
+        return None, f"no end in {ARGS.timeout} s of a CPU"
     with open(tree + "/log", "w") as file:
         file.write(run.stdout)
     return ([run.stdout] if run.returncode else []), run.stdout.strip()

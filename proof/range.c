@@ -88,7 +88,7 @@ void range_host(void)
  * PROOF range_short
  * A short range lies in one table of 4K entries, so that no entry above is covered or cut
  * FAULT ept_op.h s/((gpa ^ (gpa + size - 1)) < span/((gpa ^ (gpa + size)) < span/
- * FAULT ept_op.h s/const u64 span = ept_level_size(EPT_2M);/const u64 span = ept_level_size(EPT_1G);/
+ * FAULT ept_op.h s/span = ept_level_size(EPT_2M);/span = ept_level_size(EPT_1G);/
  */
 void range_short(void)
 {
@@ -123,7 +123,7 @@ void walk_begins(void)
 	prove(level == EPT_4K || gpa >> shift != last >> shift ||
 	      size == 1ULL << shift, "in more than one entry, or a whole one");
 	prove(ept_root_level(&ept.fmt) == ept.fmt.levels - 1 &&
-	      ept_gpa_width(&ept.fmt) == (ept.fmt.levels == 4 ? 48 : 57), "of tables that there are");
+	      ept_gpa_width(&ept.fmt) == (ept.fmt.levels == 4 ? 48 : 57), "of a root that there is");
 }
 
 /*
