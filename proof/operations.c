@@ -241,7 +241,7 @@ static int call_set_attrs(void)
  * ept_set_attrs() gives the pages of a range the same attributes, from and to none, too: each
  * range and tree of 3 levels with 2 entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,2
- * FAULT ept_change.c s/!(all & fmt->rights)/!(any \& fmt->rights)/
+ * FAULT ept_change.c s/ept_gather_note(gather, run, old, new);/;/
  * LONG
  */
 void op_set_attrs(void)
