@@ -4,9 +4,11 @@
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
+SUITES ?= bookworm trixie sid
+
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 
-.PHONY: all install clean check lint prove bench instructions demo help
+.PHONY: all install clean check lint prove bench instructions demo docs deb ship help
 
 all:
 	$(kbuild) modules
@@ -33,6 +35,15 @@ instructions:
 lint:
 	@testbed/check lint
 
+docs:
+	@testbed/docs
+
+deb:
+	@testbed/deb
+
+ship:
+	@testbed/check $(patsubst %,ship-%,$(SUITES))
+
 prove:
 	@proof/prove $(PROOFS)
 
@@ -45,4 +56,7 @@ help:
 	@echo 'make prove    the proofs; PROOFS="legality split" for some of them'
 	@echo 'make bench    time and count each operation beside limits and peers'
 	@echo 'make instructions  accept new instruction counts, for a commit that says why'
+	@echo 'make docs     the documentation as HTML, in Documentation/html'
+	@echo 'make deb      Debian packages, in packages/: ept-dkms, ept-dev'
+	@echo 'make ship     install, upgrade and remove them in clean roots; SUITES="bookworm"'
 	@echo 'make lint     kernel-doc, checkpatch and sparse alone'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ept_protect(), ept_set_memtype(), ept_set_attrs(): what changes leaves in place, but for their
- * addresses.
+ * ept_protect(), ept_set_memtype(), ept_set_tag(), ept_set_attrs(), ept_redirect(): what changes
+ * leaves in place.
  */
 #include <linux/err.h>
 
@@ -9,26 +9,43 @@
 #include "ept_trace.h"
 
 /**
- * struct change - what ept_protect(), ept_set_memtype() and ept_set_attrs() do to a leaf
+ * struct change - what becomes of each leaf
  * @clear: attribute bits to take
  * @set: attribute bits to give; wins
- * @prot_clear: EPT_PROT_* bits to take
- * @prot_set: EPT_PROT_* bits to give
- * @judge: the new rights may be illegal, which depends on the old ones
- * @shrink: large leaves may have to be split, as the new attributes need small ones
+ * @move: the leaf gets another address,
+ * @offset: which is that of the guest plus this
  */
 struct change {
 	u64	clear;
 	u64	set;
-	u32	prot_clear;
-	u32	prot_set;
-	bool	judge;
-	bool	shrink;
+	bool	move;
+	u64	offset;
 };
 
+/**
+ * struct prot_change - the rights among it
+ * @clear: EPT_PROT_* bits to take
+ * @set: EPT_PROT_* bits to give
+ * @judge: what they become may be illegal, which depends on what they are
+ */
+struct prot_change {
+	u32	clear;
+	u32	set;
+	bool	judge;
+};
+
+/**
+ * struct change_op - ept_protect() and its kin
+ * @op: the operation
+ * @change: what becomes of each leaf
+ * @prot: the rights among it
+ * @shrink: large leaves may have to be split, as what they become has to be small
+ */
 struct change_op {
 	struct ept_op		op;
-	const struct change	*change;
+	struct change		change;
+	struct prot_change	prot;
+	bool			shrink;
 };
 
 static struct change_op *to_change_op(struct ept_walk *walk)
@@ -36,19 +53,30 @@ static struct change_op *to_change_op(struct ept_walk *walk)
 	return container_of(walk, struct change_op, op.walk);
 }
 
-static u64 change_leaf(const struct ept_format *fmt, const struct change *change, u64 leaf)
+/* What becomes of the leaf at @gpa, which may begin before the range does */
+static __always_inline u64 change_leaf(const struct ept_format *fmt, const struct change *change,
+				       u64 leaf, u64 gpa)
 {
+	if (unlikely(change->move))
+		leaf = ept_pte_set_address(fmt, leaf, gpa + change->offset);
 	return ept_pte_change(fmt, leaf, change->clear, change->set);
+}
+
+/* The largest leaf that may have what becomes of one of @level */
+static enum ept_level change_largest(const struct ept_format *fmt, const struct change *change,
+				     u64 new, enum ept_level level)
+{
+	level = min(level, ept_pte_max_leaf(fmt, new));
+	return change->move ? ept_largest_leaf(change->offset, level) : level;
 }
 
 static int change_judge(struct change_op *op, u64 leaf)
 {
-	const struct change *change = op->change;
 	u32 prot = ept_prot_from_bits(leaf);
 
-	if (!change->judge)
+	if (!op->prot.judge)
 		return 0;
-	prot = (prot & ~change->prot_clear) | change->prot_set;
+	prot = (prot & ~op->prot.clear) | op->prot.set;
 	if (!ept_prot_valid(prot))
 		return -EINVAL;
 	/* What is never legal comes first, wherever in the range it is. */
@@ -57,17 +85,26 @@ static int change_judge(struct change_op *op, u64 leaf)
 	return 0;
 }
 
-/* Judges a leaf, and counts the tables that its change takes. */
+/* Judges a leaf, or what of it lies in [gpa, end), and counts the tables that its change takes. */
 static int change_plan_leaf(struct change_op *op, const struct ept_run *run, u64 leaf, u64 gpa,
 			    u64 end)
 {
 	const struct ept_format *fmt = op->op.walk.fmt;
-	const u64 new = change_leaf(fmt, op->change, leaf);
-	const enum ept_level largest = min(ept_pte_max_leaf(fmt, new), run->level);
+	const u64 start = round_down(gpa, ept_level_size(run->level));
+	const u64 new = change_leaf(fmt, &op->change, leaf, start);
 
 	if (new != leaf)
-		op->op.need += ept_walk_tables(gpa, end, run->level, largest);
+		op->op.need += ept_walk_tables(gpa, end, run->level,
+					       change_largest(fmt, &op->change, new, run->level));
 	return change_judge(op, leaf);
+}
+
+/* A hole keeps nothing from being changed, but is no page to be moved. Other errors come first. */
+static int change_plan_hole(struct change_op *op)
+{
+	if (op->change.move && !op->op.verdict)
+		op->op.verdict = -ENOENT;
+	return 0;
 }
 
 static int change_plan_run(struct ept_walk *walk, const struct ept_run *run)
@@ -75,20 +112,19 @@ static int change_plan_run(struct ept_walk *walk, const struct ept_run *run)
 	struct change_op *op = to_change_op(walk);
 	const u64 size = ept_level_size(run->level);
 
-	if (!op->change->judge && !op->change->shrink)
+	if (!op->prot.judge && !op->shrink && !op->change.move)
 		return run->nr;
 	for (unsigned int i = 0; i < run->nr; i++) {
 		const u64 entry = READ_ONCE(run->entry[i]);
 		const u64 gpa = run->gpa + i * size;
 		int err;
 
-		if (ept_pte_is_hole(entry))
-			continue;
 		if (ept_pte_is_table(entry, run->level)) {
 			ept_walk_open(walk, run, entry);
 			return i;
 		}
-		err = change_plan_leaf(op, run, entry, gpa, gpa + size);
+		err = ept_pte_is_hole(entry) ? change_plan_hole(op) :
+					       change_plan_leaf(op, run, entry, gpa, gpa + size);
 		if (err)
 			return err;
 	}
@@ -98,11 +134,11 @@ static int change_plan_run(struct ept_walk *walk, const struct ept_run *run)
 static int change_plan_edge(struct ept_walk *walk, const struct ept_run *run)
 {
 	const u64 entry = READ_ONCE(*run->entry);
+	struct change_op *op = to_change_op(walk);
 
 	if (ept_pte_is_hole(entry))
-		return 0;
-	return change_plan_leaf(to_change_op(walk), run, entry, ept_run_start(walk, run),
-				ept_run_end(walk, run));
+		return change_plan_hole(op);
+	return change_plan_leaf(op, run, entry, ept_run_start(walk, run), ept_run_end(walk, run));
 }
 
 static const struct ept_visitor change_plan = {
@@ -114,64 +150,67 @@ static const struct ept_visitor change_plan = {
  * Changes all leaves of a run alike, if that is right for each: they have rights before and after,
  * and may be as large as they are.
  */
-static __always_inline bool change_all(struct ept_gather *gather, const struct ept_run *run,
-				       const struct change *change)
+static __always_inline bool change_all(const struct ept *ept, struct ept_gather *gather,
+				       const struct ept_run *run, const struct change *change)
 {
-	const struct ept_format *fmt = &gather->ept->fmt;
+	const struct ept_format *fmt = &ept->fmt;
 	u64 any, all;
 
-	if (!ept_run_only_leaves(run, &any, &all) || !(all & fmt->rights) ||
+	if (!ept_run_only_leaves(run, &any, &all) || change->move || !(all & fmt->rights) ||
 	    !(((all & ~change->clear) | change->set) & fmt->rights) ||
 	    run->level > ept_pte_max_leaf(fmt, any | change->set))
 		return false;
 	/* Whether some leaf is volatile: the most rights of any, the least of accessed and dirty */
-	if (!run->private &&
-	    ept_pte_is_volatile(fmt, (any & ~EPT_PTE_AD) | (all & EPT_PTE_AD)))
+	if (!run->private && ept_is_volatile(ept, (any & ~EPT_PTE_AD) | (all & EPT_PTE_AD)))
 		ept_entries_change_atomic(run->entry, run->nr, change->clear, change->set);
 	else
 		ept_entries_change(run->entry, run->nr, change->clear, change->set);
 	/* Each bit that some leaf had, and each that some leaf lacked, stands for that leaf. */
-	ept_gather_note(gather, run, any, change_leaf(fmt, change, any));
-	ept_gather_note(gather, run, all, change_leaf(fmt, change, all));
+	ept_gather_note(ept, gather, run, any,
+			ept_pte_change(fmt, any, change->clear, change->set));
+	if (all != any)
+		ept_gather_note(ept, gather, run, all,
+				ept_pte_change(fmt, all, change->clear, change->set));
 	return true;
 }
 
-static __always_inline void change_one(struct ept_gather *gather, const struct ept_run *run,
-				       u64 *entry, u64 old, const struct change *change)
+static void change_one(struct ept_gather *gather, const struct ept_run *run, unsigned int i,
+		       u64 old, const struct change *change)
 {
 	const struct ept_format *fmt = &gather->ept->fmt;
-	u64 new = change_leaf(fmt, change, old);
+	const u64 gpa = run->gpa + i * ept_level_size(run->level);
+	u64 new = change_leaf(fmt, change, old, gpa);
 
-	if (run->private || !ept_pte_is_volatile(fmt, old))
-		WRITE_ONCE(*entry, new);
+	if (run->private || !ept_is_volatile(gather->ept, old))
+		WRITE_ONCE(run->entry[i], new);
 	else
-		while (!try_cmpxchg64(entry, &old, new))
-			new = change_leaf(fmt, change, old);
-	ept_gather_note(gather, run, old, new);
+		while (!try_cmpxchg64(&run->entry[i], &old, new))
+			new = change_leaf(fmt, change, old, gpa);
+	ept_gather_note(gather->ept, gather, run, old, new);
 }
 
-/* Changes the leaves of a run, one by one, up to what is to be opened. */
-static int change_each(struct change_op *op, const struct ept_run *run)
+/*
+ * Changes the leaves of a run one by one, up to the first that has to become small ones, or a
+ * table. Returns how many entries it is done with.
+ */
+static unsigned int change_each(struct change_op *op, const struct ept_run *run)
 {
-	struct ept_walk *walk = &op->op.walk;
+	const struct ept_format *fmt = op->op.walk.fmt;
+	const u64 size = ept_level_size(run->level);
 
 	for (unsigned int i = 0; i < run->nr; i++) {
 		const u64 old = READ_ONCE(run->entry[i]);
-		const u64 new = change_leaf(walk->fmt, op->change, old);
+		const u64 new = change_leaf(fmt, &op->change, old, run->gpa + i * size);
 
 		if (ept_pte_is_hole(old))
 			continue;
-		if (ept_pte_is_table(old, run->level)) {
-			ept_walk_open(walk, run, old);
+		if (ept_pte_is_table(old, run->level))
 			return i;
-		}
 		if (new == old)
 			continue;
-		if (run->level > ept_pte_max_leaf(walk->fmt, new)) {
-			ept_op_open_split(&op->op, run, i);
+		if (run->level > change_largest(fmt, &op->change, new, run->level))
 			return i;
-		}
-		change_one(op->op.gather, run, &run->entry[i], old, op->change);
+		change_one(op->op.gather, run, i, old, &op->change);
 	}
 	return run->nr;
 }
@@ -179,10 +218,20 @@ static int change_each(struct change_op *op, const struct ept_run *run)
 static int change_commit_run(struct ept_walk *walk, const struct ept_run *run)
 {
 	struct change_op *op = to_change_op(walk);
+	unsigned int done;
+	u64 entry;
 
-	if (change_all(op->op.gather, run, op->change))
+	if (change_all(op->op.ept, op->op.gather, run, &op->change))
 		return run->nr;
-	return change_each(op, run);
+	done = change_each(op, run);
+	if (done == run->nr)
+		return done;
+	entry = READ_ONCE(run->entry[done]);
+	if (ept_pte_is_table(entry, run->level))
+		ept_walk_open(walk, run, entry);
+	else
+		ept_op_open_split(&op->op, run, done);
+	return done;
 }
 
 static int change_commit_edge(struct ept_walk *walk, const struct ept_run *run)
@@ -190,7 +239,8 @@ static int change_commit_edge(struct ept_walk *walk, const struct ept_run *run)
 	struct change_op *op = to_change_op(walk);
 	const u64 entry = READ_ONCE(*run->entry);
 
-	if (!ept_pte_is_hole(entry) && change_leaf(walk->fmt, op->change, entry) != entry)
+	if (!ept_pte_is_hole(entry) &&
+	    change_leaf(walk->fmt, &op->change, entry, run->gpa) != entry)
 		ept_op_open_split(&op->op, run, 0);
 	return 0;
 }
@@ -201,53 +251,35 @@ static const struct ept_visitor change_commit = {
 	.close = ept_op_close_leaf,
 };
 
-/* What a short request met: the table that it hoped for, or a 2M leaf of which it changes a part */
-enum short_way { SHORT_DONE, SHORT_PART, SHORT_OTHER };
-
-static enum short_way short_without_table(const struct ept_format *fmt, enum ept_level level,
-					  u64 entry, u64 size, const struct change *change)
-{
-	if (level == EPT_2M && size < ept_level_size(EPT_2M) && !ept_pte_is_hole(entry) &&
-	    change_leaf(fmt, change, entry) != entry)
-		return SHORT_PART;
-	return SHORT_OTHER;
-}
-
-static __always_inline enum short_way change_short(struct ept_gather *gather, u64 gpa, u64 size,
-						   const struct change *change)
-{
-	enum short_way way = SHORT_DONE;
-	struct ept *ept = gather->ept;
-	struct ept_run run __uninitialized;
-	u64 first;
-
-	ept_lock(ept);
-	if (unlikely(!ept_find_short_run(ept, gpa, size, &run, &first)))
-		way = short_without_table(&ept->fmt, run.level, first, size, change);
-	else if (size != PAGE_SIZE)
-		way = change_all(gather, &run, change) ? SHORT_DONE : SHORT_OTHER;
-	else if (!ept_pte_is_hole(first))
-		change_one(gather, &run, run.entry, first, change);
-	ept_unlock(ept);
-	return way;
-}
-
-/* Any request, or what is left of a short one */
 static noinline int change_long(struct ept_gather *gather, u64 gpa, u64 size,
-				const struct change *change, enum short_way way)
+				const struct change change, const struct prot_change prot)
 {
 	struct change_op op __uninitialized;
 
-	ept_op_init(&op.op, gather->ept, gpa, size, gather);
+	ept_op_init(&op.op, gather, gpa, size);
+	op.op.fresh = change.move;
 	op.change = change;
-	if (way == SHORT_PART) {
-		/* One table or an error, with which there is nothing to drain */
-		const int err = ept_pool_fill(&op.op.pool, &gather->ept->store, 1);
-
-		if (err || ept_op_commit_part(&op.op, &change_commit))
-			return err;
-	}
+	op.prot = prot;
+	op.shrink = ept_pte_max_leaf(op.op.walk.fmt, change.set) < op.op.walk.fmt->max_leaf;
 	return ept_op_run(&op.op, &change_plan, &change_commit);
+}
+
+static __always_inline int change_short(struct ept *ept, struct ept_gather *gather,
+					const struct ept_run *run, void *change)
+{
+	return !change_all(ept, gather, run, change);
+}
+
+/* For valid arguments */
+static __always_inline int change_range(struct ept *ept, struct ept_gather *gather, u64 gpa,
+					u64 size, struct change change,
+					const struct prot_change prot)
+{
+	int ret = 1;
+
+	if (likely(!prot.judge))
+		ret = ept_op_short(ept, gather, gpa, size, change_short, &change);
+	return likely(!ret) ? 0 : change_long(gather, gpa, size, change, prot);
 }
 
 /*
@@ -264,118 +296,138 @@ static bool protect_may_be_illegal(const struct ept_format *fmt, u32 clear, u32 
 	       !(set & EPT_PROT_EXEC);
 }
 
-/* Any request: looks at one argument after the other. */
-static noinline int protect_any(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set,
-				struct ept_gather *gather)
+static int judge_prot(u32 prot)
 {
-	struct change change = { .prot_clear = clear, .prot_set = set };
-	int err;
-
-	if (!ept_range_valid(ept, gpa, size) || (clear | set) & ~EPT_PROT_ALL ||
-	    gather->ept != ept)
-		return -EINVAL;
-	if (!ept_fits(gpa, size, ept_gpa_width(&ept->fmt)))
-		return -ERANGE;
-
-	change.clear = ept_prot_to_bits(&ept->fmt, clear);
-	change.set = ept_prot_to_bits(&ept->fmt, set);
-	change.judge = protect_may_be_illegal(&ept->fmt, clear, set);
-	change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
-	err = change_long(gather, gpa, size, &change, SHORT_OTHER);
-	trace_ept_protect(ept->pointer, gpa, size, err);
-	return err;
+	return prot & ~EPT_PROT_ALL ? -EINVAL : 0;
 }
 
-static noinline int protect_and_flush(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set)
+static __always_inline int judge_change(const struct ept *ept, u64 gpa, u64 size,
+					const struct ept_gather *gather, int others)
 {
-	struct ept_gather own = { .ept = ept, .own = true };
-	int err = ept_protect(ept, gpa, size, clear, set, &own);
+	return ept_first_error(ept_first_error(ept_judge_range(ept, gpa, size),
+					       ept_judge_gather(ept, gather)), others);
+}
 
-	ept_gather_flush(&own);
-	return err;
+static struct prot_change to_prot_change(const struct ept *ept, u32 clear, u32 set)
+{
+	return (struct prot_change){
+		.clear = clear,
+		.set = set,
+		.judge = protect_may_be_illegal(&ept->fmt, clear, set),
+	};
 }
 
 int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct ept_gather *gather)
 {
-	struct change change __uninitialized;
-	enum short_way way;
-	int err = 0;
+	int err;
 
+	if (IS_ERR_OR_NULL(ept))
+		return -EINVAL;
 	if (!gather)
-		return protect_and_flush(ept, gpa, size, clear, set);
-	if (unlikely(!ept_range_plain(ept, gpa, size) || (clear | set) & ~EPT_PROT_ALL ||
-		     gather->ept != ept || !ept_range_short(gpa, size, true) ||
-		     protect_may_be_illegal(&ept->fmt, clear, set)))
-		return protect_any(ept, gpa, size, clear, set, gather);
-	change.clear = ept_prot_to_bits(&ept->fmt, clear);
-	change.set = ept_prot_to_bits(&ept->fmt, set);
-	way = change_short(gather, gpa, size, &change);
-	if (unlikely(way != SHORT_DONE)) {
-		change.judge = false;
-		change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
-		err = change_long(gather, gpa, size, &change, way);
-	}
-	trace_ept_protect(ept->pointer, gpa, size, err);
+		return ept_flushed(ept, own, ept_protect(ept, gpa, size, clear, set, &own));
+	err = judge_change(ept, gpa, size, gather, judge_prot(clear | set));
+	if (unlikely(err))
+		return err;
+
+	err = change_range(ept, gather, gpa, size, (struct change){
+		.clear = ept_prot_to_bits(&ept->fmt, clear),
+		.set = ept_prot_to_bits(&ept->fmt, set),
+	}, to_prot_change(ept, clear, set));
+	ept_trace(ept_protect, ept, gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_protect);
 
-/* What needs no judging, with a flush where the client passed no gather */
-static int change_range(struct ept *ept, u64 gpa, u64 size, const struct change *change,
-			struct ept_gather *gather)
+/* What changes no right into an illegal one */
+static int change_any(struct ept *ept, struct ept_gather *gather, u64 gpa, u64 size, u64 clear,
+		      u64 set)
 {
-	struct ept_gather own = { .ept = ept, .own = true };
-	enum short_way way = SHORT_OTHER;
-	int err;
-
-	if (!gather) {
-		err = change_range(ept, gpa, size, change, &own);
-		ept_gather_flush(&own);
-		return err;
-	}
-	if (ept_range_short(gpa, size, true))
-		way = change_short(gather, gpa, size, change);
-	return way == SHORT_DONE ? 0 : change_long(gather, gpa, size, change, way);
+	return change_range(ept, gather, gpa, size, (struct change){ .clear = clear, .set = set },
+			    (struct prot_change){});
 }
 
 int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype,
 		    struct ept_gather *gather)
 {
-	const struct ept_attrs attrs = { .memtype = memtype };
-	struct change change = { .clear = EPT_PTE_MEMTYPE };
 	int err;
 
-	if (!ept_range_valid(ept, gpa, size) || !ept_memtype_valid(memtype) ||
-	    !ept_gather_valid(ept, gather))
+	if (IS_ERR_OR_NULL(ept))
 		return -EINVAL;
-	if (!ept_fits(gpa, size, ept_gpa_width(&ept->fmt)))
-		return -ERANGE;
+	if (!gather)
+		return ept_flushed(ept, own, ept_set_memtype(ept, gpa, size, memtype, &own));
+	err = judge_change(ept, gpa, size, gather, ept_memtype_valid(memtype) ? 0 : -EINVAL);
+	if (err)
+		return err;
 
-	change.set = ept_attrs_to_bits(&ept->fmt, &attrs);
-	err = change_range(ept, gpa, size, &change, gather);
-	trace_ept_set_memtype(ept->pointer, gpa, size, err);
+	err = change_any(ept, gather, gpa, size, EPT_PTE_MEMTYPE,
+			 FIELD_PREP(EPT_PTE_MEMTYPE, memtype));
+	ept_trace(ept_set_memtype, ept, gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_set_memtype);
 
+int ept_set_tag(struct ept *ept, u64 gpa, u64 size, u8 tag, struct ept_gather *gather)
+{
+	int err;
+
+	if (IS_ERR_OR_NULL(ept))
+		return -EINVAL;
+	if (!gather)
+		return ept_flushed(ept, own, ept_set_tag(ept, gpa, size, tag, &own));
+	err = judge_change(ept, gpa, size, gather, tag <= EPT_TAG_MAX ? 0 : -EINVAL);
+	if (err)
+		return err;
+
+	err = change_any(ept, gather, gpa, size, EPT_PTE_TAG, FIELD_PREP(EPT_PTE_TAG, tag));
+	ept_trace(ept_set_tag, ept, gpa, size, err);
+	return err;
+}
+EXPORT_SYMBOL_EPT(ept_set_tag);
+
 int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *attrs,
 		  struct ept_gather *gather)
 {
-	struct change change = { .clear = EPT_PTE_ATTRS };
+	u64 bits;
 	int err;
 
-	if (!ept_range_valid(ept, gpa, size) || !attrs || !ept_attrs_valid(attrs) ||
-	    !ept_gather_valid(ept, gather))
+	if (IS_ERR_OR_NULL(ept) || !attrs)
 		return -EINVAL;
-	if (!ept_fits(gpa, size, ept_gpa_width(&ept->fmt)))
-		return -ERANGE;
-	if (!ept_attrs_supported(&ept->fmt, attrs))
-		return -EOPNOTSUPP;
+	if (!gather)
+		return ept_flushed(ept, own, ept_set_attrs(ept, gpa, size, attrs, &own));
+	err = judge_change(ept, gpa, size, gather, ept_judge_attrs(&ept->fmt, attrs, &bits));
+	if (err)
+		return err;
 
-	change.set = ept_attrs_to_bits(&ept->fmt, attrs);
-	change.shrink = ept_pte_max_leaf(&ept->fmt, change.set) < ept->fmt.max_leaf;
-	err = change_range(ept, gpa, size, &change, gather);
-	trace_ept_set_attrs(ept->pointer, gpa, size, err);
+	err = change_any(ept, gather, gpa, size, EPT_PTE_ATTRS, bits);
+	ept_trace(ept_set_attrs, ept, gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_set_attrs);
+
+int ept_redirect(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u32 clear, u32 set,
+		 struct ept_gather *gather)
+{
+	struct change change;
+	int err;
+
+	if (IS_ERR_OR_NULL(ept))
+		return -EINVAL;
+	if (!gather)
+		return ept_flushed(ept, own, ept_redirect(ept, gpa, hpa, size, clear, set, &own));
+	err = judge_change(ept, gpa, size, gather,
+			   ept_first_error(judge_prot(clear | set),
+					   ept_judge_hpa(ept, hpa, size)));
+	if (err)
+		return err;
+
+	change = (struct change){
+		.clear = ept_prot_to_bits(&ept->fmt, clear) | ept->fmt.ad,
+		.set = ept_prot_to_bits(&ept->fmt, set),
+		.move = true,
+		.offset = hpa - gpa,
+	};
+	err = change_long(gather, gpa, size, change, to_prot_change(ept, clear, set));
+	ept_trace(ept_redirect, ept, gpa, hpa, size, err);
+	return err;
+}
+EXPORT_SYMBOL_EPT(ept_redirect);

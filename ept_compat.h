@@ -43,4 +43,22 @@
 	alloc_pages_bulk_array_node(gfp, nid, nr, pages)
 #endif
 
+/* Names of asm/vmx.h, for the file that includes it */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 2, 0)
+#define VMX_EPT_ADVANCED_VMEXIT_INFO_BIT	BIT_ULL(22)
+#define EPT_VIOLATION_PROT_READ			BIT(3)
+#define EPT_VIOLATION_PROT_WRITE		BIT(4)
+#define EPT_VIOLATION_PROT_EXEC			BIT(5)
+#define EPT_VIOLATION_PROT_USER_EXEC		BIT(6)
+#define EPT_VIOLATION_GVA_USER			BIT(9)
+#define EPT_VIOLATION_GVA_WRITABLE		BIT(10)
+#define EPT_VIOLATION_GVA_NX			BIT(11)
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define SECONDARY_EXEC_EPT_VIOLATION_VE		VMCS_CONTROL_BIT(EPT_VIOLATION_VE)
+#define vmx_basic_vmcs_mem_type(basic)	(((basic) & VMX_BASIC_MEM_TYPE_MASK) >>	\
+					 VMX_BASIC_MEM_TYPE_SHIFT)
+#endif
+
 #endif /* _EPT_COMPAT_H */

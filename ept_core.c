@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The life of a table, its name and its lock, and the module's own. No bit positions, no MSR.
+ * The life of a table and its lock, and the module's own. No bit positions, no MSR.
  */
 #include <linux/err.h>
-#include <linux/mutex.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 
 #include "ept_op.h"
@@ -16,56 +16,6 @@
 /*
  * Life cycle
  */
-
-/* All tables, so that each has a name of its own */
-static LIST_HEAD(tables);
-static DEFINE_MUTEX(tables_lock);
-
-static bool name_taken(const char *name)
-{
-	struct ept *ept;
-
-	list_for_each_entry(ept, &tables, node)
-		if (!strcmp(ept->name, name))
-			return true;
-	/* A file beside the directories */
-	return !strcmp(name, "caps");
-}
-
-/* The name, with a suffix where it is taken; NULL where there is no memory */
-static char *unique_name(const char *name)
-{
-	const bool given = name && *name;
-	char *unique = kstrdup(given ? name : "ept0", GFP_KERNEL);
-
-	for (unsigned int i = 1; unique && name_taken(unique); i++) {
-		kfree(unique);
-		unique = given ? kasprintf(GFP_KERNEL, "%s-%u", name, i + 1) :
-				 kasprintf(GFP_KERNEL, "ept%u", i);
-	}
-	return unique;
-}
-
-static int publish(struct ept *ept, const char *name)
-{
-	mutex_lock(&tables_lock);
-	ept->name = unique_name(name);
-	if (ept->name) {
-		list_add_tail(&ept->node, &tables);
-		ept_debugfs_add(ept);
-	}
-	mutex_unlock(&tables_lock);
-	return ept->name ? 0 : -ENOMEM;
-}
-
-static void unpublish(struct ept *ept)
-{
-	mutex_lock(&tables_lock);
-	list_del(&ept->node);
-	ept_debugfs_remove(ept);
-	mutex_unlock(&tables_lock);
-	kfree(ept->name);
-}
 
 static int make_root(struct ept *ept)
 {
@@ -85,9 +35,10 @@ static void init(struct ept *ept, const struct ept_config *config)
 	ept_store_init(&ept->store, config->nid, config->maxphyaddr);
 	ept->external = config->flags & (EPT_CONFIG_EXTERNAL_LOCK | EPT_CONFIG_ATOMIC);
 	init_rwsem(&ept->lock);
-	ept->ops = config->ops;
-	ept->cookie = config->cookie;
+	ept->config = *config;
+	ept->config.name = ept->name;
 	atomic64_set(&ept->generation, 1);
+	INIT_LIST_HEAD(&ept->unfolded);
 }
 
 struct ept *ept_create(const struct ept_config *config)
@@ -103,6 +54,9 @@ struct ept *ept_create(const struct ept_config *config)
 		if (err)
 			return ERR_PTR(err);
 		ept_config_from_caps(&default_config, &caps);
+		err = ept_config_check(&default_config, &caps);
+		if (err)
+			return ERR_PTR(err);
 		config = &default_config;
 	}
 	err = ept_config_check(config, NULL);
@@ -114,7 +68,7 @@ struct ept *ept_create(const struct ept_config *config)
 		return ERR_PTR(-ENOMEM);
 	init(ept, config);
 	err = -ENOMEM;
-	ept->cpus = alloc_percpu(struct ept_cpu);
+	ept->cpus = alloc_percpu_gfp(struct ept_cpu, GFP_KERNEL_ACCOUNT);
 	if (!ept->cpus)
 		goto free_ept;
 	err = make_root(ept);
@@ -123,9 +77,10 @@ struct ept *ept_create(const struct ept_config *config)
 	ept->pointer = ept_vmx_pointer(config, ept_table_phys(ept->root));
 	/* From here on nothing but the reserve. */
 	ept->store.atomic = config->flags & EPT_CONFIG_ATOMIC;
-	err = publish(ept, config->name);
+	err = ept_name_take(ept, config->name);
 	if (err)
 		goto free_root;
+	ept_debugfs_add(ept);
 	return ept;
 
 free_root:
@@ -142,8 +97,10 @@ void ept_destroy(struct ept *ept)
 {
 	if (IS_ERR_OR_NULL(ept))
 		return;
-	/* Waits for observers. */
-	unpublish(ept);
+	/* Waits for those who read its files. */
+	ept_debugfs_remove(ept);
+	ept_name_drop(ept);
+	ept_flush_release(ept);
 	ept_table_free_tree(ept->root);
 	ept_store_destroy(&ept->store);
 	free_percpu(ept->cpus);
@@ -170,6 +127,15 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map)
 }
 EXPORT_SYMBOL_EPT(__ept_set_external_lock);
 
+int ept_get_config(const struct ept *ept, struct ept_config *config)
+{
+	if (IS_ERR_OR_NULL(ept) || !config)
+		return -EINVAL;
+	*config = ept->config;
+	return 0;
+}
+EXPORT_SYMBOL_EPT(ept_get_config);
+
 int ept_reserve(struct ept *ept, unsigned int nr)
 {
 	if (IS_ERR_OR_NULL(ept))
@@ -178,16 +144,52 @@ int ept_reserve(struct ept *ept, unsigned int nr)
 }
 EXPORT_SYMBOL_EPT(ept_reserve);
 
+unsigned long ept_reserved(const struct ept *ept)
+{
+	return IS_ERR_OR_NULL(ept) ? 0 : atomic_long_read(&ept->store.nr_reserve);
+}
+EXPORT_SYMBOL_EPT(ept_reserved);
+
+u64 ept_tables_for(const struct ept *ept, u64 gpa, u64 size, enum ept_level largest)
+{
+	if (IS_ERR_OR_NULL(ept) || ept_judge_range(ept, gpa, size) || ept_judge_level(largest))
+		return 0;
+	return ept_walk_tables(gpa, gpa + size, ept_root_level(&ept->fmt), largest);
+}
+EXPORT_SYMBOL_EPT(ept_tables_for);
+
+int ept_make_atomic(struct ept *ept)
+{
+	if (IS_ERR_OR_NULL(ept))
+		return -EINVAL;
+	if (!ept->external)
+		return -EOPNOTSUPP;
+	ept->config.flags |= EPT_CONFIG_ATOMIC;
+	ept->store.atomic = true;
+	return 0;
+}
+EXPORT_SYMBOL_EPT(ept_make_atomic);
+
+void ept_barrier(void)
+{
+	ept_table_drain();
+}
+EXPORT_SYMBOL_EPT(ept_barrier);
+
 static int __init ept_init(void)
 {
-	ept_debugfs_init();
-	return 0;
+	const int err = ept_name_init();
+
+	if (!err)
+		ept_debugfs_init();
+	return err;
 }
 module_init(ept_init);
 
 static void __exit ept_exit(void)
 {
 	ept_debugfs_exit();
+	ept_name_exit();
 	ept_table_drain();
 }
 module_exit(ept_exit);

@@ -12,11 +12,10 @@
 #define _EPT_CORE_H
 
 #include <linux/bits.h>
-#include <linux/lockdep.h>
-#include <linux/module.h>
 #include <linux/types.h>
 
 struct ept;
+struct lockdep_map;
 struct page;
 struct seq_file;
 
@@ -59,6 +58,8 @@ struct seq_file;
  * -EEXIST       something is mapped there
  * -ENOENT       nothing is mapped there
  * -ENOMEM       no memory for tables, or the reserve of an atomic table is short
+ * -EAGAIN       the client's number has changed: look again (ept_map_if(), ept_install(),
+ *               ept_fill_pages())
  * ============  ===============================================================================
  *
  * -EFAULT and -EIO are verdicts of ept_translate(), -EUCLEAN one of ept_check(); -ENODEV and -EPERM
@@ -68,26 +69,30 @@ struct seq_file;
 /**
  * DOC: EPT locking
  *
- * - Readers (ept_lookup(), ept_translate(), ept_explain(), ept_for_each_mapping(), ept_dump(),
- *   ept_get_stats()) take RCU inside and run in any context, against any writer. Each entry is read
- *   once; a reader sees it as it was before or after a change, never torn.
- * - ept_map() of one leaf (4K, 2M or 1G, the fault path) runs in parallel with itself: of two
- *   callers that map the same page, one gets 0 and the other -EEXIST.
+ * - Readers (ept_lookup(), ept_translate(), ept_explain(), ept_for_each_mapping(),
+ *   ept_cursor_next(), ept_dump(), ept_get_stats(), ept_age()) take RCU inside and run in any
+ *   context, against any writer. Each entry is read once; a reader sees it as it was before or
+ *   after a change, never torn.
+ * - ept_map() and ept_map_if() of one leaf (4K, 2M or 1G, the fault path) run in parallel with each
+ *   other: of two callers that map the same page, one gets 0 and the other -EEXIST. They write no
+ *   word that another CPU writes, but for the table that the leaf goes into.
  * - Every other function that changes a table, and ept_check(), excludes the others, and one-leaf
- *   maps, inside the library.
- * - With %EPT_CONFIG_EXTERNAL_LOCK the client excludes from each other: ept_map(), one leaf
- *   included, to ept_merge(), both harvests, also where they peek, and ept_check(). It may register
- *   its lock with ept_set_external_lock(), and lockdep then checks that it is held. No lock is
- *   needed for readers, ept_reserve(), ept_gather_flush(), ept_flush(), ept_vcpu_load() and
- *   ept_vcpu_put().
+ *   maps, inside the library, by a lock that may sleep.
+ * - With %EPT_CONFIG_EXTERNAL_LOCK the client excludes from each other: all functions that change
+ *   the table, the harvests, also where they peek, and ept_check(). One-leaf maps need only be
+ *   excluded from the others, as by a lock held shared. It may register its lock with
+ *   ept_set_external_lock(), and lockdep then checks that it is held. No lock is needed for
+ *   readers, ept_reserve(), ept_flush(), ept_vcpu_load() and ept_vcpu_put(), nor to flush, free and
+ *   splice gathers, but for those that ept_merge_gather() was given.
  * - A gather is one thread's at a time.
  * - No memory is allocated while the library's lock is held, so that a client may change the table
  *   from a shrinker, or from an mmu notifier that may block. In a notifier nothing may wait for
- *   reclaim: what takes tables, as unmapping a part of a large leaf does, takes them from
- *   ept_reserve() there.
- * - No callback of the client runs under the library's lock, but for the flush of ept_merge().
+ *   reclaim, and what takes tables, as unmapping a part of a large leaf does, must not ask for it:
+ *   put memalloc_noreclaim_save() and memalloc_noreclaim_restore() around the call. Tables then
+ *   come from ept_reserve() first, and callers that may wait leave it alone.
+ * - No callback of the client runs under the library's lock, but for &ept_gone_fn.
  * - Reclaim may not create or destroy a table. "Any context" below excludes non-maskable
- *   interrupts.
+ *   interrupts, but for what "EPT in VMX root" says.
  */
 
 /**
@@ -99,14 +104,16 @@ struct seq_file;
  * guest. Everything else that a guest could notice does, and functions that may cause it take a
  * gather:
  *
- * - With a gather, the function never flushes. It notes in the gather that a flush is due, and
- *   leaves there the tables that it unlinked. ept_gather_flush() invalidates, once, and only then
- *   frees these tables. One gather may serve many calls on one table.
- * - With NULL, the function flushes before it returns. If another call beat it to the change, and
- *   is still about to flush, then so does this one: with NULL, or in ept_gather_flush(). What is
- *   due in another gather, though, is due until that is flushed. ept_map() never waits for a flush:
- *   where a page was just unmapped, a CPU may use the old one until that flush is done.
- * - A flush that nothing asked for costs nothing and announces nothing.
+ * - With a gather, the function never flushes. What it changed is owed from its return on, and the
+ *   tables that it unlinked are left in the gather. ept_gather_flush() invalidates, once, and only
+ *   then frees these tables. One gather may serve many calls on one table.
+ * - With NULL, the function flushes before it returns.
+ * - When a flush returns, no CPU can use what any call that returned before it was asked to take
+ *   away, whoever took it, and in whichever gather. Two mmu notifiers that overlap rest on this:
+ *   the second finds a hole, flushes, and may let the page go. ept_map() never waits for a flush:
+ *   where a page was just unmapped, a CPU may use the old one until the flush.
+ * - A flush with nothing owed costs nothing and announces nothing, also where another one has just
+ *   covered what this gather's calls owed.
  * - Memory that was unmapped or replaced may be put to other use once the flush is done, not
  *   before.
  * - A client that changes an atomic table where it cannot flush passes a gather, and flushes that
@@ -114,9 +121,37 @@ struct seq_file;
  *
  * A flush is the client's &ept_ops.invalidate where there is one. Otherwise it is the library's: it
  * works with the CPUs between ept_vcpu_load() and ept_vcpu_put(), and interrupts these alone; all
- * others catch up in their next ept_vcpu_load().
+ * others catch up in their next ept_vcpu_load(). If one of them cannot run INVEPT, as it left VMX
+ * operation between the two, there is a warning once, what was owed stays owed, and tables that it
+ * may walk stay until ept_destroy().
+ *
+ * One invalidation may serve several tables: ept_gather_flush_all() for the library's own; a client
+ * with a way of its own invalidates all, and then calls ept_gather_free() for each gather.
  *
  * The module never executes VMXON or VMXOFF and never writes an MSR or CR4.
+ */
+
+/**
+ * DOC: EPT in VMX root
+ *
+ * The exit handler of a thin hypervisor, whose guest is the running kernel, may come amid any code
+ * of that kernel, and is to it what a non-maskable interrupt is. On a table with
+ * %EPT_CONFIG_ATOMIC it may call, with changes excluded by a lock of the client's own that kernel
+ * code never holds with such exits possible:
+ *
+ * - the functions that change the table and take a gather, with one: they take no lock, draw tables
+ *   from the reserve without one, and call neither allocator nor RCU, nor record an event;
+ *   ept_map(), ept_map_if(), and ept_reserved(), which tells when to have a worker call
+ *   ept_reserve();
+ * - ept_gather_init() and ept_gather_splice(). Flushing and freeing are for later: each CPU runs
+ *   ept_invept_context() for itself, on its way back to the guest, and when each has,
+ *   ept_gather_free() gives the tables back in a normal context;
+ * - ept_lookup(), ept_translate(), ept_explain(), ept_age() and ept_violation_decode(). They take
+ *   RCU, which means nothing where the exit came from the idle loop, in which RCU doesn't watch: the
+ *   exclusion of changes until the tables that these unlink are freed is what protects the handler.
+ *   It needs no RCU.
+ *
+ * The capabilities are read before a hypervisor hides VMX from the kernel, ept_caps_read() included.
  */
 
 /**
@@ -134,6 +169,10 @@ enum ept_level {
 	EPT_512G,
 	EPT_256T,
 };
+
+/* Levels that have leaves, and levels that a walk may have */
+#define EPT_LEAF_LEVELS	3
+#define EPT_MAX_LEVELS	5
 
 /**
  * enum ept_memtype - memory type, in Intel's encoding
@@ -203,7 +242,18 @@ struct ept_attrs {
 		.memtype = EPT_MT_UC,					\
 	})
 
-/* What the VMCS and the EPTP turn on for a table. The client sets the VMCS controls to match. */
+/*
+ * What the VMCS and the EPTP turn on for a table. The client sets the VMCS controls to match:
+ * ept_secondary_controls(), ept_tertiary_controls().
+ *
+ * Accessed and dirty flags have a price: with them on, a CPU's walk of the guest's page tables
+ * counts as writing to these, whether it sets a flag there or not. A guest whose page tables lie in
+ * memory that isn't writable (a ROM, pages that are write-protected to watch them) then faults in
+ * its walk, &ept_violation.page_walk, for as long as that memory stays so. The ways out: a table
+ * without this feature, where such a walk only reads; %EPT_FEATURE_PAGING_WRITE, and
+ * %EPT_ATTR_PAGING_WRITE on that memory; to give write there, and watch otherwise; or to carry out
+ * the walk for the guest.
+ */
 #define EPT_FEATURE_AD			BIT(0)	/* accessed and dirty: EPTP bit 6 */
 #define EPT_FEATURE_EXEC_ONLY		BIT(1)	/* execute without read */
 #define EPT_FEATURE_MODE_EXEC		BIT(2)	/* mode-based execute: secondary control 22 */
@@ -217,16 +267,19 @@ struct ept_attrs {
 #define EPT_CONFIG_EXTERNAL_LOCK	BIT(0)
 /* Nothing sleeps or allocates outside the reserve; implies EPT_CONFIG_EXTERNAL_LOCK. */
 #define EPT_CONFIG_ATOMIC		BIT(1)
-/* Executable memory gets 4K leaves only (iTLB multihit, CVE-2018-12207). */
+/*
+ * Executable memory gets 4K leaves only. With &ept_caps.itlb_multihit (CVE-2018-12207) a guest that
+ * may execute from large leaves can stop the machine.
+ */
 #define EPT_CONFIG_NO_EXEC_LARGE	BIT(2)
 
 /**
  * struct ept_ops - what a client may do in the module's place
  * @invalidate: Returns when no CPU holds a translation or table pointer of @ept that was cached
- *	before the call. NULL: the module's own, for clients of ept_vcpu_load(). Called in the
- *	context of the flushing call, with no spinlock of the module held, but in ept_merge() with
- *	the table's lock, so that it must not wait for whoever changes @ept; may sleep unless
- *	%EPT_CONFIG_ATOMIC; calls no function that changes @ept, and ept_merge() of no table.
+ *	before the call. NULL: the module's own, for clients of ept_vcpu_load(); with one of its own
+ *	a client needs neither that nor ept_vcpu_put(). Called in the context of the flushing call,
+ *	with no lock of the module held, and once by ept_destroy(), as another table may get the
+ *	root's address; may sleep unless %EPT_CONFIG_ATOMIC; may change other tables, but not @ept.
  *	@cookie is &ept_config.cookie.
  */
 struct ept_ops {
@@ -289,6 +342,8 @@ struct ept_config {
  * @procbased3: IA32_VMX_PROCBASED_CTLS3, 0x492
  * @ept_vpid_cap: IA32_VMX_EPT_VPID_CAP, 0x48C
  * @vmfunc: IA32_VMX_VMFUNC, 0x491
+ * @itlb_multihit: &ept_caps.itlb_multihit; no MSR tells it for each CPU that has the bug, Linux
+ *	knows them; false where unknown
  */
 struct ept_msrs {
 	u32	valid;
@@ -303,6 +358,7 @@ struct ept_msrs {
 	u64	procbased3;
 	u64	ept_vpid_cap;
 	u64	vmfunc;
+	bool	itlb_multihit;
 };
 
 /**
@@ -344,6 +400,8 @@ struct ept_msrs {
  * @cr3_exits_optional: exits on CR3 accesses and INVLPG can be turned off, as a guest with EPT
  *	wants
  * @vmcs_memtype: memory type of VMCS regions and structures they point to
+ * @itlb_multihit: Linux counts this CPU to those with the iTLB multihit bug, and wasn't booted with
+ *	mitigations=off
  */
 struct ept_caps {
 	struct ept_msrs	msrs;
@@ -382,6 +440,7 @@ struct ept_caps {
 	bool		true_controls;
 	bool		cr3_exits_optional;
 	u8		vmcs_memtype;
+	bool		itlb_multihit;
 };
 
 /**
@@ -415,8 +474,8 @@ struct ept_mapping {
  * @interrupts: CPUs interrupted to flush since creation
  */
 struct ept_stats {
-	u64	leaves[3];
-	u64	tables[5];
+	u64	leaves[EPT_LEAF_LEVELS];
+	u64	tables[EPT_MAX_LEVELS];
 	u64	reserved;
 	u64	splits;
 	u64	merges;
@@ -433,7 +492,9 @@ struct ept_stats {
  * @prot: what the entries allowed, EPT_PROT_* bits; %EPT_PROT_UEXEC only on a CPU with mode-based
  *	execute, and meaningless where the VMCS doesn't enable it
  * @gla_valid: the guest-linear address field is valid
- * @page_walk: the access was to a guest paging structure; false without @gla_valid
+ * @page_walk: the access was to a guest paging structure; false without @gla_valid. With
+ *	%EPT_FEATURE_AD it counts as a write, also where the walk would only have read: then no
+ *	other right will do, see there
  * @nmi_unblocking: an IRET had unblocked NMIs
  * @shadow_stack: a shadow-stack access
  * @advanced: the three below are valid: the CPU has &ept_caps.advanced_info, and the access was to
@@ -441,6 +502,8 @@ struct ept_stats {
  * @user: the linear address is a user-mode address
  * @writable: the guest's paging allows to write there
  * @no_exec: the guest's paging forbids to execute there
+ * @access: @read, @write and @exec as EPT_PROT_* bits, for ept_translate(); a fetch is
+ *	%EPT_PROT_UEXEC where @user says so, without @advanced where @prot has %EPT_PROT_EXEC alone
  */
 struct ept_violation {
 	bool	read;
@@ -455,7 +518,46 @@ struct ept_violation {
 	bool	user;
 	bool	writable;
 	bool	no_exec;
+	u32	access;
 };
+
+/* &ept_ve_info.reason: the exit reason that a #VE comes in the place of */
+#define EPT_VE_REASON	48
+/* &ept_ve_info.busy, as a CPU leaves it */
+#define EPT_VE_BUSY	0xffffffff
+
+/**
+ * struct ept_ve_info - the virtualization-exception information area, as a CPU fills it in
+ * @reason: %EPT_VE_REASON
+ * @busy: %EPT_VE_BUSY: the rest is valid, and the next violation exits; the guest's handler writes
+ *	0 when it is done, and only then the next one may become a #VE
+ * @qualification: as the exit qualification of an EPT violation, for ept_ve_decode()
+ * @gla: guest-linear address, valid with &ept_violation.gla_valid
+ * @gpa: guest-physical address
+ * @eptp_index: which entry of the EPTP list was in use
+ *
+ * At the beginning of a 4K page; VMCS field 0x202A has its host-physical address. The manual's
+ * section "Virtualization-Exception Information".
+ */
+struct ept_ve_info {
+	u32	reason;
+	u32	busy;
+	u64	qualification;
+	u64	gla;
+	u64	gpa;
+	u16	eptp_index;
+};
+
+/* EPTP list, a 4K page at VMCS field 0x2024: this many EPTPs, 0 where there is none */
+#define EPT_POINTER_LIST_NR	512
+
+/*
+ * Page-modification log, a 4K page at VMCS field 0x200E: this many guest-physical addresses, filled
+ * from the last one down. The PML index, field 0x0812, starts at EPT_PML_START and names the next
+ * to be written: those above it are valid; in 16 bits, beyond EPT_PML_START means that all are.
+ */
+#define EPT_PML_NR		512
+#define EPT_PML_START		(EPT_PML_NR - 1)
 
 /**
  * struct ept_explanation - what a CPU finds on its way to a gpa
@@ -476,7 +578,7 @@ struct ept_explanation {
 		u64		entry;
 		bool		leaf;
 		const char	*why;
-	} step[5];
+	} step[EPT_MAX_LEVELS];
 	int verdict;
 };
 
@@ -504,17 +606,58 @@ struct ept_check_report {
  * struct ept_gather - what changes owe to a flush; on the caller's stack, opaque
  * @ept: the table that it belongs to
  * @dead: unlinked tables, not yet freed
- * @flush: an INVEPT is due
- * @own: of a function that was passed none
+ * @merged: unlinked tables in which CPUs may set flags of the leaves that replaced them
+ * @node: among the table's gathers with such tables
+ * @change: the last change that was made with it, and asks for a flush
+ * @owes: the call under way asks for one
  */
 struct ept_gather {
-	struct ept	*ept;
-	struct page	*dead;
-	bool		flush;
-	bool		own;
+	struct ept		*ept;
+	struct page		*dead;
+	struct page		*merged;
+	struct list_head	node;
+	u64			change;
+	bool			owes;
 };
 
-/* In a client, once: the exported symbols are in this namespace. */
+/**
+ * struct ept_range - a part of the guest's addresses
+ * @gpa: where it begins
+ * @size: bytes
+ */
+struct ept_range {
+	u64	gpa;
+	u64	size;
+};
+
+/**
+ * struct ept_harvest - what ept_harvest() collects, and where to
+ * @accessed: accessed flags, instead of dirty ones
+ * @peek: leave the flags as they are
+ * @bitmap: a bit is or-ed for each page that has the flag; others stay. Not atomically: nobody else
+ *	writes to these words meanwhile. NULL: the flags are only cleared
+ * @first: the bit of the range's first page
+ */
+struct ept_harvest {
+	bool		accessed;
+	bool		peek;
+	unsigned long	*bitmap;
+	u64		first;
+};
+
+/**
+ * struct ept_cursor - where a visit is; on the caller's stack
+ * @ept: the table
+ * @gpa: what comes next
+ * @end: where the range ends
+ */
+struct ept_cursor {
+	struct ept	*ept;
+	u64		gpa;
+	u64		end;
+};
+
+/* In a client, once, after linux/module.h: the exported symbols are in this namespace. */
 #define EPT_IMPORT_NS	MODULE_INFO(import_ns, "EPT")
 
 /*
@@ -525,7 +668,8 @@ struct ept_gather {
  * ept_caps_read() - ask this CPU what it offers
  * @caps: filled in
  *
- * Reads CPUID and MSRs with the safe accessors; writes nothing.
+ * Reads CPUID and MSRs with the safe accessors; writes nothing. A VMM that hides VMX from the
+ * running system reads them before.
  *
  * Context: Any. The caller stays on one CPU where CPUs differ.
  * Return: 0, -EINVAL for NULL, -ENODEV where the CPU has no VMX, -EPERM where firmware locked VMX
@@ -553,8 +697,14 @@ int ept_caps_decode(const struct ept_msrs *msrs, struct ept_caps *caps);
  * @caps: from ept_caps_read() or ept_caps_decode()
  *
  * 4 levels, and as far as offered: the largest leaf, accessed and dirty flags, execute-only,
- * write-back tables. All other features are off; no flags, no name, no ops, %NUMA_NO_NODE. With
- * NULL for either, nothing is done.
+ * write-back tables. All other features are off; no name, no ops, %NUMA_NO_NODE. With NULL for
+ * either, nothing is done.
+ *
+ * No flags, but %EPT_CONFIG_NO_EXEC_LARGE with &ept_caps.itlb_multihit, so that a guest cannot stop
+ * the machine. It makes memory that a guest may execute from 4K leaves, which takes a table for
+ * each 2M of it; a client that trusts its guest, or whose guest is the running system, clears it.
+ * A guest with page tables in memory that it may not write to wants %EPT_FEATURE_AD cleared, see
+ * there.
  *
  * Context: Any.
  */
@@ -565,10 +715,38 @@ void ept_config_from_caps(struct ept_config *config, const struct ept_caps *caps
  * @config: to be checked
  * @caps: the CPU, or NULL to check against the architecture alone, as ept_create() does
  *
+ * A CPU that cannot run INVEPT, or neither type of it, can run no configuration: it could never be
+ * told of a change.
+ *
  * Context: Any.
  * Return: 0, -EINVAL for NULL and for what is never legal, -EOPNOTSUPP for what @caps lack.
  */
 int ept_config_check(const struct ept_config *config, const struct ept_caps *caps);
+
+/**
+ * ept_secondary_controls() - the secondary controls that a table wants set
+ * @config: its configuration
+ *
+ * EPT itself, and what the features ask for: mode-based execute, #VE, sub-page permissions. The
+ * client or-s its own to them, and turns primary control 31 on; VMCS field 0x401E. The manual's
+ * section "Processor-Based VM-Execution Controls".
+ *
+ * Context: Any.
+ * Return: the bits, 0 for NULL.
+ */
+u32 ept_secondary_controls(const struct ept_config *config);
+
+/**
+ * ept_tertiary_controls() - the tertiary controls that a table wants set
+ * @config: its configuration
+ *
+ * EPT paging-write and guest-paging verification. Where that isn't 0, the client also turns primary
+ * control 17 on; VMCS field 0x2034.
+ *
+ * Context: Any.
+ * Return: the bits, 0 for NULL.
+ */
+u64 ept_tertiary_controls(const struct ept_config *config);
 
 /*
  * Life cycle
@@ -580,7 +758,8 @@ int ept_config_check(const struct ept_config *config, const struct ept_caps *cap
  *	any CPU, so that tables can be built and tested anywhere.
  *
  * Context: Process; may sleep.
- * Return: the table, or an ERR_PTR(): -EINVAL, -ENOMEM, and with NULL what ept_caps_read() returns.
+ * Return: the table, or an ERR_PTR(): -EINVAL, -ENOMEM, and with NULL what ept_caps_read() returns,
+ *	and ept_config_check() for these capabilities.
  */
 struct ept *ept_create(const struct ept_config *config);
 
@@ -589,13 +768,26 @@ struct ept *ept_create(const struct ept_config *config);
  * @ept: NULL and an ERR_PTR() are fine
  *
  * No CPU uses the EPTP any more, no other call with @ept is under way, and each gather of it was
- * flushed. The memory that it maps isn't touched. A CPU that caches translations of @ept drops them
- * before it runs a guest on another table made by this module: a new table starts behind on every
- * CPU (ept_vcpu_load()).
+ * flushed. The memory that it maps isn't touched. Another table may get the root's address, and
+ * with it what CPUs cached of this one: the client's &ept_ops.invalidate is called once more for
+ * that; with the module's own, a new table starts behind on every CPU (ept_vcpu_load()). A client
+ * that leaves VMX operation before, and enters it again, runs ept_invept_global() then: VMXON drops
+ * nothing that was cached.
  *
  * Context: Process; may sleep.
  */
 void ept_destroy(struct ept *ept);
+
+/**
+ * ept_make_atomic() - from now on the table is an atomic one
+ * @ept: a table with %EPT_CONFIG_EXTERNAL_LOCK, which may be filled before at leisure
+ *
+ * As if it had been made with %EPT_CONFIG_ATOMIC. There is no way back.
+ *
+ * Context: Any, with all changes of the table excluded.
+ * Return: 0, -EINVAL for NULL, -EOPNOTSUPP without %EPT_CONFIG_EXTERNAL_LOCK.
+ */
+int ept_make_atomic(struct ept *ept);
 
 /**
  * ept_pointer() - the EPTP, for VMCS field 0x201A
@@ -612,10 +804,25 @@ u64 ept_pointer(const struct ept *ept);
  * ept_name() - the name of the table's debugfs directory
  * @ept: a table
  *
+ * No other table has it at the same time. The directory appears a moment after ept_create().
+ *
  * Context: Any.
  * Return: the name, valid until ept_destroy(); NULL for NULL.
  */
 const char *ept_name(const struct ept *ept);
+
+/**
+ * ept_get_config() - what a table was made for
+ * @ept: a table
+ * @config: filled in; its name is ept_name()
+ *
+ * For layers that are handed a table: address widths, features, flags. %EPT_CONFIG_ATOMIC is set
+ * after ept_make_atomic(), too.
+ *
+ * Context: Any.
+ * Return: 0, -EINVAL for NULL.
+ */
+int ept_get_config(const struct ept *ept, struct ept_config *config);
 
 void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
 
@@ -626,7 +833,8 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
  *
  * On other tables, and without CONFIG_LOCKDEP, nothing is done.
  *
- * Context: Any, before functions that change the table are called.
+ * Context: Any, before the calls that the lock is to exclude; with ept_make_atomic(), after those
+ *	that may sleep.
  */
 #ifdef CONFIG_LOCKDEP
 #define ept_set_external_lock(ept, lock)	__ept_set_external_lock(ept, &(lock)->dep_map)
@@ -639,8 +847,15 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
  * @ept: a table
  * @nr: how many are to be set aside afterwards; 0, or fewer than there are, changes nothing
  *
- * With %EPT_CONFIG_ATOMIC every operation draws on the reserve alone; other tables draw on it
- * before they ask the system. Freed tables go back to the system, not to the reserve.
+ * With %EPT_CONFIG_ATOMIC every operation draws on the reserve alone. With other tables it is for
+ * callers that may not wait for reclaim: those inside memalloc_noreclaim_save(), as an mmu notifier
+ * or a shrinker has to be, and reclaim itself. They draw on it first; what it lacks the system may
+ * have at once, or the operation is -ENOMEM. All other callers ask the system alone, and leave the
+ * reserve to these. Freed tables go back to the system, not to the reserve.
+ *
+ * More than 64 tables, here or in any operation, are a large request: it is refused where the
+ * system has less available, is given up on a fatal signal, and marks the process as the one for
+ * the OOM killer to take meanwhile.
  *
  * An operation takes at most one table for each 2M, each 1G and each 512G, with 5 levels also each
  * 256T, of the guest's addresses that its range touches, so no more than size / 2M + 2 and
@@ -649,9 +864,46 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
  * ept_merge() and the harvests take none.
  *
  * Context: Process; may sleep. Needs no exclusion: operations may draw on the reserve meanwhile.
- * Return: 0, -EINVAL for NULL, -ENOMEM with the reserve as it was.
+ * Return: 0, -EINVAL for NULL, -ENOMEM with the reserve as it was, also where a fatal signal is
+ *	pending.
  */
 int ept_reserve(struct ept *ept, unsigned int nr);
+
+/**
+ * ept_reserved() - how many tables are set aside
+ * @ept: a table
+ *
+ * Context: Any.
+ * Return: their number, which may change at once; 0 for NULL.
+ */
+unsigned long ept_reserved(const struct ept *ept);
+
+/**
+ * ept_tables_for() - how many tables a map takes at the most
+ * @ept: a table
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @largest: the largest leaf that it makes
+ *
+ * What ept_map() of the range takes where nothing is mapped and no table is there yet; for ept_map()
+ * also what the alignment of the host's address and the attributes allow decides about @largest.
+ * For @n threads that map a page each at the same time it is n * ept_tables_for(ept, gpa, SZ_4K,
+ * EPT_4K).
+ *
+ * Context: Any.
+ * Return: the number; 0 for arguments that ept_map() would refuse and a @largest above %EPT_1G.
+ */
+u64 ept_tables_for(const struct ept *ept, u64 gpa, u64 size, enum ept_level largest);
+
+/**
+ * ept_barrier() - wait until freed tables are back at the system
+ *
+ * Tables are freed after a grace period of RCU. Returns when all are back that were freed before,
+ * of whichever table. For tests, and for who measures memory; nothing needs it to be correct.
+ *
+ * Context: Process; may sleep.
+ */
+void ept_barrier(void);
 
 /*
  * Mapping
@@ -668,8 +920,10 @@ int ept_reserve(struct ept *ept, unsigned int nr);
  * @attrs: what the mapping is like
  *
  * Fill the memory before: a running guest may use it at once. In a fault handler, -EEXIST means
- * that something is mapped. Ask ept_translate() about the access: 0, another CPU was faster, and
- * the guest may resume; -EFAULT, what is mapped lacks the right.
+ * that something in the range is mapped. Ask ept_lookup() about the faulting address: -ENOENT, it
+ * isn't that address, and a smaller leaf fits, of the size of the hole or less. If something is
+ * mapped there, ask ept_translate() about the access: 0, another CPU was faster, and the guest may
+ * resume; -EFAULT, what is mapped lacks the right. ept_install() does all of that.
  *
  * Takes the largest leaves that the alignment of both addresses, the size, the configuration and
  * @attrs allow. Accessed and dirty start clear. Needs no flush, and has none. A range of which a
@@ -683,6 +937,30 @@ int ept_reserve(struct ept *ept, unsigned int nr);
  *	table cannot have, -EEXIST if any of it is mapped (%EPT_PROT_NONE included), -ENOMEM.
  */
 int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs);
+
+/**
+ * ept_map_if() - map a range, unless something has changed since
+ * @ept: as for ept_map()
+ * @gpa: as for ept_map()
+ * @hpa: as for ept_map()
+ * @size: as for ept_map()
+ * @attrs: as for ept_map()
+ * @seq: a number of the client's, which it changes before it unmaps
+ * @seen: what @seq was before the client looked the memory up
+ *
+ * Maps only if @seq is @seen. The look and the map are one to whoever unmaps: a client that changes
+ * @seq and then calls ept_unmap() or ept_zap() finds what was mapped before, and nothing of the
+ * range is mapped after with what was seen before. So a page that is looked up without a lock can't
+ * be mapped after it went, if the client reads @seq (smp_load_acquire()) before it looks, and looks
+ * only when what was changed can't be found any more: where it still can, as at the beginning of an
+ * mmu notifier's invalidation, who looks has to wait until it is over. The invalidate_seq of an
+ * mmu_interval_notifier is such a number, and mmu_interval_read_begin() reads it and waits.
+ *
+ * Context: As ept_map().
+ * Return: as ept_map(), -EINVAL also for a @seq of NULL, -EAGAIN if @seq has changed.
+ */
+int ept_map_if(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs,
+	       const unsigned long *seq, unsigned long seen);
 
 /**
  * ept_map_pages() - map pages that need not be contiguous
@@ -700,6 +978,28 @@ int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ep
  */
 int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr,
 		  const struct ept_attrs *attrs);
+
+/**
+ * ept_fill_pages() - map pages where nothing is mapped
+ * @ept: as for ept_map_pages()
+ * @gpa: as for ept_map_pages()
+ * @pages: as for ept_map_pages()
+ * @nr: as for ept_map_pages()
+ * @attrs: as for ept_map_pages()
+ * @filled: @nr bits; that of each page that was mapped is or-ed, other bits stay
+ * @seq: as for ept_map_if(), or NULL
+ * @seen: as for ept_map_if()
+ *
+ * As ept_map_pages(), but what is mapped in the range stays as it is, and keeps no other page from
+ * being mapped. For populating beside faults.
+ *
+ * Context: As ept_map_pages().
+ * Return: as ept_map_pages(), -EINVAL also for a @filled of NULL, -EAGAIN if @seq has changed, and
+ *	never -EEXIST.
+ */
+int ept_fill_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr,
+		   const struct ept_attrs *attrs, unsigned long *filled,
+		   const unsigned long *seq, unsigned long seen);
 
 /**
  * ept_remap() - map a range, whatever was there
@@ -727,6 +1027,31 @@ int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct 
 	      struct ept_gather *gather);
 
 /**
+ * ept_install() - make an access possible: for a fault handler
+ * @ept: as for ept_remap()
+ * @gpa: as for ept_remap()
+ * @hpa: as for ept_remap(): the memory that the access is to reach
+ * @size: as for ept_remap(); mostly one leaf's
+ * @attrs: as for ept_remap(): with the rights that the access needs
+ * @seq: as for ept_map_if(), or NULL
+ * @seen: as for ept_map_if()
+ * @gather: owed a flush, or NULL to flush before the return
+ *
+ * Where nothing in the range is mapped, it is mapped, as by ept_map(), in parallel. Where one leaf
+ * leads from all of the range to @hpa, and has all rights of @attrs, nothing is done, whatever its
+ * memory type, flags and tag: another CPU was faster, or a CPU still had lesser rights. Anything else is replaced, as by ept_remap(),
+ * and in one step: a hole in a part of the range, a leaf of another page (a copy-on-write page
+ * before it was copied), one with lesser rights. A leaf of the same page and size keeps its accessed
+ * and dirty flags.
+ *
+ * Context: As ept_remap().
+ * Return: 0 if the range was mapped or replaced, 1 if nothing was to be done, else as ept_remap(),
+ *	-EAGAIN if @seq has changed, and then what is there may have been right.
+ */
+int ept_install(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs,
+		const unsigned long *seq, unsigned long seen, struct ept_gather *gather);
+
+/**
  * ept_unmap() - unmap a range
  * @ept: a table
  * @gpa: multiple of 4K
@@ -745,6 +1070,52 @@ int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct 
  *	-ENOMEM (a split needs tables).
  */
 int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather);
+
+/*
+ * Called for a leaf that went: with the whole leaf, or the part of one that was split for it, and
+ * with accessed and dirty as CPUs left them. Under the table's lock: may not sleep, may call readers,
+ * but no function that changes the table.
+ */
+typedef void (*ept_gone_fn)(const struct ept_mapping *mapping, void *arg);
+
+/**
+ * ept_unmap_report() - unmap a range, and say what was there
+ * @ept: as for ept_unmap()
+ * @gpa: as for ept_unmap()
+ * @size: as for ept_unmap()
+ * @fn: called for each leaf that goes, in order; none is merged with its neighbour
+ * @arg: passed to @fn
+ * @gather: as for ept_unmap()
+ *
+ * For who pinned what it maps, logs or accounts. A CPU may write through a cached translation until
+ * the flush, but sets no flag any more that isn't reported; whoever reads the pages flushes first.
+ * Costs what the leaves cost.
+ *
+ * Context: As ept_unmap().
+ * Return: as ept_unmap(), -EINVAL also for a @fn of NULL.
+ */
+int ept_unmap_report(struct ept *ept, u64 gpa, u64 size, ept_gone_fn fn, void *arg,
+		     struct ept_gather *gather);
+
+/**
+ * ept_zap() - unmap at least a range
+ * @ept: as for ept_unmap()
+ * @gpa: as for ept_unmap()
+ * @size: as for ept_unmap()
+ * @went: set to the range with all of the leaves that its edges cut; may be NULL
+ * @fn: as for ept_unmap_report(), or NULL
+ * @arg: passed to @fn
+ * @gather: as for ept_unmap()
+ *
+ * As ept_unmap(), but a leaf that an edge of the range cuts goes whole, so that it takes no table,
+ * and cannot fail once its arguments are right. What went beyond the range comes back by faults: for
+ * notifiers, and what else must not allocate.
+ *
+ * Context: As ept_unmap().
+ * Return: 0, -EINVAL for a misaligned or empty range, NULL or a @gather of another table, -ERANGE.
+ */
+int ept_zap(struct ept *ept, u64 gpa, u64 size, struct ept_range *went, ept_gone_fn fn, void *arg,
+	    struct ept_gather *gather);
 
 /**
  * ept_protect() - change the rights of what is mapped
@@ -811,6 +1182,45 @@ int ept_set_attrs(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *at
 		  struct ept_gather *gather);
 
 /**
+ * ept_set_tag() - change the tag of what is mapped
+ * @ept: as for ept_set_memtype()
+ * @gpa: as for ept_set_memtype()
+ * @size: as for ept_set_memtype()
+ * @tag: the new one, up to %EPT_TAG_MAX
+ * @gather: owed a flush, or NULL to flush before the return
+ *
+ * As ept_set_memtype(). Asks for a flush only where a straddling leaf is split.
+ *
+ * Context: As ept_set_memtype().
+ * Return: 0, -EINVAL for a misaligned or empty range, NULL, a @tag above %EPT_TAG_MAX or a @gather
+ *	of another table, -ERANGE, -ENOMEM (a split needs tables).
+ */
+int ept_set_tag(struct ept *ept, u64 gpa, u64 size, u8 tag, struct ept_gather *gather);
+
+/**
+ * ept_redirect() - another page behind what is mapped
+ * @ept: a table
+ * @gpa: multiple of 4K
+ * @hpa: what memory, multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @clear: as for ept_protect()
+ * @set: as for ept_protect()
+ * @gather: owed a flush, or NULL to flush before the return
+ *
+ * Each leaf in the range keeps its memory type, flags and tag, gets the rights that ept_protect()
+ * would give it, and leads to the memory at @hpa. Each entry changes with one store: a CPU sees the
+ * old page with the old rights, or the new one with the new. Accessed and dirty start clear.
+ * Straddling leaves are split, as are those that the alignment of @hpa doesn't allow to be large.
+ * The whole range has to be mapped. The manual's "Guidelines for Use of the INVEPT Instruction".
+ *
+ * Context: As ept_protect().
+ * Return: 0, -EINVAL, -ERANGE and -EOPNOTSUPP as ept_protect(), -EINVAL and -ERANGE also for @hpa,
+ *	-ENOENT if a part of the range is a hole, -ENOMEM (a split needs tables).
+ */
+int ept_redirect(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u32 clear, u32 set,
+		 struct ept_gather *gather);
+
+/**
  * ept_split() - make leaves small
  * @ept: a table
  * @gpa: multiple of 4K
@@ -840,17 +1250,36 @@ int ept_split(struct ept *ept, u64 gpa, u64 size, enum ept_level level, struct e
  *
  * Wherever, inside the range, aligned and contiguous leaves with equal attributes and tag can
  * become a leaf of up to @level, they become the largest one. Accessed and dirty are or-ed. Every
- * address translates to the same page throughout. Flushes by itself, once, before it returns: only
- * then are flags known that a CPU set late in the old entries. With nothing merged, it doesn't.
+ * address translates to the same page throughout. Flushes before it returns, if anything is owed:
+ * only then are flags known that a CPU set late in the old entries, and they are added to whatever
+ * maps the same page by then. Harvests and reports meanwhile see those that were set before them.
  * Holes are fine, and so is a range that is too small for any leaf. Takes no tables. The manual's
  * "Guidelines for Use of the INVEPT Instruction", on bit 7.
  *
- * Context: May sleep without %EPT_CONFIG_ATOMIC; as ept_gather_flush() with it.
+ * Context: May sleep without %EPT_CONFIG_ATOMIC. With it, as ept_gather_flush(): with the module's
+ *	own invalidation only while no CPU runs a guest on the table, else ept_merge_gather().
  * Return: the number of leaves made, of which none was merged again, or -EINVAL for a misaligned or
  *	empty range, NULL or a @level above %EPT_1G, -ERANGE, -EOPNOTSUPP for a @level above the
  *	table's largest leaf.
  */
 int ept_merge(struct ept *ept, u64 gpa, u64 size, enum ept_level level);
+
+/**
+ * ept_merge_gather() - make leaves large, and flush later
+ * @ept: as for ept_merge()
+ * @gpa: as for ept_merge()
+ * @size: as for ept_merge()
+ * @level: as for ept_merge()
+ * @gather: owed a flush, or NULL to flush before the return
+ *
+ * As ept_merge(). The gather is flushed, freed or spliced with changes of the table excluded, inside
+ * the library or, with %EPT_CONFIG_EXTERNAL_LOCK, by the client.
+ *
+ * Context: May sleep without %EPT_CONFIG_ATOMIC; any with it, but with NULL as ept_merge().
+ * Return: as ept_merge(), -EINVAL also for a @gather of another table.
+ */
+int ept_merge_gather(struct ept *ept, u64 gpa, u64 size, enum ept_level level,
+		     struct ept_gather *gather);
 
 /*
  * Queries: any context
@@ -860,7 +1289,9 @@ int ept_merge(struct ept *ept, u64 gpa, u64 size, enum ept_level level);
  * ept_lookup() - the leaf that holds an address
  * @ept: a table
  * @gpa: of any alignment
- * @mapping: filled in with the whole leaf
+ * @mapping: filled in with the whole leaf, or on -ENOENT with the hole: @mapping->gpa, @mapping->size
+ *	and @mapping->level are those of the empty entry, and all else is zero. A leaf that lies in
+ *	these bounds can be mapped there.
  *
  * Context: Any.
  * Return: 0, -EINVAL for NULL, -ERANGE beyond the guest's address width, -ENOENT for a hole.
@@ -922,11 +1353,58 @@ typedef int (*ept_mapping_fn)(const struct ept_mapping *mapping, void *arg);
 int ept_for_each_mapping(struct ept *ept, u64 gpa, u64 size, ept_mapping_fn fn, void *arg);
 
 /**
+ * ept_cursor_init() - begin a visit that may sleep and change tables on its way
+ * @cursor: on the caller's stack
+ * @ept: a table
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ *
+ * Context: Any.
+ * Return: 0, -EINVAL for a misaligned or empty range or NULL, -ERANGE.
+ */
+int ept_cursor_init(struct ept_cursor *cursor, struct ept *ept, u64 gpa, u64 size);
+
+/**
+ * ept_cursor_next() - what is mapped at the cursor or after it
+ * @cursor: moved behind what is returned
+ * @mapping: filled in as for ept_for_each_mapping(): neighbours merged, clipped to the range
+ *
+ * Nothing is held between two calls. What is mapped, unmapped or changed behind the cursor isn't
+ * seen, before it is.
+ *
+ * Context: Any.
+ * Return: 0, -ENOENT at the end of the range, -EINVAL for NULL.
+ */
+int ept_cursor_next(struct ept_cursor *cursor, struct ept_mapping *mapping);
+
+/**
+ * ept_clone() - map in another table what is mapped in this one
+ * @to: the other table
+ * @from: a table
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ *
+ * The same pages at the same addresses with the same attributes, in leaves as large as @to allows.
+ * Accessed and dirty start clear. What changes in @from meanwhile is seen as it was before or after.
+ * A guest on @to may use what is there already while the rest is being mapped; on an error after
+ * the first of it, that part of the range is unmapped again, with what else was mapped there
+ * meanwhile, and flushed. Rights are those of struct ept_attrs: where one table has mode-based
+ * execute and the other not, %EPT_PROT_EXEC means more or less than it did.
+ *
+ * Context: May sleep; both tables without %EPT_CONFIG_ATOMIC.
+ * Return: 0, -EINVAL for a misaligned or empty range, NULL or the same table twice, -ERANGE,
+ *	-EOPNOTSUPP for attributes that @to cannot have, -EEXIST if something is mapped in @to,
+ *	-ENOMEM.
+ */
+int ept_clone(struct ept *to, struct ept *from, u64 gpa, u64 size);
+
+/**
  * ept_get_stats() - count
  * @ept: a table
  * @stats: filled in; zeroed where @ept is NULL
  *
- * Leaves and tables are counted by a walk of the tables, so that nothing else pays for it.
+ * Leaves and tables are counted by a walk of the tables, so that nothing else pays for it. Of 4K
+ * leaves it looks at their tables alone; of a terabyte of them, those are 524,288.
  *
  * Context: Any.
  */
@@ -937,7 +1415,7 @@ void ept_get_stats(struct ept *ept, struct ept_stats *stats);
  * @m: where to
  * @ept: a table
  *
- * What debugfs 'map' shows.
+ * What debugfs 'map' shows, all at once: @m has room for all of it, or gets a part.
  *
  * Context: Any in which @m may be written.
  * Return: 0, -EINVAL for NULL.
@@ -1002,6 +1480,54 @@ int ept_harvest_dirty(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap,
 int ept_harvest_accessed(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek,
 			 struct ept_gather *gather);
 
+/**
+ * ept_harvest() - collect and clear accessed or dirty flags
+ * @ept: as ept_harvest_dirty()
+ * @gpa: as ept_harvest_dirty()
+ * @size: as ept_harvest_dirty()
+ * @what: which flags, and where to
+ * @gather: as ept_harvest_dirty()
+ *
+ * As ept_harvest_dirty(), also into the middle of a bitmap, or into none.
+ *
+ * Context: As ept_harvest_dirty().
+ * Return: as ept_harvest_dirty(), -EINVAL also for a peek without a bitmap.
+ */
+int ept_harvest(struct ept *ept, u64 gpa, u64 size, const struct ept_harvest *what,
+		struct ept_gather *gather);
+
+/**
+ * ept_clear_dirty() - clear the dirty flag of one leaf
+ * @ept: a table with %EPT_FEATURE_AD
+ * @gpa: of any alignment, as page-modification logging has it
+ * @gather: as ept_harvest_dirty()
+ *
+ * Of the whole leaf that holds the address, whatever its size.
+ *
+ * Context: As ept_harvest_dirty().
+ * Return: 1 if the flag was set, 0 if it wasn't, -EINVAL for NULL or a @gather of another table,
+ *	-ERANGE, -EOPNOTSUPP without %EPT_FEATURE_AD, -ENOENT for a hole.
+ */
+int ept_clear_dirty(struct ept *ept, u64 gpa, struct ept_gather *gather);
+
+/**
+ * ept_age() - whether a range was used
+ * @ept: a table with %EPT_FEATURE_AD
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @clear: clear the accessed flags that were found; else stop at the first
+ *
+ * For the kernel's aging: takes no lock, and neither asks for a flush nor waits for one. So a CPU
+ * that goes on using a cached translation doesn't set the flag again until something else flushes.
+ * A leaf that an edge of the range cuts counts, and is cleared, whole. Where an entry changes
+ * meanwhile its flag may stay; none is lost but accessed.
+ *
+ * Context: Any.
+ * Return: 1 if some leaf had the flag, 0 if none, -EINVAL for a misaligned or empty range or NULL,
+ *	-ERANGE, -EOPNOTSUPP without %EPT_FEATURE_AD.
+ */
+int ept_age(struct ept *ept, u64 gpa, u64 size, bool clear);
+
 /*
  * Flushing
  */
@@ -1019,13 +1545,50 @@ void ept_gather_init(struct ept_gather *gather, struct ept *ept);
  * ept_gather_flush() - invalidate what was gathered, then free the tables that were unlinked
  * @gather: may be used again afterwards; NULL does nothing
  *
- * Each gather ends in this call, also after errors. Exactly one invalidation where a flush is due
- * here, or is under way in a call without a gather; otherwise free.
+ * Each gather ends in this call, in ept_gather_flush_all(), ept_gather_free() or
+ * ept_gather_splice(), also after errors. Invalidates where anything is owed that was changed before
+ * the call, with this gather, another or none; otherwise only frees.
  *
- * Context: As &ept_ops.invalidate allows. The module's own waits for other CPUs: interrupts on, not
- *	in atomic context.
+ * Context: As &ept_ops.invalidate allows. The module's own waits for other CPUs if one of them runs
+ *	a guest on the table: then interrupts have to be on, as for smp_call_function().
  */
 void ept_gather_flush(struct ept_gather *gather);
+
+/**
+ * ept_gather_flush_all() - flush gathers of several tables
+ * @gathers: of one table each, none of them NULL; NULL does nothing
+ * @nr: how many
+ *
+ * As ept_gather_flush() of each, but for the tables without &ept_ops.invalidate with one round of
+ * interrupts.
+ *
+ * Context: As ept_gather_flush().
+ */
+void ept_gather_flush_all(struct ept_gather **gathers, unsigned int nr);
+
+/**
+ * ept_gather_free() - free what the client has flushed
+ * @gather: may be used again afterwards; NULL does nothing
+ *
+ * The client has invalidated, on each CPU, since the last call that was passed this gather: as one
+ * invalidation of its own for several tables, or in VMX root, where the tables cannot be freed.
+ * Nothing is announced. What was changed up to that call counts as flushed.
+ *
+ * Context: Any but with interrupts off by the client's own doing; see ept_merge_gather().
+ */
+void ept_gather_free(struct ept_gather *gather);
+
+/**
+ * ept_gather_splice() - give to one gather what another has
+ * @to: a gather
+ * @from: one of the same table, empty afterwards
+ *
+ * For changes that are made in one context and flushed in another.
+ *
+ * Context: Any; see ept_merge_gather().
+ * Return: 0, -EINVAL for NULL, the same gather twice and gathers of different tables.
+ */
+int ept_gather_splice(struct ept_gather *to, struct ept_gather *from);
 
 /**
  * ept_flush() - invalidate, unconditionally
@@ -1043,17 +1606,24 @@ void ept_flush(struct ept *ept);
  * Until ept_vcpu_put() the CPU counts as running, and a flush interrupts it; the guest must exit on
  * external interrupts. Loads nest.
  *
- * A guest that switches tables with VMFUNC may use each of its EPTP list: load them all. Outside
- * VMX root operation INVEPT cannot run, and the CPU stays behind. The manual's section "Operations
- * that Invalidate Cached Mappings".
+ * A guest that switches tables with VMFUNC may use each of its EPTP list: load them all, before it
+ * runs; the switch itself needs no INVEPT. A thin hypervisor, under which the running system is the
+ * guest, loads before VMLAUNCH and puts after VMXOFF; flushes that the system asks for then run
+ * INVEPT in the guest, which exits, and which the hypervisor executes for it. With
+ * &ept_ops.invalidate of its own a client needs no loads. The manual's section "Operations that
+ * Invalidate Cached Mappings".
  *
  * Context: Preemption off until ept_vcpu_put(), this CPU in VMX root operation.
+ * Return: 0; -ENODEV outside VMX root operation and -EINVAL where the CPU refused, if INVEPT was to
+ *	be run, and then the CPU doesn't count as running and there is no ept_vcpu_put().
  */
-void ept_vcpu_load(struct ept *ept);
+int ept_vcpu_load(struct ept *ept);
 
 /**
  * ept_vcpu_put() - this CPU no longer runs a guest on the table
  * @ept: a table; NULL does nothing
+ *
+ * Without a load it does nothing.
  *
  * Context: Preemption off since ept_vcpu_load().
  */
@@ -1094,5 +1664,19 @@ int ept_invept_global(void);
  */
 void ept_violation_decode(u64 qualification, const struct ept_caps *caps,
 			  struct ept_violation *violation);
+
+/**
+ * ept_ve_decode() - make a #VE information page readable
+ * @info: the page; may be changed by its guest meanwhile, each field is read once
+ * @caps: as for ept_violation_decode()
+ * @violation: filled in on success
+ *
+ * Leaves the page as it is: writing 0 to &ept_ve_info.busy re-arms it.
+ *
+ * Context: Any.
+ * Return: 0, -EINVAL for NULL, -ENOENT where the page holds no violation.
+ */
+int ept_ve_decode(const struct ept_ve_info *info, const struct ept_caps *caps,
+		  struct ept_violation *violation);
 
 #endif /* _EPT_CORE_H */

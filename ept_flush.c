@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who may hold stale translations, and when dead tables may go: the gather, generations, interrupts
- * to the CPUs that run a guest. Which change asks for a flush is ept_pte_needs_invept()'s to say.
+ * Who may hold stale translations, and when dead tables may go: changes and the invalidations that
+ * cover them, the gather, interrupts to the CPUs that run a guest. Which change asks for a flush is
+ * ept_pte_needs_invept()'s to say.
  */
+#define pr_fmt(fmt) "ept: " fmt
+
+#include <linux/printk.h>
 #include <linux/smp.h>
 
-#include "ept_priv.h"
+#include "ept_op.h"
 #include "ept_trace.h"
 
-#if IS_ENABLED(CONFIG_KUNIT)
-u64 ept_overlook;
-EXPORT_SYMBOL_IF_KUNIT(ept_overlook);
+#ifdef EPT_KUNIT_HOOKS
+struct ept_hooks ept_hooks;
+EXPORT_SYMBOL_IF_KUNIT(ept_hooks);
 #endif
 
 /*
@@ -19,61 +23,184 @@ EXPORT_SYMBOL_IF_KUNIT(ept_overlook);
  * both sees the other.
  */
 
+/* This CPU's first load or map: from now on it is looked at. */
+void ept_cpu_appears(struct ept *ept, struct ept_cpu *cpu)
+{
+	cpu->next = READ_ONCE(ept->first_cpu);
+	/* A full barrier: who looks at the list before is done with what this CPU looks at next. */
+	while (!try_cmpxchg(&ept->first_cpu, &cpu->next, cpu))
+		;
+	cpu->listed = true;
+}
+
+static int run_invept(const struct ept *ept)
+{
+	int err = ept_invept_context(ept->pointer);
+
+	/* A CPU without single-context INVEPT refuses it. */
+	if (err == -EINVAL)
+		err = ept_invept_global();
+	return ept_hooks.invept_works ? 0 : err;
+}
+
 /* On a CPU that counts as running */
-static void catch_up(struct ept *ept, struct ept_cpu *cpu)
+static int catch_up(struct ept *ept, struct ept_cpu *cpu)
 {
 	const u64 generation = atomic64_read(&ept->generation);
+	int err = 0;
 
-	if (cpu->seen == generation)
-		return;
-	/* A CPU without single-context INVEPT refuses it. */
-	if (ept_invept_context(ept->pointer) && ept_invept_global())
-		return;
-	cpu->seen = generation;
+	if (cpu->seen != generation)
+		err = run_invept(ept);
+	if (!err)
+		cpu->seen = generation;
+	return err;
 }
 
-static bool cpu_runs(int cpu, void *arg)
-{
-	struct ept *ept = arg;
+/**
+ * struct shootdown - CPUs that are to catch up
+ * @gathers: with their tables
+ * @nr: how many
+ * @err: of a CPU that could not
+ */
+struct shootdown {
+	struct ept_gather	**gathers;
+	unsigned int		nr;
+	int			err;
+};
 
-	if (!READ_ONCE(per_cpu_ptr(ept->cpus, cpu)->running))
-		return false;
-	if (cpu != smp_processor_id())
-		atomic64_inc(&ept->interrupts);
-	return true;
+static bool runs(const struct ept_cpu *cpu)
+{
+	return READ_ONCE(cpu->running);
 }
 
-static void interrupt_cpu(void *arg)
+static bool anyone_runs(const struct ept *ept)
 {
-	struct ept *ept = arg;
-	struct ept_cpu *cpu = this_cpu_ptr(ept->cpus);
-
-	if (cpu->running)
-		catch_up(ept, cpu);
-}
-
-static bool any_cpu_runs(struct ept *ept)
-{
-	int cpu;
-
-	for_each_online_cpu(cpu)
-		if (READ_ONCE(per_cpu_ptr(ept->cpus, cpu)->running))
+	for (const struct ept_cpu *cpu = READ_ONCE(ept->first_cpu); cpu; cpu = cpu->next)
+		if (runs(cpu))
 			return true;
 	return false;
 }
 
-static void invalidate(struct ept *ept)
+static bool is_to_catch_up(int cpu, void *arg)
 {
-	/* A full barrier: entries were written before, who is running is read after. */
-	const u64 generation = atomic64_inc_return(&ept->generation);
+	const struct shootdown *shootdown = arg;
 
-	atomic64_inc(&ept->flushes);
-	trace_ept_flush(ept->pointer, generation);
-	if (ept->ops && ept->ops->invalidate)
-		ept->ops->invalidate(ept, ept->cookie);
-	else if (any_cpu_runs(ept))
-		on_each_cpu_cond(cpu_runs, interrupt_cpu, ept, true);
+	for (unsigned int i = 0; i < shootdown->nr; i++) {
+		const struct ept_gather *gather = shootdown->gathers[i];
+
+		if (gather->owes && runs(per_cpu_ptr(gather->ept->cpus, cpu)))
+			return true;
+	}
+	return false;
 }
+
+static void catch_up_all(void *arg)
+{
+	struct shootdown *shootdown = arg;
+
+	for (unsigned int i = 0; i < shootdown->nr; i++) {
+		struct ept *ept = shootdown->gathers[i]->ept;
+		struct ept_cpu *cpu = shootdown->gathers[i]->owes ? this_cpu_ptr(ept->cpus) : NULL;
+		int err;
+
+		if (!cpu || !cpu->running)
+			continue;
+		if (in_hardirq())
+			atomic64_inc(&ept->interrupts);
+		err = catch_up(ept, cpu);
+		if (err)
+			WRITE_ONCE(shootdown->err, err);
+	}
+}
+
+/* Interrupts who runs, if anybody does: only that takes a context in which one may wait for CPUs. */
+static int shoot_down(struct ept_gather **gathers, unsigned int nr)
+{
+	struct shootdown shootdown = { .gathers = gathers, .nr = nr };
+	bool any = false;
+
+	for (unsigned int i = 0; i < nr; i++)
+		any |= gathers[i]->owes && anyone_runs(gathers[i]->ept);
+	if (any)
+		on_each_cpu_cond(is_to_catch_up, catch_up_all, &shootdown, true);
+	if (unlikely(shootdown.err))
+		pr_warn_once("a CPU that runs a guest cannot run INVEPT: %d\n", shootdown.err);
+	return shootdown.err;
+}
+
+/*
+ * Changes are numbered. An invalidation covers those that were there when it began, whoever made
+ * them. So a flush asks whether one that is over covers all, and invalidates if none does: when it
+ * returns, no CPU can use what any call before it was asked to take away.
+ */
+
+/* Whether changes are there that no invalidation covers */
+static bool is_due(const struct ept *ept)
+{
+	/* With a change's number come its entries, with an invalidation's what CPUs set before. */
+	const u64 changes = smp_load_acquire(&ept->changes);
+
+	return atomic64_read_acquire(&ept->flushed) < (s64)changes;
+}
+
+static void begin_invalidation(struct ept_gather *gather)
+{
+	struct ept *ept = gather->ept;
+	u64 generation;
+
+	gather->change = smp_load_acquire(&ept->changes);
+	/* A full barrier: entries were written before, who is running is read after. */
+	generation = atomic64_inc_return(&ept->generation);
+	ept_trace(ept_flush, ept, generation);
+	atomic64_inc(&ept->flushes);
+}
+
+/* What was changed up to the gather's number is covered now. */
+static void end_invalidation(const struct ept_gather *gather)
+{
+	atomic64_t *flushed = &gather->ept->flushed;
+	s64 before = atomic64_read(flushed);
+
+	while (before < (s64)gather->change &&
+	       !atomic64_try_cmpxchg_release(flushed, &before, gather->change))
+		;
+}
+
+static bool has_own_way(const struct ept *ept)
+{
+	return ept->config.ops && ept->config.ops->invalidate;
+}
+
+/* For the gathers that owe. One round of interrupts serves all tables that take the module's way. */
+static void invalidate(struct ept_gather **gathers, unsigned int nr)
+{
+	int err;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		struct ept_gather *gather = gathers[i];
+		const struct ept_config *config;
+
+		if (!gather->owes)
+			continue;
+		begin_invalidation(gather);
+		if (!has_own_way(gather->ept))
+			continue;
+		config = &gather->ept->config;
+		config->ops->invalidate(gather->ept, config->cookie);
+		end_invalidation(gather);
+		gather->owes = false;
+	}
+	err = shoot_down(gathers, nr);
+	for (unsigned int i = 0; i < nr; i++) {
+		if (gathers[i]->owes && !err)
+			end_invalidation(gathers[i]);
+		gathers[i]->owes = false;
+	}
+}
+
+/*
+ * The gather
+ */
 
 void ept_gather_init(struct ept_gather *gather, struct ept *ept)
 {
@@ -82,63 +209,144 @@ void ept_gather_init(struct ept_gather *gather, struct ept *ept)
 }
 EXPORT_SYMBOL_EPT(ept_gather_init);
 
-/* Announces what is due, and leaves the unlinked tables in the gather. */
-void ept_gather_invalidate(struct ept_gather *gather)
+/* CPUs set accessed and dirty in what was merged until the flush, and no more. */
+static void fold_merged(struct ept_gather *gather)
 {
-	if (!gather->flush)
-		return;
-	invalidate(gather->ept);
-	gather->flush = false;
-	if (gather->own)
-		atomic_dec_return_release(&gather->ept->flushing);
+	struct ept *ept = gather->ept;
+
+	ept_lock(ept);
+	ept_fold_merged(ept, gather->merged);
+	list_del(&gather->node);
+	ept_unlock(ept);
+	ept_table_join_retired(&gather->dead, gather->merged);
+	gather->merged = NULL;
+}
+
+/* A CPU that refused to invalidate may walk these until the table is destroyed. */
+static void keep_stuck(struct ept *ept, struct page *dead)
+{
+	struct page *stuck = NULL;
+
+	do
+		ept_table_join_retired(&dead, xchg(&ept->stuck, NULL));
+	while (cmpxchg(&ept->stuck, stuck, dead) != stuck);
 }
 
 /*
- * What a call found may be what another one did, whose flush is yet to be done. Who sees it done
- * sees all of it done: pairs with the release above. Tables without a flush that is due are those
- * of a merge, which has just invalidated.
+ * The only place that frees what was linked: the operation unhooked it, whoever calls here
+ * invalidated, free.
  */
-static bool beaten(const struct ept_gather *gather)
-{
-	return !IS_ERR_OR_NULL(gather->ept) && !gather->flush &&
-	       atomic_read_acquire(&gather->ept->flushing) && !gather->dead;
-}
-
-/* The only place that frees what was linked: the operation unhooked it, invalidate, free. */
-void ept_gather_flush(struct ept_gather *gather)
+static void release(struct ept_gather *gather)
 {
 	struct page *dead;
 
-	if (!gather)
-		return;
-	if (unlikely(beaten(gather)))
-		invalidate(gather->ept);
-	ept_gather_invalidate(gather);
+	if (gather->merged)
+		fold_merged(gather);
 	dead = gather->dead;
 	gather->dead = NULL;
-	ept_table_free_retired(dead);
+	if (!dead)
+		return;
+	if (likely(atomic64_read(&gather->ept->flushed) >= (s64)gather->change))
+		ept_table_free_retired(dead);
+	else
+		keep_stuck(gather->ept, dead);
+}
+
+void ept_gather_flush_all(struct ept_gather **gathers, unsigned int nr)
+{
+	bool due = false;
+
+	if (!gathers)
+		return;
+	for (unsigned int i = 0; i < nr; i++) {
+		gathers[i]->owes = !IS_ERR_OR_NULL(gathers[i]->ept) && is_due(gathers[i]->ept);
+		due |= gathers[i]->owes;
+	}
+	if (due)
+		invalidate(gathers, nr);
+	for (unsigned int i = 0; i < nr; i++)
+		release(gathers[i]);
+}
+EXPORT_SYMBOL_EPT(ept_gather_flush_all);
+
+void ept_gather_flush(struct ept_gather *gather)
+{
+	if (gather)
+		ept_gather_flush_all(&gather, 1);
 }
 EXPORT_SYMBOL_EPT(ept_gather_flush);
 
+void ept_gather_free(struct ept_gather *gather)
+{
+	if (!gather || IS_ERR_OR_NULL(gather->ept))
+		return;
+	end_invalidation(gather);
+	release(gather);
+}
+EXPORT_SYMBOL_EPT(ept_gather_free);
+
+int ept_gather_splice(struct ept_gather *to, struct ept_gather *from)
+{
+	if (!to || !from || to == from || IS_ERR_OR_NULL(to->ept) || to->ept != from->ept)
+		return -EINVAL;
+	to->change = max(to->change, from->change);
+	ept_table_join_retired(&to->dead, from->dead);
+	if (from->merged) {
+		ept_lock(to->ept);
+		if (!to->merged)
+			list_add(&to->node, &to->ept->unfolded);
+		list_del(&from->node);
+		ept_table_join_retired(&to->merged, from->merged);
+		ept_unlock(to->ept);
+	}
+	ept_gather_init(from, to->ept);
+	return 0;
+}
+EXPORT_SYMBOL_EPT(ept_gather_splice);
+
 void ept_flush(struct ept *ept)
 {
+	struct ept_gather all = { .ept = ept, .owes = true }, *gather = &all;
+
 	if (!IS_ERR_OR_NULL(ept))
-		invalidate(ept);
+		invalidate(&gather, 1);
 }
 EXPORT_SYMBOL_EPT(ept_flush);
 
-void ept_vcpu_load(struct ept *ept)
+/*
+ * A table is about to be destroyed. Another one may get its root, and with it what CPUs cached: for
+ * the module's own way that one is behind on every CPU, other ways have to be told now.
+ */
+void ept_flush_release(struct ept *ept)
+{
+	WARN_ON_ONCE(anyone_runs(ept));
+	if (has_own_way(ept))
+		ept_flush(ept);
+	ept_table_free_retired(ept->stuck);
+}
+
+/*
+ * Running a guest
+ */
+
+int ept_vcpu_load(struct ept *ept)
 {
 	struct ept_cpu *cpu;
+	int err;
 
 	if (IS_ERR_OR_NULL(ept))
-		return;
+		return 0;
 	lockdep_assert_preemption_disabled();
 	cpu = this_cpu_ptr(ept->cpus);
+	if (unlikely(!cpu->listed))
+		ept_cpu_appears(ept, cpu);
 	WRITE_ONCE(cpu->running, cpu->running + 1);
-	/* Pairs with the barrier in invalidate(). */
+	/* Pairs with the barrier in begin_invalidation(). */
 	smp_mb();
-	catch_up(ept, cpu);
+	err = catch_up(ept, cpu);
+	if (err)
+		WRITE_ONCE(cpu->running, cpu->running - 1);
+	return err;
 }
 EXPORT_SYMBOL_EPT(ept_vcpu_load);
 
@@ -150,7 +358,8 @@ void ept_vcpu_put(struct ept *ept)
 		return;
 	lockdep_assert_preemption_disabled();
 	cpu = this_cpu_ptr(ept->cpus);
-	if (!WARN_ON_ONCE(!cpu->running))
+	/* Without a load there is nothing to put. */
+	if (cpu->running)
 		WRITE_ONCE(cpu->running, cpu->running - 1);
 }
 EXPORT_SYMBOL_EPT(ept_vcpu_put);

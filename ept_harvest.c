@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ept_harvest_dirty(), ept_harvest_accessed().
+ * ept_harvest() and its two short forms, ept_clear_dirty(), ept_age(): what CPUs set.
  */
 #include <linux/err.h>
+#include <linux/rcupdate.h>
 
 #include "ept_op.h"
 #include "ept_trace.h"
 
 /**
- * struct harvest_op - ept_harvest_dirty(), ept_harvest_accessed()
+ * struct harvest_op - ept_harvest()
  * @op: the operation
- * @flag: which of both
- * @bitmap: where to report
+ * @flag: EPT_PTE_ACCESSED or EPT_PTE_DIRTY
+ * @bitmap: where to report, or NULL
+ * @first: the bit of the range's first page
  * @peek: don't clear
  */
 struct harvest_op {
 	struct ept_op	op;
 	u64		flag;
 	unsigned long	*bitmap;
+	u64		first;
 	bool		peek;
 };
 
@@ -26,26 +29,27 @@ static struct harvest_op *to_harvest(struct ept_walk *walk)
 	return container_of(walk, struct harvest_op, op.walk);
 }
 
-static void harvest_report(const struct harvest_op *harvest, u64 gpa, u64 end)
+static u64 harvest_bit(const struct harvest_op *harvest, u64 gpa)
 {
-	const unsigned long first = (gpa - harvest->op.walk.gpa) >> PAGE_SHIFT;
-
-	/* It knows no bit above 2^32, which is 16 TiB. */
-	bitmap_set(harvest->bitmap + BIT_WORD(first), first % BITS_PER_LONG,
-		   (end - gpa) >> PAGE_SHIFT);
+	return harvest->first + ((gpa - harvest->op.walk.gpa) >> PAGE_SHIFT);
 }
 
-static __always_inline void harvest_clear(struct harvest_op *harvest, const struct ept_run *run,
-					  u64 *entry, u64 old)
+static void harvest_report(const struct harvest_op *harvest, u64 gpa, u64 end)
 {
-	u64 new = old & ~harvest->flag;
+	if (harvest->bitmap)
+		ept_set_bits(harvest->bitmap, harvest_bit(harvest, gpa), (end - gpa) >> PAGE_SHIFT);
+}
 
-	if (!ept_pte_is_volatile(harvest->op.walk.fmt, old))
-		WRITE_ONCE(*entry, new);
+/* A flag that a leaf has is taken from it. */
+static __always_inline void clear_flag(struct ept_gather *gather, const struct ept_run *run,
+				       u64 *entry, u64 old, u64 flag)
+{
+	if (!ept_is_volatile(gather->ept, old))
+		WRITE_ONCE(*entry, old & ~flag);
 	else
-		while (!try_cmpxchg64(entry, &old, new))
-			new = old & ~harvest->flag;
-	ept_gather_note(harvest->op.gather, run, old, new);
+		while (!try_cmpxchg64(entry, &old, old & ~flag))
+			;
+	ept_gather_note(gather->ept, gather, run, old, old & ~flag);
 }
 
 /* Leaves of more than a page, and tables */
@@ -65,7 +69,8 @@ static int harvest_large(struct harvest_op *harvest, const struct ept_run *run)
 			continue;
 		harvest_report(harvest, gpa, gpa + size);
 		if (!harvest->peek)
-			harvest_clear(harvest, run, &run->entry[i], entry);
+			clear_flag(harvest->op.gather, run, &run->entry[i], entry,
+				   harvest->flag);
 	}
 	return run->nr;
 }
@@ -80,10 +85,10 @@ static bool harvest_stride(struct harvest_op *harvest, const struct ept_run *run
 		return false;
 	if (harvest->peek)
 		return true;
-	if (ept_pte_is_volatile(harvest->op.walk.fmt, (any & ~EPT_PTE_AD) | (all & EPT_PTE_AD)))
+	if (ept_is_volatile(harvest->op.ept, (any & ~EPT_PTE_AD) | (all & EPT_PTE_AD)))
 		return false;
 	ept_entries_clear(entry, EPT_STRIDE, flag);
-	ept_gather_note(harvest->op.gather, run, any, any & ~flag);
+	ept_gather_note(harvest->op.ept, harvest->op.gather, run, any, any & ~flag);
 	return true;
 }
 
@@ -91,16 +96,18 @@ static bool harvest_stride(struct harvest_op *harvest, const struct ept_run *run
 static void harvest_each(struct harvest_op *harvest, const struct ept_run *run, unsigned int i,
 			 unsigned int end)
 {
-	const unsigned long page = (run->gpa - harvest->op.walk.gpa) >> PAGE_SHIFT;
+	const u64 first = harvest_bit(harvest, run->gpa);
 
 	for (; i < end; i++) {
 		const u64 entry = READ_ONCE(run->entry[i]);
 
 		if (!(entry & harvest->flag))
 			continue;
-		__set_bit(page + i, harvest->bitmap);
+		if (harvest->bitmap)
+			__set_bit(first + i, harvest->bitmap);
 		if (!harvest->peek)
-			harvest_clear(harvest, run, &run->entry[i], entry);
+			clear_flag(harvest->op.gather, run, &run->entry[i], entry,
+				   harvest->flag);
 	}
 }
 
@@ -162,38 +169,163 @@ static const struct ept_visitor harvest_visitor = {
 	.edge = harvest_edge,
 };
 
-static int harvest(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek, u64 flag,
-		   struct ept_gather *gather)
+int ept_harvest(struct ept *ept, u64 gpa, u64 size, const struct ept_harvest *what,
+		struct ept_gather *gather)
 {
 	struct harvest_op harvest;
 	int err;
 
-	if (!ept_range_valid(ept, gpa, size) || !bitmap || !ept_gather_valid(ept, gather))
+	if (IS_ERR_OR_NULL(ept) || !what || (what->peek && !what->bitmap))
 		return -EINVAL;
-	if (!ept_fits(gpa, size, ept_gpa_width(&ept->fmt)))
-		return -ERANGE;
-	if (!ept->fmt.ad)
-		return -EOPNOTSUPP;
+	if (!gather)
+		return ept_flushed(ept, own, ept_harvest(ept, gpa, size, what, &own));
+	err = ept_first_error(ept_judge_range(ept, gpa, size), ept->fmt.ad ? 0 : -EOPNOTSUPP);
+	err = ept_first_error(err, ept_judge_gather(ept, gather));
+	if (err)
+		return err;
 
-	ept_op_init(&harvest.op, ept, gpa, size, gather);
-	harvest.flag = flag;
-	harvest.bitmap = bitmap;
-	harvest.peek = peek;
-	err = ept_op_run_flush(&harvest.op, NULL, &harvest_visitor);
-	trace_ept_harvest(ept->pointer, gpa, size, err);
+	ept_op_init(&harvest.op, gather, gpa, size);
+	harvest.op.folds = true;
+	harvest.flag = what->accessed ? EPT_PTE_ACCESSED : EPT_PTE_DIRTY;
+	harvest.bitmap = what->bitmap;
+	harvest.first = what->first;
+	harvest.peek = what->peek;
+	err = ept_op_run(&harvest.op, NULL, &harvest_visitor);
+	ept_trace(ept_harvest, ept, gpa, size, err);
 	return err;
 }
+EXPORT_SYMBOL_EPT(ept_harvest);
 
 int ept_harvest_dirty(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek,
 		      struct ept_gather *gather)
 {
-	return harvest(ept, gpa, size, bitmap, peek, EPT_PTE_DIRTY, gather);
+	const struct ept_harvest what = { .bitmap = bitmap, .peek = peek };
+
+	return bitmap ? ept_harvest(ept, gpa, size, &what, gather) : -EINVAL;
 }
 EXPORT_SYMBOL_EPT(ept_harvest_dirty);
 
 int ept_harvest_accessed(struct ept *ept, u64 gpa, u64 size, unsigned long *bitmap, bool peek,
 			 struct ept_gather *gather)
 {
-	return harvest(ept, gpa, size, bitmap, peek, EPT_PTE_ACCESSED, gather);
+	const struct ept_harvest what = { .accessed = true, .bitmap = bitmap, .peek = peek };
+
+	return bitmap ? ept_harvest(ept, gpa, size, &what, gather) : -EINVAL;
 }
 EXPORT_SYMBOL_EPT(ept_harvest_accessed);
+
+int ept_clear_dirty(struct ept *ept, u64 gpa, struct ept_gather *gather)
+{
+	struct ept_run run = { .level = EPT_4K, .nr = 1 };
+	int ret;
+	u64 leaf;
+
+	if (IS_ERR_OR_NULL(ept))
+		return -EINVAL;
+	if (!gather)
+		return ept_flushed(ept, own, ept_clear_dirty(ept, gpa, &own));
+	gpa &= ~(SZ_4K - 1ULL);
+	ret = ept_first_error(ept_judge_range(ept, gpa, SZ_4K), ept->fmt.ad ? 0 : -EOPNOTSUPP);
+	ret = ept_first_error(ret, ept_judge_gather(ept, gather));
+	if (ret)
+		return ret;
+
+	ept_begin(ept, gather);
+	ept_fold_all(ept);
+	run.entry = ept_descend(&ept->fmt, ept->root, gpa, &run.level, &leaf);
+	if (ept_pte_is_hole(leaf)) {
+		ret = -ENOENT;
+	} else if (leaf & EPT_PTE_DIRTY) {
+		clear_flag(gather, &run, run.entry, leaf, EPT_PTE_DIRTY);
+		ret = 1;
+	}
+	ept_end(ept, gather);
+	return ret;
+}
+EXPORT_SYMBOL_EPT(ept_clear_dirty);
+
+/*
+ * Aging holds no lock: whoever changes the entry with a plain store meanwhile may set the flag
+ * again, and the page looks used for one more round.
+ */
+
+/**
+ * struct age - ept_age()
+ * @walk: over the range
+ * @clear: take the flag
+ * @young: some leaf had it
+ */
+struct age {
+	struct ept_walk	walk;
+	bool		clear;
+	bool		young;
+};
+
+/* True: no other leaf matters any more. */
+static bool age_leaf(struct age *age, u64 *entry, u64 leaf)
+{
+	if (ept_pte_is_hole(leaf) || !(leaf & EPT_PTE_ACCESSED))
+		return false;
+	age->young = true;
+	/* Who beat this one to it has changed the leaf: it is somebody else's to age. */
+	if (age->clear)
+		try_cmpxchg64(entry, &leaf, leaf & ~EPT_PTE_ACCESSED);
+	return !age->clear;
+}
+
+static int age_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct age *age = container_of(walk, struct age, walk);
+
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+
+		if (ept_pte_is_table(entry, run->level)) {
+			ept_walk_open(walk, run, entry);
+			return i;
+		}
+		if (age_leaf(age, &run->entry[i], entry))
+			return -ECANCELED;
+	}
+	return run->nr;
+}
+
+/* The entry may have become a table since the walker looked. */
+static int age_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	const u64 entry = READ_ONCE(*run->entry);
+
+	if (ept_pte_is_table(entry, run->level))
+		ept_walk_open(walk, run, entry);
+	else if (age_leaf(container_of(walk, struct age, walk), run->entry, entry))
+		return -ECANCELED;
+	return 0;
+}
+
+static const struct ept_visitor age_visitor = {
+	.run = age_run,
+	.edge = age_edge,
+};
+
+int ept_age(struct ept *ept, u64 gpa, u64 size, bool clear)
+{
+	struct age age = { .clear = clear };
+	int err;
+
+	if (IS_ERR_OR_NULL(ept))
+		return -EINVAL;
+	err = ept_first_error(ept_judge_range(ept, gpa, size), ept->fmt.ad ? 0 : -EOPNOTSUPP);
+	if (err)
+		return err;
+
+	age.walk.fmt = &ept->fmt;
+	age.walk.root = ept->root;
+	age.walk.gpa = gpa;
+	age.walk.end = gpa + size;
+	rcu_read_lock();
+	ept_walk_begin(&age.walk);
+	ept_walk_pass(&age.walk, &age_visitor);
+	rcu_read_unlock();
+	return age.young;
+}
+EXPORT_SYMBOL_EPT(ept_age);

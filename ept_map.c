@@ -1,26 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ept_map(), ept_map_pages(), ept_remap(): what puts leaves in place.
+ * ept_map(), ept_map_if(), ept_map_pages(), ept_fill_pages(), ept_remap(), ept_install(): what puts
+ * leaves in place.
  */
 #include <linux/err.h>
+#include <linux/rcupdate.h>
 
 #include "ept_op.h"
 #include "ept_trace.h"
 
 /**
- * struct map_op - ept_map(), ept_map_pages(), ept_remap()
- * @op: the operation
+ * struct source - what a guest gets where
+ * @gpa: where the range begins
+ * @hpa: of its first page, unless
+ * @pages: its pages are named one by one
  * @bits: attribute bits of the leaves
  * @largest: no leaf is larger
- * @hpa: of the range's first page, unless
- * @pages: its pages are named one by one
+ */
+struct source {
+	u64		gpa;
+	phys_addr_t	hpa;
+	struct page	**pages;
+	u64		bits;
+	enum ept_level	largest;
+};
+
+/**
+ * struct guard - as of ept_map_if()
+ * @seq: a number of the client's that must not change; NULL: none
+ * @seen: what it was
+ */
+struct guard {
+	const unsigned long	*seq;
+	unsigned long		seen;
+};
+
+static __always_inline int guard_check(const struct guard *guard)
+{
+	return guard->seq && READ_ONCE(*guard->seq) != guard->seen ? -EAGAIN : 0;
+}
+
+/**
+ * struct map_op - ept_map(), ept_map_pages(), ept_remap() and their kin
+ * @op: the operation
+ * @source: what is mapped
+ * @guard: when it may be
+ * @filled: ept_fill_pages(): a bit for each page that was mapped
+ * @keeps_flags: a leaf of the same page keeps accessed and dirty
  */
 struct map_op {
 	struct ept_op	op;
-	u64		bits;
-	enum ept_level	largest;
-	phys_addr_t	hpa;
-	struct page	**pages;
+	struct source	source;
+	struct guard	guard;
+	unsigned long	*filled;
+	bool		keeps_flags;
 };
 
 static struct map_op *to_map(struct ept_walk *walk)
@@ -28,25 +61,26 @@ static struct map_op *to_map(struct ept_walk *walk)
 	return container_of(walk, struct map_op, op.walk);
 }
 
-static phys_addr_t map_hpa(const struct map_op *map, u64 gpa)
+static __always_inline phys_addr_t source_hpa(const struct source *source, u64 gpa)
 {
-	const u64 offset = gpa - map->op.walk.gpa;
+	const u64 offset = gpa - source->gpa;
 
-	return map->pages ? page_to_phys(map->pages[offset >> PAGE_SHIFT]) : map->hpa + offset;
+	return source->pages ? page_to_phys(source->pages[offset >> PAGE_SHIFT]) :
+			       source->hpa + offset;
 }
 
 /* Whether the pages that a covered entry spans make a leaf. Their host addresses decide. */
-static bool map_fits(const struct map_op *map, u64 gpa, enum ept_level level)
+static bool source_fits(const struct source *source, u64 gpa, enum ept_level level)
 {
 	const unsigned long nr = ept_level_size(level) >> PAGE_SHIFT;
 	struct page **pages;
 	phys_addr_t hpa;
 
-	if (level > map->largest)
+	if (level > source->largest)
 		return false;
-	if (!map->pages)
+	if (!source->pages)
 		return true;
-	pages = map->pages + ((gpa - map->op.walk.gpa) >> PAGE_SHIFT);
+	pages = source->pages + ((gpa - source->gpa) >> PAGE_SHIFT);
 	hpa = page_to_phys(pages[0]);
 	if (!IS_ALIGNED(hpa, ept_level_size(level)))
 		return false;
@@ -57,23 +91,60 @@ static bool map_fits(const struct map_op *map, u64 gpa, enum ept_level level)
 }
 
 /* How many tables it takes below entries of @level that are holes */
-static u64 map_tables(const struct map_op *map, u64 gpa, u64 end, enum ept_level level)
+static u64 source_tables(const struct source *source, u64 gpa, u64 end, enum ept_level level)
 {
 	u64 tables = 0, next;
 
-	if (!map->pages)
-		return ept_walk_tables(gpa, end, level, map->largest);
+	if (!source->pages)
+		return ept_walk_tables(gpa, end, level, source->largest);
 	if (level == EPT_4K)
 		return 0;
 	for (; gpa < end; gpa = next) {
 		const u64 size = ept_level_size(level);
 
 		next = min(end, round_down(gpa, size) + size);
-		if (next - gpa < size || !map_fits(map, gpa, level))
-			tables += 1 + map_tables(map, gpa, next, level - 1);
+		if (next - gpa < size || !source_fits(source, gpa, level))
+			tables += 1 + source_tables(source, gpa, next, level - 1);
 	}
 	return tables;
 }
+
+/* Leaves all alike, each of the page after that of the one before */
+static __always_inline void fill_all(const struct source *source, const struct ept_format *fmt,
+				     const struct ept_run *run)
+{
+	ept_entries_fill(run->entry, run->nr,
+			 ept_pte_leaf(fmt, source_hpa(source, run->gpa), run->level, source->bits),
+			 ept_level_size(run->level));
+}
+
+/* The address of a leaf without rights is hidden, for each leaf by itself. */
+static __always_inline bool source_is_simple(const struct source *source)
+{
+	return !source->pages && source->bits & EPT_PTE_RIGHTS;
+}
+
+/* Leaves from the front of the run, as far as they fit. Returns how many. */
+static unsigned int fill_leaves(const struct source *source, const struct ept_format *fmt,
+				const struct ept_run *run)
+{
+	const u64 size = ept_level_size(run->level);
+	u64 gpa = run->gpa;
+	unsigned int i;
+
+	if (source_is_simple(source)) {
+		fill_all(source, fmt, run);
+		return run->nr;
+	}
+	for (i = 0; i < run->nr && source_fits(source, gpa, run->level); i++, gpa += size)
+		WRITE_ONCE(run->entry[i], ept_pte_leaf(fmt, source_hpa(source, gpa), run->level,
+						       source->bits));
+	return i;
+}
+
+/*
+ * Mapping what is a hole
+ */
 
 static int map_plan_run(struct ept_walk *walk, const struct ept_run *run)
 {
@@ -83,8 +154,9 @@ static int map_plan_run(struct ept_walk *walk, const struct ept_run *run)
 	if (!ept_pte_is_hole(ept_entries_any(run->entry, run->nr)))
 		return -EEXIST;
 	if (run->level > EPT_4K)
-		map->op.need += map_tables(map, run->gpa,
-				   run->gpa + run->nr * ept_level_size(run->level), run->level);
+		map->op.need += source_tables(&map->source, run->gpa,
+					      run->gpa + run->nr * ept_level_size(run->level),
+					      run->level);
 	return run->nr;
 }
 
@@ -94,8 +166,8 @@ static int map_plan_edge(struct ept_walk *walk, const struct ept_run *run)
 
 	if (!ept_pte_is_hole(READ_ONCE(*run->entry)))
 		return -EEXIST;
-	map->op.need += map_tables(map, ept_run_start(walk, run), ept_run_end(walk, run),
-				   run->level);
+	map->op.need += source_tables(&map->source, ept_run_start(walk, run),
+				      ept_run_end(walk, run), run->level);
 	return 0;
 }
 
@@ -118,35 +190,14 @@ static void map_open(struct ept_op *op, const struct ept_run *run)
 	ept_walk_open_private(&op->walk, table, true);
 }
 
-/* Leaves from the front of the run, as far as they fit */
-static unsigned int map_leaves(const struct map_op *map, const struct ept_run *run)
-{
-	const struct ept_format *fmt = map->op.walk.fmt;
-	const u64 size = ept_level_size(run->level);
-	u64 gpa = run->gpa;
-	unsigned int i;
-
-	/* The address of a leaf without rights is hidden, for each leaf by itself. */
-	if (!map->pages && map->bits & EPT_PTE_RIGHTS) {
-		const u64 leaf = ept_pte_leaf(fmt, map_hpa(map, gpa), run->level, map->bits);
-
-		ept_entries_fill(run->entry, run->nr, leaf, size);
-		return run->nr;
-	}
-	for (i = 0; i < run->nr && map_fits(map, gpa, run->level); i++, gpa += size)
-		WRITE_ONCE(run->entry[i],
-			   ept_pte_leaf(fmt, map_hpa(map, gpa), run->level, map->bits));
-	return i;
-}
-
 static int map_commit_run(struct ept_walk *walk, const struct ept_run *run)
 {
 	struct map_op *map = to_map(walk);
 	struct ept_run rest = *run;
 	unsigned int leaves = 0;
 
-	if (run->level <= map->largest)
-		leaves = map_leaves(map, run);
+	if (run->level <= map->source.largest)
+		leaves = fill_leaves(&map->source, walk->fmt, run);
 	ept_table_add_live(run->entry, leaves);
 	if (leaves < run->nr) {
 		rest.gpa += leaves * ept_level_size(run->level);
@@ -175,12 +226,50 @@ static const struct ept_visitor map_commit = {
 	.close = map_commit_close,
 };
 
-/* The largest leaf that two addresses with this difference allow */
-static enum ept_level largest_leaf(u64 differ, enum ept_level level)
+static int map_permit(struct ept_op *op)
 {
-	while (!IS_ALIGNED(differ, ept_level_size(level)))
-		level--;
-	return level;
+	return guard_check(&container_of(op, struct map_op, op)->guard);
+}
+
+static void map_op_init(struct map_op *map, struct ept_gather *gather, u64 size,
+			const struct source *source, const struct guard *guard)
+{
+	ept_op_init(&map->op, gather, source->gpa, size);
+	map->source = *source;
+	map->filled = NULL;
+	map->keeps_flags = false;
+	map->guard = *guard;
+	map->op.permit = map_permit;
+}
+
+/* Leaves of any size */
+static noinline int map_long(struct ept_gather *gather, u64 size, const struct source *source,
+			     const struct guard *guard)
+{
+	struct map_op map;
+
+	map_op_init(&map, gather, size, source, guard);
+	return ept_op_run(&map.op, &map_plan, &map_commit);
+}
+
+struct short_map {
+	const struct source	*source;
+	const struct guard	*guard;
+};
+
+static __always_inline int map_short(struct ept *ept, struct ept_gather *gather,
+				     const struct ept_run *run, void *arg)
+{
+	const struct short_map *map = arg;
+	const int err = guard_check(map->guard);
+
+	if (err)
+		return err;
+	if (!ept_pte_is_hole(ept_entries_any(run->entry, run->nr)))
+		return -EEXIST;
+	fill_all(map->source, &ept->fmt, run);
+	ept_table_add_live(run->entry, run->nr);
+	return 0;
 }
 
 /*
@@ -217,8 +306,12 @@ static void unchain(struct ept_pool *pool, u64 gpa, enum ept_level level, u64 en
 
 /* 0, an error, or the number of tables that it takes */
 static __always_inline int try_map_one(struct ept *ept, struct ept_pool *pool, u64 gpa, u64 leaf,
-				       enum ept_level leaf_level)
+				       enum ept_level leaf_level, const struct guard *guard)
 {
+	const int err = guard_check(guard);
+
+	if (err)
+		return err;
 	for (;;) {
 		enum ept_level level = leaf_level;
 		u64 hole, new = leaf;
@@ -241,80 +334,34 @@ static __always_inline int try_map_one(struct ept *ept, struct ept_pool *pool, u
 }
 
 static noinline int map_one_with_tables(struct ept *ept, u64 gpa, u64 leaf, enum ept_level level,
-					int missing)
+					const struct guard guard, int missing)
 {
 	struct ept_pool pool = {};
 
 	do {
 		int err = ept_pool_fill(&pool, &ept->store, missing);
+		bool shortly;
 
 		if (err) {
 			missing = err;
 			break;
 		}
-		ept_lock_shared(ept);
-		missing = try_map_one(ept, &pool, gpa, leaf, level);
-		ept_unlock_shared(ept);
+		shortly = ept_enter_shared(ept);
+		missing = try_map_one(ept, &pool, gpa, leaf, level, &guard);
+		ept_leave_shared(ept, shortly);
 	} while (missing > 0);
 	ept_pool_drain(&pool, &ept->store);
 	return missing;
 }
 
-static __always_inline int map_one(struct ept *ept, u64 gpa, u64 leaf, enum ept_level level)
+static __always_inline int map_one(struct ept *ept, u64 gpa, u64 leaf, enum ept_level level,
+				   const struct guard *guard)
 {
-	int ret;
+	const bool shortly = ept_enter_shared(ept);
+	const int ret = try_map_one(ept, NULL, gpa, leaf, level, guard);
 
-	ept_lock_shared(ept);
-	ret = try_map_one(ept, NULL, gpa, leaf, level);
-	ept_unlock_shared(ept);
-	return ret <= 0 ? ret : map_one_with_tables(ept, gpa, leaf, level, ret);
-}
-
-/* Maps leaves that have rights. 0, -EEXIST, or 1: there is no table of 4K entries */
-static __always_inline int map_short(struct ept *ept, u64 gpa, u64 leaf, u64 size)
-{
-	struct ept_run run __uninitialized;
-	int ret = 1;
-	u64 first;
-
-	ept_lock(ept);
-	if (ept_find_short_run(ept, gpa, size, &run, &first)) {
-		ret = -EEXIST;
-		if (ept_pte_is_hole(ept_entries_any(run.entry, run.nr))) {
-			ept_entries_fill(run.entry, run.nr, leaf, PAGE_SIZE);
-			ept_table_add_live(run.entry, run.nr);
-			ret = 0;
-		}
-	}
-	ept_unlock(ept);
-	return ret;
-}
-
-static int map_long(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits)
-{
-	struct map_op map __uninitialized;
-
-	ept_op_init(&map.op, ept, gpa, size, NULL);
-	map.bits = bits;
-	map.largest = largest_leaf(gpa ^ hpa, ept_pte_max_leaf(&ept->fmt, bits));
-	map.hpa = hpa;
-	map.pages = NULL;
-	return ept_op_run(&map.op, &map_plan, &map_commit);
-}
-
-/* What ept_map() and ept_remap() ask of their arguments */
-static int map_check(const struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
-		     const struct ept_attrs *attrs)
-{
-	if (!ept_range_valid(ept, gpa, size) || !ept_aligned(hpa) || !attrs ||
-	    !ept_attrs_valid(attrs))
-		return -EINVAL;
-	if (!ept_fits(gpa, size, ept_gpa_width(&ept->fmt)) ||
-	    !ept_fits(hpa, size, ept->fmt.maxphyaddr))
-		return -ERANGE;
-	if (!ept_attrs_supported(&ept->fmt, attrs))
-		return -EOPNOTSUPP;
-	return 0;
+	ept_leave_shared(ept, shortly);
+	return ret <= 0 ? ret : map_one_with_tables(ept, gpa, leaf, level, *guard, ret);
 }
 
 /* Whether the whole range is one leaf of up to *@level, which is then set to its level */
@@ -328,99 +375,235 @@ static bool is_one_leaf(u64 gpa, phys_addr_t hpa, u64 size, enum ept_level *leve
 	return false;
 }
 
-/* A valid request for leaves of any size. 0 or an error */
-static noinline int map_bits(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits)
+/* A range that isn't known to be made of 4K leaves in one table that is there */
+static noinline int map_range(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits,
+			      const struct guard guard)
 {
 	enum ept_level level = ept_pte_max_leaf(&ept->fmt, bits);
+	const struct source source = {
+		.gpa = gpa, .hpa = hpa, .bits = bits,
+		.largest = ept_largest_leaf(gpa ^ hpa, level),
+	};
+	struct ept_gather nothing;
 
-	if (!is_one_leaf(gpa, hpa, size, &level))
-		return map_long(ept, gpa, hpa, size, bits);
-	return map_one(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, level, bits), level);
+	if (is_one_leaf(gpa, hpa, size, &level))
+		return map_one(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, level, bits), level, &guard);
+	ept_gather_init(&nothing, ept);
+	return map_long(&nothing, size, &source, &guard);
 }
 
-/* A valid request whose attributes are plain */
-static __always_inline int map_plain(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits)
+/* What ept_map() and ept_remap() ask of their arguments, beside the table and that it isn't NULL */
+static __always_inline int judge_map(const struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
+				     const struct ept_attrs *attrs, u64 *bits)
 {
-	int err = 1;
+	const int err = ept_first_error(ept_judge_range(ept, gpa, size),
+					ept_judge_hpa(ept, hpa, size));
 
-	if (likely(size == PAGE_SIZE))
-		return map_one(ept, gpa, hpa | bits, EPT_4K);
-	if (ept_range_short(gpa, size, false))
-		err = map_short(ept, gpa, hpa | bits, size);
-	return err > 0 ? map_bits(ept, gpa, hpa, size, bits) : err;
+	return ept_first_error(err, ept_judge_attrs(&ept->fmt, attrs, bits));
 }
 
-/* Any request: looks at one argument after the other. */
-static noinline int map_any(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
-			    const struct ept_attrs *attrs)
+/* A valid request */
+static __always_inline int map_bits(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits,
+				    const struct guard *guard)
 {
-	int err = map_check(ept, gpa, hpa, size, attrs);
+	const struct source source = { .gpa = gpa, .hpa = hpa, .bits = bits };
+	struct short_map short_map = { .source = &source, .guard = guard };
+	struct ept_gather nothing = { .ept = ept };
+	int ret = 1;
 
-	if (err)
+	if (likely(size == SZ_4K))
+		return map_one(ept, gpa, ept_pte_leaf(&ept->fmt, hpa, EPT_4K, bits), EPT_4K, guard);
+	/* What is shorter than a table is made of 4K leaves. */
+	if (size != SZ_2M && source_is_simple(&source))
+		ret = ept_op_short(ept, &nothing, gpa, size, map_short, &short_map);
+	return ret <= 0 ? ret : map_range(ept, gpa, hpa, size, bits, *guard);
+}
+
+static __always_inline int map_if(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
+				  const struct ept_attrs *attrs, const struct guard *guard)
+{
+	u64 bits;
+	int err;
+
+	if (IS_ERR_OR_NULL(ept) || !attrs)
+		return -EINVAL;
+	err = judge_map(ept, gpa, hpa, size, attrs, &bits);
+	if (unlikely(err))
 		return err;
-	err = map_bits(ept, gpa, hpa, size, ept_attrs_to_bits(&ept->fmt, attrs));
-	trace_ept_map(ept->pointer, gpa, hpa, size, err);
+
+	err = map_bits(ept, gpa, hpa, size, bits, guard);
+	ept_trace(ept_map, ept, gpa, hpa, size, err);
 	return err;
 }
 
 int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs)
 {
-	u64 bits = 0;
-	int err;
-
-	if (likely(ept_range_plain(ept, gpa, size) && attrs) &&
-	    !((hpa | (hpa + size - PAGE_SIZE)) & ept->fmt.hpa_illegal))
-		bits = ept_attrs_plain(&ept->fmt, attrs);
-	if (unlikely(!bits))
-		return map_any(ept, gpa, hpa, size, attrs);
-	err = map_plain(ept, gpa, hpa, size, bits);
-	trace_ept_map(ept->pointer, gpa, hpa, size, err);
-	return err;
+	return map_if(ept, gpa, hpa, size, attrs, &(const struct guard){});
 }
 EXPORT_SYMBOL_EPT(ept_map);
 
-static int check_pages(const struct ept *ept, struct page **pages, unsigned long nr)
+int ept_map_if(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs,
+	       const unsigned long *seq, unsigned long seen)
+{
+	if (!seq)
+		return -EINVAL;
+	return map_if(ept, gpa, hpa, size, attrs, &(const struct guard){ seq, seen });
+}
+EXPORT_SYMBOL_EPT(ept_map_if);
+
+static int judge_pages(const struct ept *ept, struct page **pages, unsigned long nr)
 {
 	int err = 0;
 
 	for (unsigned long i = 0; i < nr; i++) {
 		if (!pages[i])
 			return -EINVAL;
-		if (!ept_fits(page_to_phys(pages[i]), PAGE_SIZE, ept->fmt.maxphyaddr))
+		if (page_to_phys(pages[i]) & ept->fmt.hpa_illegal)
 			err = -ERANGE;
 	}
+	return err;
+}
+
+static int map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr,
+		     const struct ept_attrs *attrs, unsigned long *filled,
+		     const struct guard *guard, const struct ept_visitor *plan,
+		     const struct ept_visitor *commit)
+{
+	struct source source = { .gpa = gpa, .pages = pages };
+	const u64 size = (u64)nr << PAGE_SHIFT;
+	struct ept_gather nothing;
+	struct map_op map;
+	int err, attrs_err;
+
+	if (IS_ERR_OR_NULL(ept) || !pages || !attrs || !nr || gpa & ~PAGE_MASK)
+		return -EINVAL;
+	attrs_err = ept_judge_attrs(&ept->fmt, attrs, &source.bits);
+	/* More than a guest can address: not the length of an array to look into */
+	if (nr > 1ULL << (ept_gpa_width(&ept->fmt) - PAGE_SHIFT))
+		err = -ERANGE;
+	else
+		err = ept_first_error(ept_judge_range(ept, gpa, size),
+				      judge_pages(ept, pages, nr));
+	err = ept_first_error(err, attrs_err);
+	if (err)
+		return err;
+
+	ept_gather_init(&nothing, ept);
+	source.largest = ept_pte_max_leaf(&ept->fmt, source.bits);
+	map_op_init(&map, &nothing, size, &source, guard);
+	map.filled = filled;
+	err = ept_op_run(&map.op, plan, commit);
+	ept_trace(ept_map_pages, ept, gpa, size, err);
 	return err;
 }
 
 int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr,
 		  const struct ept_attrs *attrs)
 {
-	struct map_op map;
-	int err;
-
-	if (IS_ERR_OR_NULL(ept) || !ept_aligned(gpa) || !pages || !nr || !attrs ||
-	    !ept_attrs_valid(attrs))
-		return -EINVAL;
-	/* More than a guest can address: not the length of an array to look into */
-	if (nr > 1ULL << (ept_gpa_width(&ept->fmt) - PAGE_SHIFT))
-		return -ERANGE;
-	err = check_pages(ept, pages, nr);
-	if (err)
-		return err;
-	if (!ept_fits(gpa, (u64)nr << PAGE_SHIFT, ept_gpa_width(&ept->fmt)))
-		return -ERANGE;
-	if (!ept_attrs_supported(&ept->fmt, attrs))
-		return -EOPNOTSUPP;
-
-	ept_op_init(&map.op, ept, gpa, (u64)nr << PAGE_SHIFT, NULL);
-	map.bits = ept_attrs_to_bits(&ept->fmt, attrs);
-	map.largest = ept_pte_max_leaf(&ept->fmt, map.bits);
-	map.pages = pages;
-	err = ept_op_run(&map.op, &map_plan, &map_commit);
-	trace_ept_map_pages(ept->pointer, gpa, (u64)nr << PAGE_SHIFT, err);
-	return err;
+	return map_pages(ept, gpa, pages, nr, attrs, NULL, &(const struct guard){}, &map_plan,
+			 &map_commit);
 }
 EXPORT_SYMBOL_EPT(ept_map_pages);
+
+/*
+ * Filling: the plan and the commit of a map that leave alone what is there. A hole that gets a
+ * table gets all of its part of the range; other holes become leaves one by one.
+ */
+
+static int fill_plan_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct map_op *map = to_map(walk);
+	const u64 size = ept_level_size(run->level);
+
+	if (run->level == EPT_4K)
+		return run->nr;
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+		const u64 gpa = run->gpa + i * size;
+
+		if (ept_pte_is_table(entry, run->level)) {
+			ept_walk_open(walk, run, entry);
+			return i;
+		}
+		if (ept_pte_is_hole(entry))
+			map->op.need += source_tables(&map->source, gpa, gpa + size, run->level);
+	}
+	return run->nr;
+}
+
+static int fill_plan_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct map_op *map = to_map(walk);
+
+	if (ept_pte_is_hole(READ_ONCE(*run->entry)))
+		map->op.need += source_tables(&map->source, ept_run_start(walk, run),
+					      ept_run_end(walk, run), run->level);
+	return 0;
+}
+
+static const struct ept_visitor fill_plan = {
+	.run = fill_plan_run,
+	.edge = fill_plan_edge,
+};
+
+static void fill_report(const struct map_op *map, u64 gpa, u64 end)
+{
+	ept_set_bits(map->filled, (gpa - map->source.gpa) >> PAGE_SHIFT, (end - gpa) >> PAGE_SHIFT);
+}
+
+static int fill_commit_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct map_op *map = to_map(walk);
+	const u64 size = ept_level_size(run->level);
+	struct ept_run one = *run;
+
+	if (run->blank)
+		return map_commit_run(walk, run);
+	one.nr = 1;
+	for (unsigned int i = 0; i < run->nr; i++, one.entry++, one.gpa += size) {
+		const u64 entry = READ_ONCE(*one.entry);
+
+		if (ept_pte_is_table(entry, run->level)) {
+			ept_walk_open(walk, run, entry);
+			return i;
+		}
+		if (!ept_pte_is_hole(entry))
+			continue;
+		fill_report(map, one.gpa, one.gpa + size);
+		if (!map_commit_run(walk, &one))
+			return i;
+	}
+	return run->nr;
+}
+
+static int fill_commit_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	if (!run->blank) {
+		if (!ept_pte_is_hole(READ_ONCE(*run->entry)))
+			return 0;
+		fill_report(to_map(walk), ept_run_start(walk, run), ept_run_end(walk, run));
+	}
+	map_open(to_ept_op(walk), run);
+	return 0;
+}
+
+static const struct ept_visitor fill_commit = {
+	.run = fill_commit_run,
+	.edge = fill_commit_edge,
+	.close = map_commit_close,
+};
+
+int ept_fill_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr,
+		   const struct ept_attrs *attrs, unsigned long *filled,
+		   const unsigned long *seq, unsigned long seen)
+{
+	const struct guard guard = { seq, seen };
+
+	if (!filled)
+		return -EINVAL;
+	return map_pages(ept, gpa, pages, nr, attrs, filled, &guard, &fill_plan, &fill_commit);
+}
+EXPORT_SYMBOL_EPT(ept_fill_pages);
 
 /*
  * Remapping: the plan and the commit of a map, where nothing that is there forbids it. An entry
@@ -432,7 +615,7 @@ static int remap_plan_run(struct ept_walk *walk, const struct ept_run *run)
 	struct map_op *map = to_map(walk);
 	const u64 size = ept_level_size(run->level);
 
-	if (run->level <= map->largest)
+	if (run->level <= map->source.largest)
 		return run->nr;
 	for (unsigned int i = 0; i < run->nr; i++) {
 		const u64 entry = READ_ONCE(run->entry[i]);
@@ -442,7 +625,7 @@ static int remap_plan_run(struct ept_walk *walk, const struct ept_run *run)
 			ept_walk_open(walk, run, entry);
 			return i;
 		}
-		map->op.need += map_tables(map, gpa, gpa + size, run->level);
+		map->op.need += source_tables(&map->source, gpa, gpa + size, run->level);
 	}
 	return run->nr;
 }
@@ -451,8 +634,8 @@ static int remap_plan_edge(struct ept_walk *walk, const struct ept_run *run)
 {
 	struct map_op *map = to_map(walk);
 
-	map->op.need += map_tables(map, ept_run_start(walk, run), ept_run_end(walk, run),
-				   run->level);
+	map->op.need += source_tables(&map->source, ept_run_start(walk, run),
+				      ept_run_end(walk, run), run->level);
 	return 0;
 }
 
@@ -460,6 +643,34 @@ static const struct ept_visitor remap_plan = {
 	.run = remap_plan_run,
 	.edge = remap_plan_edge,
 };
+
+/* What replaces an entry: the leaf, with the flags of one of the same page where they are kept */
+static u64 remap_leaf(const struct map_op *map, u64 old, u64 leaf, enum ept_level level)
+{
+	const struct ept_format *fmt = map->op.walk.fmt;
+
+	if (map->keeps_flags && ept_pte_is_leaf(old, level) &&
+	    ept_pte_leaf_address(fmt, old) == ept_pte_leaf_address(fmt, leaf))
+		return leaf | (old & fmt->ad);
+	return leaf;
+}
+
+/* Returns what was there. */
+static u64 remap_entry(struct map_op *map, const struct ept_run *run, u64 *entry, u64 leaf)
+{
+	u64 old = READ_ONCE(*entry);
+	u64 new = remap_leaf(map, old, leaf, run->level);
+
+	/* A flag that a CPU set is cleared, which may be all that asks for a flush. */
+	if (run->private || !ept_is_volatile(map->op.ept, old))
+		WRITE_ONCE(*entry, new);
+	else
+		while (!try_cmpxchg64(entry, &old, new))
+			new = remap_leaf(map, old, leaf, run->level);
+	if (ept_pte_is_leaf(old, run->level))
+		ept_gather_note(map->op.ept, map->op.gather, run, old, new);
+	return old;
+}
 
 /* Puts leaves where holes, other leaves and whole tables are. */
 static void remap_leaves(struct map_op *map, const struct ept_run *run)
@@ -469,20 +680,14 @@ static void remap_leaves(struct map_op *map, const struct ept_run *run)
 	int holes = 0;
 
 	for (unsigned int i = 0; i < run->nr; i++, gpa += ept_level_size(run->level)) {
-		const u64 leaf = ept_pte_leaf(fmt, map_hpa(map, gpa), run->level, map->bits);
-		u64 old = READ_ONCE(run->entry[i]);
+		const u64 leaf = ept_pte_leaf(fmt, source_hpa(&map->source, gpa), run->level,
+					      map->source.bits);
+		const u64 old = remap_entry(map, run, &run->entry[i], leaf);
 
-		/* A flag that a CPU set is cleared, which may be all that asks for a flush. */
-		if (run->private || !ept_pte_is_volatile(fmt, old))
-			WRITE_ONCE(run->entry[i], leaf);
-		else
-			old = xchg(&run->entry[i], leaf);
 		if (ept_pte_is_hole(old))
 			holes++;
 		else if (ept_pte_is_table(old, run->level))
 			ept_gather_retire(map->op.gather, ept_table_at(old));
-		else
-			ept_gather_note(map->op.gather, run, old, leaf);
 	}
 	ept_table_add_live(run->entry, holes);
 }
@@ -494,7 +699,7 @@ static int remap_commit_run(struct ept_walk *walk, const struct ept_run *run)
 
 	if (run->blank)
 		return map_commit_run(walk, run);
-	if (run->level <= map->largest) {
+	if (run->level <= map->source.largest) {
 		remap_leaves(map, run);
 		return run->nr;
 	}
@@ -531,7 +736,7 @@ static void remap_commit_close(struct ept_walk *walk, const struct ept_run *run,
 	if (ept_pte_is_hole(old))
 		ept_table_add_live(run->entry, 1);
 	else
-		ept_gather_note(op->gather, run, old, READ_ONCE(*run->entry));
+		ept_gather_note(op->ept, op->gather, run, old, READ_ONCE(*run->entry));
 }
 
 static const struct ept_visitor remap_commit = {
@@ -540,25 +745,121 @@ static const struct ept_visitor remap_commit = {
 	.close = remap_commit_close,
 };
 
+static struct source contiguous(const struct ept *ept, u64 gpa, phys_addr_t hpa, u64 bits)
+{
+	return (struct source){
+		.gpa = gpa,
+		.hpa = hpa,
+		.bits = bits,
+		.largest = ept_largest_leaf(gpa ^ hpa, ept_pte_max_leaf(&ept->fmt, bits)),
+	};
+}
+
 int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs,
 	      struct ept_gather *gather)
 {
+	struct source source;
 	struct map_op map;
-	int err = map_check(ept, gpa, hpa, size, attrs);
+	u64 bits;
+	int err;
 
-	if (!ept_gather_valid(ept, gather))
+	if (IS_ERR_OR_NULL(ept) || !attrs)
 		return -EINVAL;
+	if (!gather)
+		return ept_flushed(ept, own, ept_remap(ept, gpa, hpa, size, attrs, &own));
+	err = ept_first_error(judge_map(ept, gpa, hpa, size, attrs, &bits),
+			      ept_judge_gather(ept, gather));
 	if (err)
 		return err;
 
-	ept_op_init(&map.op, ept, gpa, size, gather);
+	source = contiguous(ept, gpa, hpa, bits);
+	map_op_init(&map, gather, size, &source, &(const struct guard){});
 	map.op.fresh = true;
-	map.bits = ept_attrs_to_bits(&ept->fmt, attrs);
-	map.largest = largest_leaf(gpa ^ hpa, ept_pte_max_leaf(&ept->fmt, map.bits));
-	map.hpa = hpa;
-	map.pages = NULL;
-	err = ept_op_run_flush(&map.op, &remap_plan, &remap_commit);
-	trace_ept_remap(ept->pointer, gpa, hpa, size, err);
+	err = ept_op_run(&map.op, &remap_plan, &remap_commit);
+	ept_trace(ept_remap, ept, gpa, hpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_remap);
+
+/*
+ * Installing: mapping if there is a hole, and remapping else, unless what is there does already.
+ */
+
+/* Whether a leaf translates the whole range as it is to be, and has all of these rights */
+static bool suffices(const struct ept *ept, const struct source *source, u64 size, u64 leaf,
+		     enum ept_level level)
+{
+	const u64 offset = source->gpa & (ept_level_size(level) - 1);
+
+	return ept_pte_is_leaf(leaf, level) && size <= ept_level_size(level) - offset &&
+	       ept_pte_leaf_address(&ept->fmt, leaf) + offset == source->hpa &&
+	       !(source->bits & EPT_PTE_RIGHTS & ~leaf);
+}
+
+static bool is_installed(const struct ept *ept, const struct source *source, u64 size)
+{
+	enum ept_level level = EPT_4K;
+	u64 leaf;
+
+	ept_descend(&ept->fmt, ept->root, source->gpa, &level, &leaf);
+	return suffices(ept, source, size, leaf, level);
+}
+
+/* 1: nothing is to be done */
+static int install_permit(struct ept_op *op)
+{
+	const struct map_op *map = container_of(op, struct map_op, op);
+
+	return guard_check(&map->guard) ?:
+	       is_installed(op->ept, &map->source, op->walk.end - op->walk.gpa);
+}
+
+static int install(struct ept_gather *gather, u64 size, const struct source *source,
+		   const struct guard *guard)
+{
+	struct ept *ept = gather->ept;
+	struct map_op map;
+	bool installed;
+	int err = guard_check(guard);
+
+	if (err)
+		return err;
+	/* Most that isn't a hole is here by now, as another CPU was faster. */
+	rcu_read_lock();
+	installed = is_installed(ept, source, size);
+	rcu_read_unlock();
+	if (installed)
+		return 1;
+	err = map_range(ept, source->gpa, source->hpa, size, source->bits, *guard);
+	if (err != -EEXIST)
+		return err;
+	map_op_init(&map, gather, size, source, guard);
+	map.op.permit = install_permit;
+	map.keeps_flags = true;
+	return ept_op_run(&map.op, &remap_plan, &remap_commit);
+}
+
+int ept_install(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs,
+		const unsigned long *seq, unsigned long seen, struct ept_gather *gather)
+{
+	const struct guard guard = { seq, seen };
+	struct source source;
+	u64 bits;
+	int ret;
+
+	if (IS_ERR_OR_NULL(ept) || !attrs)
+		return -EINVAL;
+	if (!gather)
+		return ept_flushed(ept, own, ept_install(ept, gpa, hpa, size, attrs, seq, seen,
+							 &own));
+	ret = ept_first_error(judge_map(ept, gpa, hpa, size, attrs, &bits),
+			      ept_judge_gather(ept, gather));
+	if (ret)
+		return ret;
+
+	source = contiguous(ept, gpa, hpa, bits);
+	ret = install(gather, size, &source, &guard);
+	ept_trace(ept_install, ept, gpa, hpa, size, ret);
+	return ret;
+}
+EXPORT_SYMBOL_EPT(ept_install);

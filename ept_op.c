@@ -4,85 +4,58 @@
  */
 #include "ept_op.h"
 
+/* With changes excluded: the plan's verdict, and in op->need the tables that the commit takes */
+static int ept_op_plan(struct ept_op *op, const struct ept_visitor *plan)
+{
+	int err = op->permit ? op->permit(op) : 0;
+
+	if (err)
+		return err;
+	if (op->folds)
+		ept_fold_all(op->ept);
+	op->need = 0;
+	op->verdict = 0;
+	ept_walk_begin(&op->walk);
+	err = plan ? ept_walk_pass(&op->walk, plan) : 0;
+	return err ?: op->verdict;
+}
+
+static void ept_op_commit(struct ept_op *op, const struct ept_visitor *commit)
+{
+	ept_walk_pass(&op->walk, commit);
+	if (!op->then)
+		return;
+	/* There may be tables now where there were none. */
+	ept_walk_begin(&op->walk);
+	ept_walk_pass(&op->walk, op->then);
+}
+
 /*
  * Plans until the tables that it takes are there, then commits. Without a plan it takes none, and
- * cannot fail. No memory is allocated under the lock: reclaim may call a client that changes the
- * table.
+ * cannot fail. Under the lock nothing waits for memory: reclaim may call a client that changes the
+ * table. So what isn't to be had at once is waited for without it, and the plan is made again.
  */
 int ept_op_run(struct ept_op *op, const struct ept_visitor *plan,
 	       const struct ept_visitor *commit)
 {
-	struct ept *ept = op->ept;
+	struct ept_store *store = &op->ept->store;
 	int err;
 
 	for (;;) {
-		ept_lock(ept);
-		op->need = 0;
-		op->verdict = 0;
-		ept_walk_begin(&op->walk);
-		err = plan ? ept_walk_pass(&op->walk, plan) : 0;
-		if (!err)
-			err = op->verdict;
-		if (err || op->need <= op->pool.nr)
+		ept_begin(op->ept, op->gather);
+		err = ept_op_plan(op, plan);
+		if (err || ept_pool_fill_at_once(&op->pool, store, op->need))
 			break;
-		ept_unlock(ept);
-		err = ept_pool_fill(&op->pool, &ept->store, op->need);
+		ept_end(op->ept, op->gather);
+		err = ept_pool_fill(&op->pool, store, op->need);
 		if (err)
 			goto out;
 	}
 	if (!err)
-		ept_walk_pass(&op->walk, commit);
-	ept_unlock(ept);
+		ept_op_commit(op, commit);
+	ept_end(op->ept, op->gather);
 out:
-	ept_pool_drain(&op->pool, &ept->store);
-	return err;
-}
-
-/*
- * Commits what changes a part of a 2M leaf: the pool has the one table that this takes, so there is
- * no plan, and few steps of a walk. False: it isn't one entry any more, and the pool is kept.
- */
-bool ept_op_commit_part(struct ept_op *op, const struct ept_visitor *commit)
-{
-	struct ept *ept = op->ept;
-	struct ept_run large = { .level = EPT_4K, .nr = 1 };
-	struct ept_run part = { .level = EPT_4K, .private = true };
-	u64 entry;
-
-	ept_lock(ept);
-	large.entry = ept_descend(&ept->fmt, ept->root, op->walk.gpa, &large.level, &entry);
-	if (large.level != EPT_2M) {
-		ept_unlock(ept);
-		return false;
-	}
-	large.gpa = round_down(op->walk.gpa, ept_level_size(EPT_2M));
-	op->walk.next = NULL;
-	commit->edge(&op->walk, &large);
-	/* Nothing is opened for what changes nothing. */
-	if (op->walk.next) {
-		part.entry = op->walk.next + ept_index(op->walk.gpa, EPT_4K);
-		part.gpa = op->walk.gpa;
-		part.nr = (op->walk.end - op->walk.gpa) >> ept_level_shift(EPT_4K);
-		commit->run(&op->walk, &part);
-		commit->close(&op->walk, &large, ept_table_of(part.entry));
-	}
-	ept_unlock(ept);
-	ept_pool_drain(&op->pool, &ept->store);
-	return true;
-}
-
-/* The same, with a flush where the client passed no gather */
-int ept_op_run_flush(struct ept_op *op, const struct ept_visitor *plan,
-		     const struct ept_visitor *commit)
-{
-	struct ept_gather own = { .ept = op->ept, .own = true };
-	int err;
-
-	if (op->gather)
-		return ept_op_run(op, plan, commit);
-	op->gather = &own;
-	err = ept_op_run(op, plan, commit);
-	ept_gather_flush(&own);
+	ept_pool_drain(&op->pool, store);
 	return err;
 }
 
@@ -137,7 +110,7 @@ void ept_op_close_split(struct ept_op *op, const struct ept_run *run, u64 *table
 		add_ad(op, table, run->level - 1, op->split & ~leaf);
 		leaf = op->split;
 	}
-	ept_gather_note(op->gather, run, leaf, entry);
+	ept_gather_note(op->ept, op->gather, run, leaf, entry);
 }
 
 /* For a visitor's close: the walker is back from a leaf's parts, or from a table that was there. */

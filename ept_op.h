@@ -1,33 +1,119 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the operations that change a table share: locks, checks of arguments, the passes, what is
- * owed to a flush, the splitting of a leaf.
+ * What the operations that change a table share: judging arguments, locks, the passes, what is owed
+ * to a flush, the splitting of a leaf.
  *
- * An operation has two passes over its range, with a visitor each. The plan looks for what forbids
- * the operation, and counts the tables that it takes. When these are there, the commit changes the
- * entries, and cannot fail.
+ * An operation is described once, by two visitors. The plan looks for what forbids the operation,
+ * and counts the tables that it takes. When these are there, the commit changes the entries, and
+ * cannot fail. ept_op_run() does that for any range. Most requests, though, lie in one table of 4K
+ * entries that is there: no leaf is split, no table is made, and all is one run. ept_op_short()
+ * hands that run to what the visitors are made of, inlined.
  */
 #ifndef _EPT_OP_H
 #define _EPT_OP_H
 
+#include <linux/bitmap.h>
+#include <linux/minmax.h>
+#include <linux/preempt.h>
+#include <linux/sizes.h>
+
 #include "ept_priv.h"
 
 /*
- * Locking
+ * Arguments: each has one judge, which returns 0 or the error. Those of addresses and attributes
+ * see in a few instructions that nothing is wrong, and only then ask what is.
  */
 
-/* @subclass: for lockdep, 0 where no other table's lock is taken meanwhile */
-static inline void ept_lock_nested(struct ept *ept, int subclass)
+/* Which of two arguments' errors a call returns: the first in the header's list */
+static inline int ept_first_error(int one, int other)
 {
-	if (likely(!ept->external))
-		down_write_nested(&ept->lock, subclass);
-	else if (ept->external_lock)
+	/* It begins with these, in the order of their numbers. */
+	static_assert(EINVAL < ERANGE && ERANGE < EOPNOTSUPP);
+	return one && other ? max(one, other) : one + other;
+}
+
+/* Bits of addresses that no page below 2^width has; the error, if one of these was found */
+static inline int ept_address_error(u64 address)
+{
+	return address & (SZ_4K - 1) ? -EINVAL : -ERANGE;
+}
+
+static __always_inline int ept_judge_range(const struct ept *ept, u64 gpa, u64 size)
+{
+	/* The first and the last page, and how far they are apart: without a size that is very far. */
+	const u64 apart = size - SZ_4K;
+
+	if (likely(!((gpa | apart | (gpa + apart)) & ept->fmt.gpa_illegal)))
+		return 0;
+	return size ? ept_address_error(gpa | size) : -EINVAL;
+}
+
+/* Of a range that is judged, too */
+static __always_inline int ept_judge_hpa(const struct ept *ept, phys_addr_t hpa, u64 size)
+{
+	if (likely(!((hpa | (hpa + size - SZ_4K)) & ept->fmt.hpa_illegal)))
+		return 0;
+	return ept_address_error(hpa);
+}
+
+static inline int ept_judge_gather(const struct ept *ept, const struct ept_gather *gather)
+{
+	return gather->ept == ept ? 0 : -EINVAL;
+}
+
+static inline int ept_judge_level(enum ept_level level)
+{
+	return level <= EPT_1G ? 0 : -EINVAL;
+}
+
+/*
+ * Calls a function that was passed no gather once more, with one of its own, which is flushed
+ * before it returns. On an error nothing has changed, and nothing is in it.
+ */
+#define ept_flushed(table, own, call)			\
+({							\
+	struct ept_gather own;				\
+	int _ret;					\
+							\
+	ept_gather_init(&(own), table);			\
+	_ret = call;					\
+	if (likely(_ret >= 0))				\
+		ept_gather_flush(&(own));		\
+	_ret;						\
+})
+
+/* Not of an atomic table: in an exit handler no event may be recorded. */
+#define ept_trace(event, table, ...)						\
+do {										\
+	if (trace_##event##_enabled() && !(table)->store.atomic)		\
+		trace_##event((table)->pointer, __VA_ARGS__);			\
+} while (0)
+
+/*
+ * Locking. A table has one lock, that of the client where it is external. Who holds it changes the
+ * table alone, but for CPUs.
+ *
+ * Who maps one leaf excludes those only. It takes no lock, but says on its own CPU that it maps,
+ * and then looks for who holds the lock; who took the lock then looks who maps. So one of both sees
+ * the other, and no word is written by all CPUs that map.
+ */
+
+static inline void ept_assert_external(const struct ept *ept)
+{
+	if (ept->external_lock)
 		lockdep_assert(lock_is_held(ept->external_lock));
 }
 
 static inline void ept_lock(struct ept *ept)
 {
-	ept_lock_nested(ept, 0);
+	if (unlikely(ept->external)) {
+		ept_assert_external(ept);
+		return;
+	}
+	down_write(&ept->lock);
+	/* On x86 whatever takes a lock is a full barrier. Pairs with that in ept_enter_shared(). */
+	for (struct ept_cpu *cpu = READ_ONCE(ept->first_cpu); cpu; cpu = cpu->next)
+		smp_cond_load_acquire(&cpu->mapping, !VAL);
 }
 
 static inline void ept_unlock(struct ept *ept)
@@ -36,46 +122,105 @@ static inline void ept_unlock(struct ept *ept)
 		up_write(&ept->lock);
 }
 
-static inline void ept_lock_shared(struct ept *ept)
+/* True: by the short way, and nothing may sleep until ept_leave_shared() */
+static __always_inline bool ept_enter_shared(struct ept *ept)
 {
-	if (likely(!ept->external))
-		down_read(&ept->lock);
-	else if (ept->external_lock)
-		lockdep_assert(lock_is_held(ept->external_lock));
+	struct ept_cpu *cpu;
+
+	if (unlikely(ept->external)) {
+		ept_assert_external(ept);
+		return false;
+	}
+	might_sleep();
+	might_lock_read(&ept->lock);
+	preempt_disable();
+	cpu = this_cpu_ptr(ept->cpus);
+	if (unlikely(!cpu->listed))
+		ept_cpu_appears(ept, cpu);
+	WRITE_ONCE(cpu->mapping, true);
+	smp_mb();
+	if (likely(!rwsem_is_locked(&ept->lock)))
+		return true;
+	smp_store_release(&cpu->mapping, false);
+	preempt_enable();
+	down_read(&ept->lock);
+	return false;
 }
 
-static inline void ept_unlock_shared(struct ept *ept)
+static __always_inline void ept_leave_shared(struct ept *ept, bool short_way)
 {
-	if (likely(!ept->external))
+	if (likely(short_way)) {
+		smp_store_release(&this_cpu_ptr(ept->cpus)->mapping, false);
+		preempt_enable();
+	} else if (!ept->external) {
 		up_read(&ept->lock);
+	}
 }
 
 /*
- * Arguments
+ * What is owed to a flush
  */
 
-static inline bool ept_aligned(u64 value)
+/* Changes between these two are one to a flush, if any of them asks for one. */
+static inline void ept_begin(struct ept *ept, struct ept_gather *gather)
 {
-	return IS_ALIGNED(value, ept_level_size(EPT_4K));
+	ept_lock(ept);
+	gather->owes = false;
 }
 
-static inline bool ept_range_valid(const struct ept *ept, u64 gpa, u64 size)
+static inline void ept_end(struct ept *ept, struct ept_gather *gather)
 {
-	return !IS_ERR_OR_NULL(ept) && size && ept_aligned(gpa | size);
+	if (gather->owes) {
+		/* Whoever sees the number sees the entries, too. */
+		gather->change = ept->changes + 1;
+		smp_store_release(&ept->changes, gather->change);
+	}
+	ept_unlock(ept);
 }
 
-static inline bool ept_gather_valid(const struct ept *ept, const struct ept_gather *gather)
+/* With changes excluded: whether a CPU may hold rights that an entry of the table lacks */
+static inline bool ept_is_stale(const struct ept *ept)
 {
-	return !gather || gather->ept == ept;
+	return ept->changes != atomic64_read(&ept->flushed) || !list_empty(&ept->unfolded);
 }
 
-/* Whether [start, start + size) lies below 2^bits */
-static inline bool ept_fits(u64 start, u64 size, unsigned int bits)
+/* Whether a CPU may set accessed or dirty in a linked entry. Only its bits for these decide mostly. */
+static __always_inline bool ept_is_volatile(const struct ept *ept, u64 entry)
 {
-	const u64 limit = 1ULL << bits;
-
-	return start < limit && size <= limit - start;
+	return ept_pte_is_volatile(&ept->fmt, entry) ||
+	       (ept_pte_is_volatile_when_stale(&ept->fmt, entry) && ept_is_stale(ept));
 }
+
+/* A table that was unlinked, with all tables below it, is freed after the flush. */
+static inline void ept_gather_retire(struct ept_gather *gather, u64 *table)
+{
+	ept_table_retire(&gather->dead, table);
+	if (!(ept_hooks.overlook & EPT_OVERLOOK_TABLES))
+		gather->owes = true;
+}
+
+/* The same for one that a leaf replaces, and in which CPUs may set flags of that leaf until then */
+static inline void ept_gather_retire_merged(struct ept_gather *gather, u64 *table)
+{
+	if (!gather->merged)
+		list_add(&gather->node, &gather->ept->unfolded);
+	ept_table_retire(&gather->merged, table);
+	if (!(ept_hooks.overlook & EPT_OVERLOOK_TABLES))
+		gather->owes = true;
+}
+
+/* The one place that says whether a change owes a flush */
+static inline void ept_gather_note(const struct ept *ept, struct ept_gather *gather,
+				   const struct ept_run *run, u64 old, u64 new)
+{
+	if (!run->private &&
+	    ept_pte_needs_invept(&ept->fmt, old, new ^ ((old ^ new) & ept_hooks.overlook)))
+		gather->owes = true;
+}
+
+/*
+ * An operation
+ */
 
 /**
  * struct ept_op - an operation under way
@@ -85,6 +230,9 @@ static inline bool ept_fits(u64 start, u64 size, unsigned int bits)
  * @need: how many the plan counted
  * @verdict: an error that the plan found, unless it ended in one that comes first
  * @gather: owed a flush
+ * @permit: asked before the plan, with changes excluded; what it returns but 0 ends the operation
+ * @folds: accessed and dirty that a merge has yet to collect matter
+ * @then: a second pass of the commit, or NULL
  * @split: the linked leaf that is being split, as it was copied into its parts
  * @fresh: what the operation leaves in the range is new: what happened to a leaf that was there
  *	before doesn't concern it
@@ -96,6 +244,9 @@ struct ept_op {
 	u64			need;
 	int			verdict;
 	struct ept_gather	*gather;
+	int			(*permit)(struct ept_op *op);
+	bool			folds;
+	const struct ept_visitor *then;
 	u64			split;
 	bool			fresh;
 };
@@ -106,27 +257,26 @@ static inline struct ept_op *to_ept_op(struct ept_walk *walk)
 }
 
 /* Field by field: what a walk or a run of the operation sets first isn't zeroed before. */
-static inline void ept_op_init(struct ept_op *op, struct ept *ept, u64 gpa, u64 size,
-			       struct ept_gather *gather)
+static inline void ept_op_init(struct ept_op *op, struct ept_gather *gather, u64 gpa, u64 size)
 {
+	struct ept *ept = gather->ept;
+
 	op->walk.fmt = &ept->fmt;
 	op->walk.root = ept->root;
 	op->walk.gpa = gpa;
 	op->walk.end = gpa + size;
 	op->walk.may_sleep = !ept->store.atomic;
 	op->ept = ept;
-	op->pool.first = NULL;
-	op->pool.nr = 0;
-	op->pool.reserved = 0;
+	op->pool = (struct ept_pool){};
 	op->gather = gather;
+	op->permit = NULL;
+	op->folds = false;
+	op->then = NULL;
 	op->fresh = false;
 }
 
 int ept_op_run(struct ept_op *op, const struct ept_visitor *plan,
 	       const struct ept_visitor *commit);
-int ept_op_run_flush(struct ept_op *op, const struct ept_visitor *plan,
-		     const struct ept_visitor *commit);
-bool ept_op_commit_part(struct ept_op *op, const struct ept_visitor *commit);
 void ept_op_open_split(struct ept_op *op, const struct ept_run *run, unsigned int i);
 void ept_op_close_split(struct ept_op *op, const struct ept_run *run, u64 *table);
 void ept_op_close_leaf(struct ept_walk *walk, const struct ept_run *run, u64 *table);
@@ -149,77 +299,43 @@ static inline bool ept_run_only_leaves(const struct ept_run *run, u64 *any, u64 
 	return ept_pte_is_leaf(*all, run->level);
 }
 
-/*
- * What is owed to a flush
- */
-
-/* With changes excluded: whoever sees what was changed sees that a flush is under way, too. */
-static inline void ept_gather_owe(struct ept_gather *gather)
+/* Bits of a bitmap of any length, which bitmap_set() alone doesn't know above 2^32 */
+static inline void ept_set_bits(unsigned long *bitmap, unsigned long first, unsigned long nr)
 {
-	if (gather->flush)
-		return;
-	gather->flush = true;
-	if (gather->own)
-		atomic_inc(&gather->ept->flushing);
+	bitmap_set(bitmap + BIT_WORD(first), first % BITS_PER_LONG, nr);
 }
 
-/* A table that was unlinked, with all tables below it, is freed after the flush. */
-static inline void ept_gather_retire(struct ept_gather *gather, u64 *table)
-{
-	ept_table_retire(&gather->dead, table);
-	if (!(ept_overlooked() & EPT_OVERLOOK_TABLES))
-		ept_gather_owe(gather);
-}
-
-/* The one place that says whether a change owes a flush */
-static inline void ept_gather_note(struct ept_gather *gather, const struct ept_run *run, u64 old,
-				   u64 new)
-{
-	if (!run->private && !gather->flush &&
-	    ept_pte_needs_invept(&gather->ept->fmt, old, new ^ ((old ^ new) & ept_overlooked())))
-		ept_gather_owe(gather);
-}
+/* What an operation does to a run of a table of 4K entries: 0, an error, or 1: it is no simple one */
+typedef int (*ept_short_fn)(struct ept *ept, struct ept_gather *gather, const struct ept_run *run,
+			    void *arg);
 
 /*
- * Requests with nothing special about them are told apart by a few instructions. All others are
- * looked at one argument after the other, so that each gets the error that it should.
+ * Does a request that lies in one table of 4K entries, which is there, if the run is a simple one.
+ * Returns what @visit returns, or 1: it is for ept_op_run(). For one entry, the compiler unrolls
+ * all loops over the run.
  */
-
-/* Whether a table and a range of it are valid */
-static __always_inline bool ept_range_plain(const struct ept *ept, u64 gpa, u64 size)
-{
-	/* Without a size, it lies before gpa. */
-	const u64 last = gpa + size - ept_level_size(EPT_4K);
-
-	return !IS_ERR_OR_NULL(ept) && !((gpa | last) & ept->fmt.gpa_illegal) && gpa <= last;
-}
-
-/*
- * Short requests: a valid range lies in one table of 4K entries, and that is there. No leaf is
- * split and no table is made, so it takes no plan, and as it is one run, no walk. @whole: also
- * where it is all that the table maps.
- */
-static __always_inline bool ept_range_short(u64 gpa, u64 size, bool whole)
-{
-	const u64 span = ept_level_size(EPT_2M);
-
-	return size == ept_level_size(EPT_4K) ||
-	       ((gpa ^ (gpa + size - 1)) < span && (whole || size != span));
-}
-
-/* Finds it, and its first entry's value, if there is such a table; otherwise the entry above it. */
-static __always_inline bool ept_find_short_run(const struct ept *ept, u64 gpa, u64 size,
-					       struct ept_run *run, u64 *first)
+static __always_inline int ept_op_short(struct ept *ept, struct ept_gather *gather, u64 gpa,
+					u64 size, ept_short_fn visit, void *arg)
 {
 	enum ept_level level = EPT_4K;
+	struct ept_run run = { .gpa = gpa, .nr = 1, .level = EPT_4K };
+	u64 value;
+	int ret = 1;
 
-	run->entry = ept_descend(&ept->fmt, ept->root, gpa, &level, first);
-	run->gpa = gpa;
-	run->nr = size >> ept_level_shift(EPT_4K);
-	run->level = level;
-	run->private = false;
-	run->blank = false;
-	return level == EPT_4K;
+	if (size > SZ_2M || (gpa ^ (gpa + size - SZ_4K)) >= SZ_2M)
+		return 1;
+	ept_begin(ept, gather);
+	run.entry = ept_descend(&ept->fmt, ept->root, gpa, &level, &value);
+	if (likely(level == EPT_4K)) {
+		if (size == SZ_4K) {
+			ret = visit(ept, gather, &run, arg);
+		} else {
+			run.nr = size >> ept_level_shift(EPT_4K);
+			ret = visit(ept, gather, &run, arg);
+		}
+	}
+	ept_end(ept, gather);
+	return ret;
 }
 
 #endif /* _EPT_OP_H */

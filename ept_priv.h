@@ -1,27 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * struct ept, and what the files on top of the walker share: operations (ept_core.c), flushing
- * (ept_flush.c), the CPU (ept_vmx.c), observers (ept_debugfs.c). Includes all layers below.
+ * struct ept, and what the files on top of the walker share. Includes all layers below.
  */
 #ifndef _EPT_PRIV_H
 #define _EPT_PRIV_H
 
 #include <linux/list.h>
 #include <linux/percpu.h>
+#include <linux/rhashtable-types.h>
 #include <linux/rwsem.h>
 
 #include "ept_compat.h"
 #include "ept_walk.h"
 
 /**
- * struct ept_cpu - what a CPU has to do with a table
+ * struct ept_cpu - what a CPU has to do with a table; written by that CPU alone
+ * @next: in the list of CPUs that ever mapped or ran; set once
  * @seen: the generation at this CPU's last INVEPT; 0: none
  * @running: loads without their put
+ * @mapping: it is mapping one leaf, and holds no lock (ept_enter_shared())
+ * @listed: it is in that list
  */
 struct ept_cpu {
+	struct ept_cpu	*next;
 	u64		seen;
 	unsigned int	running;
+	bool		mapping;
+	bool		listed;
 };
+
+/* 64 characters of the client's, a '-', a number of 8 digits, the end */
+#define EPT_NAME_SIZE	(64 + 1 + 8 + 1)
 
 /**
  * struct ept - a table
@@ -32,17 +41,23 @@ struct ept_cpu {
  * @external: EPT_CONFIG_EXTERNAL_LOCK
  * @lock: excludes functions that change the table, but one-leaf maps only from the others
  * @external_lock: what the client registered instead
- * @ops: the client's
- * @cookie: the client's
- * @cpus: who runs a guest on it, and who is behind
- * @flushing: calls that changed the table and flush before they return, but have not yet
+ * @config: what it was made for; its name is that of the table
+ * @cpus: who maps, who runs a guest on it, and who is behind
+ * @first_cpu: the list of those that ever did, which only grows
+ * @changes: how many changes asked for a flush; written where changes are excluded, each time after
+ *	the entries that it stands for
+ * @flushed: how many of them an invalidation covers that is over
  * @generation: number of invalidations, plus 1: a new table is behind everywhere
+ * @unfolded: gathers with tables of which a merge has not yet collected accessed and dirty; changed
+ *	where changes are excluded
+ * @stuck: unlinked tables that a CPU may still use, as it refused to run INVEPT
  * @splits: ept_stats.splits
  * @merges: ept_stats.merges
  * @flushes: ept_stats.flushes
  * @interrupts: ept_stats.interrupts
  * @name: of the debugfs directory
- * @node: in the list of all tables
+ * @name_node: in the table of all names
+ * @awaited: in the list of tables whose files are yet to be made
  * @dir: the debugfs directory
  * @lookup_gpa: what was last written to its 'lookup'
  */
@@ -54,17 +69,21 @@ struct ept {
 	bool			external;
 	struct rw_semaphore	lock;
 	struct lockdep_map	*external_lock;
-	const struct ept_ops	*ops;
-	void			*cookie;
+	struct ept_config	config;
 	struct ept_cpu __percpu	*cpus;
-	atomic_t		flushing;
+	struct ept_cpu		*first_cpu;
+	u64			changes;
+	atomic64_t		flushed;
 	atomic64_t		generation;
+	struct list_head	unfolded;
+	struct page		*stuck;
 	atomic64_t		splits;
 	atomic64_t		merges;
 	atomic64_t		flushes;
 	atomic64_t		interrupts;
-	char			*name;
-	struct list_head	node;
+	char			name[EPT_NAME_SIZE];
+	struct rhash_head	name_node;
+	struct list_head	awaited;
 	struct dentry		*dir;
 	u64			lookup_gpa;
 };
@@ -72,24 +91,77 @@ struct ept {
 /* ept_vmx.c */
 u64 ept_vmx_pointer(const struct ept_config *config, phys_addr_t root);
 
-/*
- * For the KUnit suites, which show that they notice each flush that is missing: bits of entries
- * whose change is overlooked, and one that no entry has, for tables that are unlinked.
- */
-#define EPT_OVERLOOK_TABLES	BIT_ULL(62)
-extern u64 ept_overlook;
+/* ept_flush.c */
+void ept_cpu_appears(struct ept *ept, struct ept_cpu *cpu);
+void ept_flush_release(struct ept *ept);
 
-static inline u64 ept_overlooked(void)
+/* ept_shape.c */
+void ept_fold_merged(struct ept *ept, const struct page *merged);
+void ept_fold_all(struct ept *ept);
+
+/**
+ * struct ept_hooks - for the KUnit suites, which show that they notice what is missing
+ * @overlook: bits of entries whose change asks for no flush, and EPT_OVERLOOK_TABLES
+ * @invept_works: INVEPT succeeds, also where there is none
+ */
+struct ept_hooks {
+	u64	overlook;
+	bool	invept_works;
+};
+
+/* A bit that no entry has, for tables that are unlinked */
+#define EPT_OVERLOOK_TABLES	BIT_ULL(62)
+
+/* Only a build that has the suites has it. */
+#ifdef EPT_KUNIT_HOOKS
+extern struct ept_hooks ept_hooks;
+#else
+static const struct ept_hooks ept_hooks;
+#endif
+
+/* ept_name.c */
+int ept_name_init(void);
+void ept_name_exit(void);
+int ept_name_take(struct ept *ept, const char *name);
+void ept_name_drop(struct ept *ept);
+
+/**
+ * struct ept_found - an entry that isn't a hole, as a reader found it
+ * @gpa: where it begins
+ * @level: what it spans
+ * @entry: its raw value
+ * @live: the live count of the table that it points to
+ */
+struct ept_found {
+	u64		gpa;
+	enum ept_level	level;
+	u64		entry;
+	unsigned int	live;
+};
+
+/* Each entry's place in a row, not 0, where a table comes before its entries: by gpa, then level */
+static inline u64 ept_found_order(const struct ept_format *fmt, const struct ept_found *found)
 {
-	return IS_ENABLED(CONFIG_KUNIT) ? ept_overlook : 0;
+	return found->gpa + fmt->levels - found->level;
 }
 
-/* ept_flush.c */
-void ept_gather_invalidate(struct ept_gather *gather);
+/* Where the addresses of a guest end */
+static inline u64 ept_gpa_end(const struct ept *ept)
+{
+	return 1ULL << ept_gpa_width(&ept->fmt);
+}
 
-/* ept_query.c */
+/* ept_visit.c, ept_stats.c, ept_check.c */
+bool ept_next_mapping(struct ept *ept, u64 gpa, struct ept_mapping *mapping);
+bool ept_next_entry(struct ept *ept, u64 from, struct ept_found *found);
+void ept_count(struct ept *ept, struct ept_stats *stats, bool may_sleep);
 int ept_check_entries(struct ept *ept, struct ept_check_report *report);
-void ept_dump_tables(struct seq_file *m, struct ept *ept);
+
+/* ept_dump.c */
+void ept_dump_heading(struct seq_file *m);
+void ept_dump_mapping(struct seq_file *m, struct ept *ept, const struct ept_mapping *mapping);
+void ept_dump_root(struct seq_file *m, struct ept *ept);
+void ept_dump_entry(struct seq_file *m, struct ept *ept, const struct ept_found *found);
 void ept_dump_explanation(struct seq_file *m, struct ept *ept, u64 gpa);
 
 /* ept_debugfs.c */
@@ -98,11 +170,13 @@ void ept_debugfs_init(void);
 void ept_debugfs_exit(void);
 void ept_debugfs_add(struct ept *ept);
 void ept_debugfs_remove(struct ept *ept);
+void ept_debugfs_settle(void);
 #else
 static inline void ept_debugfs_init(void) {}
 static inline void ept_debugfs_exit(void) {}
 static inline void ept_debugfs_add(struct ept *ept) {}
 static inline void ept_debugfs_remove(struct ept *ept) {}
+static inline void ept_debugfs_settle(void) {}
 #endif
 
 #endif /* _EPT_PRIV_H */

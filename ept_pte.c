@@ -78,6 +78,18 @@ u32 ept_flags_from_bits(u64 bits)
 }
 EXPORT_SYMBOL_IF_KUNIT(ept_flags_from_bits);
 
+/* ept_judge_attrs() for any attributes, one field after the other */
+int ept_attrs_error(const struct ept_format *fmt, const struct ept_attrs *attrs, u64 *bits)
+{
+	if (!ept_attrs_valid(attrs))
+		return -EINVAL;
+	if (!ept_attrs_supported(fmt, attrs))
+		return -EOPNOTSUPP;
+	*bits = ept_attrs_to_bits(fmt, attrs);
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_attrs_error);
+
 /*
  * L1TF: a CPU may speculatively read the cache at the address that a not-present entry holds. So a
  * leaf without rights holds the complement of its address, with the top bit of the physical address
@@ -115,10 +127,11 @@ static u64 show_if_none(const struct ept_format *fmt, u64 entry)
 	return entry & EPT_PTE_RIGHTS ? entry : ept_pte_show(fmt, entry);
 }
 
-/* The leaf with another address; all else stays. */
+/* The leaf with another address, of which bits beyond an entry's are dropped; all else stays. */
 u64 ept_pte_set_address(const struct ept_format *fmt, u64 entry, phys_addr_t hpa)
 {
-	return hide_if_none(fmt, (show_if_none(fmt, entry) & ~EPT_PTE_ADDRESS) | hpa);
+	entry = show_if_none(fmt, entry) & ~EPT_PTE_ADDRESS;
+	return hide_if_none(fmt, entry | (hpa & EPT_PTE_ADDRESS));
 }
 EXPORT_SYMBOL_IF_KUNIT(ept_pte_set_address);
 
@@ -128,13 +141,6 @@ u64 ept_pte_change_slow(const struct ept_format *fmt, u64 entry, u64 clear, u64 
 	return hide_if_none(fmt, (show_if_none(fmt, entry) & ~clear) | set);
 }
 EXPORT_SYMBOL_IF_KUNIT(ept_pte_change_slow);
-
-/* The leaf with other attributes; address, accessed and dirty stay. */
-u64 ept_pte_set_attrs(const struct ept_format *fmt, u64 entry, const struct ept_attrs *attrs)
-{
-	return ept_pte_change(fmt, entry, EPT_PTE_ATTRS, ept_attrs_to_bits(fmt, attrs));
-}
-EXPORT_SYMBOL_IF_KUNIT(ept_pte_set_attrs);
 
 /*
  * Whether an entry that is no hole has a bit that this module gives to none like it, and no CPU

@@ -19,9 +19,11 @@
 #ifndef _EPT_PTE_H
 #define _EPT_PTE_H
 
+#include <linux/align.h>
 #include <linux/bitfield.h>
 #include <linux/bits.h>
 #include <linux/build_bug.h>
+#include <linux/math.h>
 #include <linux/types.h>
 
 #include "ept_core.h"
@@ -72,7 +74,6 @@ static_assert(!((EPT_PTE_NONE | EPT_PTE_NONE_TOP) &
 #define EPT_INDEX_BITS		9
 #endif
 #define EPT_ENTRIES		(1 << (EPT_INDEX_BITS))
-#define EPT_MAX_LEVELS		5
 
 static inline unsigned int ept_level_shift(enum ept_level level)
 {
@@ -217,16 +218,20 @@ static inline u64 ept_attrs_to_bits(const struct ept_format *fmt, const struct e
 	return likely(!attrs->flags) ? bits : bits | ept_flags_to_bits(attrs->flags);
 }
 
-/* The same for attributes that need no second look: they can be had, and allow some access. Or 0 */
-static inline u64 ept_attrs_plain(const struct ept_format *fmt, const struct ept_attrs *attrs)
+int ept_attrs_error(const struct ept_format *fmt, const struct ept_attrs *attrs, u64 *bits);
+
+/* 0 and the attribute bits of a leaf, or the error. Most need no second look: rights and a type. */
+static __always_inline int ept_judge_attrs(const struct ept_format *fmt,
+					   const struct ept_attrs *attrs, u64 *bits)
 {
 	static_assert(ARRAY_SIZE(fmt->plain_rights) == EPT_PROT_ALL + 1);
 
 	if (unlikely(attrs->prot > EPT_PROT_ALL || !ept_memtype_valid(attrs->memtype) ||
 		     attrs->flags || attrs->tag > EPT_TAG_MAX || !fmt->plain_rights[attrs->prot]))
-		return 0;
-	return fmt->plain_rights[attrs->prot] | FIELD_PREP(EPT_PTE_MEMTYPE, attrs->memtype) |
-	       FIELD_PREP(EPT_PTE_TAG, attrs->tag);
+		return ept_attrs_error(fmt, attrs, bits);
+	*bits = fmt->plain_rights[attrs->prot] | FIELD_PREP(EPT_PTE_MEMTYPE, attrs->memtype) |
+		FIELD_PREP(EPT_PTE_TAG, attrs->tag);
+	return 0;
 }
 
 /* The inverse of ept_attrs_to_bits() */
@@ -278,7 +283,6 @@ static inline bool ept_pte_is_large(u64 entry, enum ept_level level)
 u64 ept_pte_hide(const struct ept_format *fmt, u64 entry);
 u64 ept_pte_show(const struct ept_format *fmt, u64 entry);
 u64 ept_pte_set_address(const struct ept_format *fmt, u64 entry, phys_addr_t hpa);
-u64 ept_pte_set_attrs(const struct ept_format *fmt, u64 entry, const struct ept_attrs *attrs);
 bool ept_pte_is_foreign(const struct ept_format *fmt, u64 entry, enum ept_level level);
 u64 ept_pte_change_slow(const struct ept_format *fmt, u64 entry, u64 clear, u64 set);
 const char *ept_pte_illegal(const struct ept_format *fmt, u64 entry, enum ept_level level);
@@ -288,6 +292,22 @@ static inline phys_addr_t ept_pte_leaf_address(const struct ept_format *fmt, u64
 	if (unlikely(!(entry & EPT_PTE_RIGHTS)))
 		entry = ept_pte_show(fmt, entry);
 	return entry & EPT_PTE_ADDRESS;
+}
+
+/* What a client is told of a leaf that an address is in */
+static __always_inline struct ept_mapping ept_pte_mapping(const struct ept_format *fmt, u64 leaf,
+							  enum ept_level level, u64 gpa)
+{
+	return (struct ept_mapping){
+		.gpa = round_down(gpa, ept_level_size(level)),
+		.hpa = ept_pte_leaf_address(fmt, leaf),
+		.size = ept_level_size(level),
+		.level = level,
+		.attrs = ept_attrs_from_bits(leaf),
+		/* Nobody sets these where the table is configured without. */
+		.accessed = leaf & EPT_PTE_ACCESSED,
+		.dirty = leaf & EPT_PTE_DIRTY,
+	};
 }
 
 /* A leaf with these attribute bits */
@@ -319,6 +339,14 @@ static inline enum ept_level ept_pte_max_leaf(const struct ept_format *fmt, u64 
 	if (fmt->no_exec_large && entry & (EPT_PTE_EXEC | EPT_PTE_UEXEC))
 		return EPT_4K;
 	return fmt->max_leaf;
+}
+
+/* The largest leaf of up to @level that two addresses with these bits allow */
+static inline enum ept_level ept_largest_leaf(u64 addresses, enum ept_level level)
+{
+	while (!IS_ALIGNED(addresses, ept_level_size(level)))
+		level--;
+	return level;
 }
 
 /* A table entry allows everything: rights are the leaves' to take. */
@@ -363,6 +391,15 @@ static inline bool ept_pte_is_volatile(const struct ept_format *fmt, u64 entry)
 		return true;
 	return !(entry & EPT_PTE_DIRTY) && entry & (EPT_PTE_WRITE | EPT_PTE_PAGING_WRITE |
 						    EPT_PTE_SUPER_SHADOW | EPT_PTE_SUBPAGE);
+}
+
+/*
+ * The same where a CPU may hold rights that the entry has no more, as no flush came since: a write
+ * that began with them sets dirty although the entry doesn't allow it.
+ */
+static inline bool ept_pte_is_volatile_when_stale(const struct ept_format *fmt, u64 entry)
+{
+	return fmt->ad && entry & EPT_PTE_RIGHTS && (entry & EPT_PTE_AD) != EPT_PTE_AD;
 }
 
 /*

@@ -3,6 +3,7 @@
  * ept_split(), ept_merge(): what changes the size of leaves, and no translation.
  */
 #include <linux/err.h>
+#include <linux/list.h>
 #include <linux/sched.h>
 
 #include "ept_op.h"
@@ -112,15 +113,19 @@ int ept_split(struct ept *ept, u64 gpa, u64 size, enum ept_level level, struct e
 	struct split_op split;
 	int err;
 
-	if (!ept_range_valid(ept, gpa, size) || level > EPT_1G || !ept_gather_valid(ept, gather))
+	if (IS_ERR_OR_NULL(ept))
 		return -EINVAL;
-	if (!ept_fits(gpa, size, ept_gpa_width(&ept->fmt)))
-		return -ERANGE;
+	if (!gather)
+		return ept_flushed(ept, own, ept_split(ept, gpa, size, level, &own));
+	err = ept_first_error(ept_judge_range(ept, gpa, size), ept_judge_level(level));
+	err = ept_first_error(err, ept_judge_gather(ept, gather));
+	if (err)
+		return err;
 
-	ept_op_init(&split.op, ept, gpa, size, gather);
+	ept_op_init(&split.op, gather, gpa, size);
 	split.level = level;
-	err = ept_op_run_flush(&split.op, &split_plan, &split_commit);
-	trace_ept_split(ept->pointer, gpa, size, err);
+	err = ept_op_run(&split.op, &split_plan, &split_commit);
+	ept_trace(ept_split, ept, gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_split);
@@ -128,7 +133,8 @@ EXPORT_SYMBOL_EPT(ept_split);
 /*
  * Merging, from the bottom up. An address translates alike through the leaf and through the table
  * that it replaces, which CPUs may use, and set accessed and dirty in, until the flush. So the old
- * tables are read once more after it.
+ * tables are read once more after it, and what they have is folded into whatever maps their pages
+ * by then. Who wants to know flags before that folds what there is.
  */
 
 /**
@@ -201,7 +207,10 @@ static void merge_close(struct ept_walk *walk, const struct ept_run *run, u64 *t
 	if (ept_pte_is_hole(leaf))
 		return;
 	WRITE_ONCE(*run->entry, leaf);
-	ept_gather_retire(merge->op.gather, table);
+	if (walk->fmt->ad)
+		ept_gather_retire_merged(merge->op.gather, table);
+	else
+		ept_gather_retire(merge->op.gather, table);
 	merge->made = merge->made_before[run->level] + 1;
 }
 
@@ -210,54 +219,88 @@ static const struct ept_visitor merge_visitor = {
 	.close = merge_close,
 };
 
-/* Folds what CPUs set late in the tables that were replaced into the leaves that replaced them. */
-static void merge_fold_ad(const struct ept *ept, struct page *dead)
+/* Adds flags to the leaf at @gpa, if that is of this page, and of @level or more. Or returns false. */
+static bool fold_into(struct ept *ept, u64 gpa, phys_addr_t hpa, enum ept_level level, u64 ad)
 {
-	for (; dead; dead = ept_table_next_retired(dead)) {
-		const u64 *table = page_address(dead);
-		enum ept_level level = ept_table_level(table) + 1;
-		u64 old, ad = 0;
-		u64 *leaf = ept_descend(&ept->fmt, ept->root, ept_table_gpa(table), &level, &old);
+	enum ept_level at = EPT_4K;
+	u64 value, *entry = ept_descend(&ept->fmt, ept->root, gpa, &at, &value);
+	const u64 offset = gpa & (ept_level_size(at) - 1);
 
-		for (unsigned int i = 0; i < EPT_ENTRIES; i++)
-			ad |= READ_ONCE(table[i]) & ept->fmt.ad;
-		while (ad & ~old && !try_cmpxchg64(leaf, &old, old | ad))
-			;
+	if (!ept_pte_is_leaf(value, at) || at < level ||
+	    ept_pte_leaf_address(&ept->fmt, value) + offset != hpa)
+		return false;
+	while (ad & ~value && !try_cmpxchg64(entry, &value, value | ad))
+		;
+	return true;
+}
+
+/* The leaves of a table that was merged, into one if that is still there */
+static void fold_table(struct ept *ept, const u64 *table)
+{
+	const enum ept_level level = ept_table_level(table);
+	const u64 size = ept_level_size(level), gpa = ept_table_gpa(table);
+	u64 ad = 0;
+
+	for (unsigned int i = 0; i < EPT_ENTRIES; i++)
+		ad |= READ_ONCE(table[i]) & ept->fmt.ad;
+	if (!ad || fold_into(ept, gpa, ept_pte_leaf_address(&ept->fmt, READ_ONCE(*table)),
+			     level + 1, ad))
+		return;
+	for (unsigned int i = 0; i < EPT_ENTRIES; i++) {
+		const u64 entry = READ_ONCE(table[i]);
+
+		fold_into(ept, gpa + i * size, ept_pte_leaf_address(&ept->fmt, entry), EPT_4K,
+			  entry & ept->fmt.ad);
+	}
+}
+
+/* With changes excluded. CPUs may still use the tables. */
+void ept_fold_merged(struct ept *ept, const struct page *merged)
+{
+	for (; merged; merged = ept_table_next_retired(merged)) {
+		fold_table(ept, page_address(merged));
 		if (!ept->store.atomic)
 			cond_resched();
 	}
 }
 
-int ept_merge(struct ept *ept, u64 gpa, u64 size, enum ept_level level)
+/* The same for all that was merged and isn't flushed */
+void ept_fold_all(struct ept *ept)
 {
-	struct ept_gather gather;
+	const struct ept_gather *gather;
+
+	list_for_each_entry(gather, &ept->unfolded, node)
+		ept_fold_merged(ept, gather->merged);
+}
+
+int ept_merge_gather(struct ept *ept, u64 gpa, u64 size, enum ept_level level,
+		     struct ept_gather *gather)
+{
 	struct merge_op merge;
+	int err;
 
-	if (!ept_range_valid(ept, gpa, size) || level > EPT_1G)
+	if (IS_ERR_OR_NULL(ept))
 		return -EINVAL;
-	if (!ept_fits(gpa, size, ept_gpa_width(&ept->fmt)))
-		return -ERANGE;
-	if (level > ept->fmt.max_leaf)
-		return -EOPNOTSUPP;
+	if (!gather)
+		return ept_flushed(ept, own, ept_merge_gather(ept, gpa, size, level, &own));
+	err = ept_first_error(ept_judge_range(ept, gpa, size), ept_judge_level(level));
+	err = ept_first_error(err, level > ept->fmt.max_leaf ? -EOPNOTSUPP : 0);
+	err = ept_first_error(err, ept_judge_gather(ept, gather));
+	if (err)
+		return err;
 
-	ept_gather_init(&gather, ept);
-	ept_op_init(&merge.op, ept, gpa, size, &gather);
+	ept_op_init(&merge.op, gather, gpa, size);
 	merge.level = level;
 	merge.made = 0;
-	/*
-	 * Until accessed and dirty are folded in, nothing else may change the new leaves. The
-	 * client's invalidate may change other tables meanwhile.
-	 */
-	ept_lock_nested(ept, SINGLE_DEPTH_NESTING);
-	ept_walk_begin(&merge.op.walk);
-	ept_walk_pass(&merge.op.walk, &merge_visitor);
-	ept_gather_invalidate(&gather);
-	if (ept->fmt.ad)
-		merge_fold_ad(ept, gather.dead);
-	ept_unlock(ept);
-	ept_gather_flush(&gather);
+	ept_op_run(&merge.op, NULL, &merge_visitor);
 	atomic64_add(merge.made, &ept->merges);
-	trace_ept_merge(ept->pointer, gpa, size, merge.made);
+	ept_trace(ept_merge, ept, gpa, size, merge.made);
 	return merge.made;
+}
+EXPORT_SYMBOL_EPT(ept_merge_gather);
+
+int ept_merge(struct ept *ept, u64 gpa, u64 size, enum ept_level level)
+{
+	return ept_merge_gather(ept, gpa, size, level, NULL);
 }
 EXPORT_SYMBOL_EPT(ept_merge);

@@ -12,6 +12,7 @@
 
 #include <linux/atomic.h>
 #include <linux/io.h>
+#include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -21,22 +22,21 @@
 /**
  * struct ept_store - where the tables of one struct ept come from
  * @nid: their NUMA node
- * @gfp: how they are allocated
  * @unreachable: bits that no page frame number of theirs has, by MAXPHYADDR
  * @atomic: take from the reserve alone
- * @lock: protects the reserve; held for a few instructions a table, never on the way of a map into
- *	a table that is there; raw, for atomic tables on PREEMPT_RT
+ * @lock: excludes those who draw on the reserve from each other, a batch at a time; raw, as they
+ *	may be in any context. Not taken for an atomic table, whose client excludes them: one may be
+ *	an exit handler that came amid ept_reserve()
  * @reserve: tables set aside
  * @nr_reserve: their number
  */
 struct ept_store {
-	int		nid;
-	gfp_t		gfp;
-	unsigned long	unreachable;
-	bool		atomic;
-	raw_spinlock_t	lock;	/* protects the reserve */
-	struct page	*reserve;
-	unsigned long	nr_reserve;
+	int			nid;
+	unsigned long		unreachable;
+	bool			atomic;
+	raw_spinlock_t		lock;	/* excludes consumers of the reserve */
+	struct llist_head	reserve;
+	atomic_long_t		nr_reserve;
 };
 
 /**
@@ -56,12 +56,14 @@ void ept_store_destroy(struct ept_store *store);
 int ept_store_reserve(struct ept_store *store, unsigned long nr);
 
 int ept_pool_fill(struct ept_pool *pool, struct ept_store *store, unsigned long nr);
+bool ept_pool_fill_at_once(struct ept_pool *pool, struct ept_store *store, unsigned long nr);
 u64 *ept_pool_take(struct ept_pool *pool, enum ept_level level, u64 gpa);
 void ept_pool_put(struct ept_pool *pool, u64 *table);
 void ept_pool_drain(struct ept_pool *pool, struct ept_store *store);
 
 void ept_table_free_tree(u64 *table);
 void ept_table_retire(struct page **dead, u64 *table);
+void ept_table_join_retired(struct page **dead, struct page *more);
 struct page *ept_table_next_retired(const struct page *dead);
 void ept_table_free_retired(struct page *dead);
 bool ept_table_is_valid(u64 entry, enum ept_level level, u64 gpa);
@@ -89,7 +91,10 @@ static inline phys_addr_t ept_table_phys(const u64 *entry)
 #define EPT_TABLE_GPA		GENMASK(56, EPT_INDEX_BITS + 12)
 #define EPT_TABLE_MARK		(0x2aUL << 57)
 
-/* Tables are in the direct map, so this is less than virt_to_page(), which asks where @entry is. */
+/*
+ * Tables are in the direct map. virt_to_page(), which asks where @entry is, takes three
+ * instructions more, of the 180 of a map or an unmap of a page.
+ */
 static inline struct page *ept_table_page(const u64 *entry)
 {
 	return pfn_to_page(PHYS_PFN((unsigned long)entry - PAGE_OFFSET));
@@ -146,9 +151,13 @@ static inline void ept_table_clear(u64 *table, u64 hole)
  */
 
 /*
- * No other software writes these entries. A CPU may set accessed or dirty in what is only read
- * here, and then either value will do; it sets nothing in what is changed. So the compiler may do
- * its best.
+ * Plain accesses, of which this is relied on. Loads: no other software writes these entries. A CPU
+ * may set accessed or dirty in what is only read here, and then either value will do, of each bit
+ * for itself; it sets nothing in what is changed. So a load may be torn or made twice. Stores:
+ * CPUs and readers look on, so that each has to be of a whole entry. "&=" and "|=" of an aligned
+ * u64 with a variable are one instruction on x86, or a load and one store: compilers split stores
+ * of constants alone. READ_ONCE() and WRITE_ONCE() would make two instructions more of each. All
+ * other stores are WRITE_ONCE().
  */
 #define EPT_UNSHARED(access)	data_race(access)
 

@@ -40,6 +40,14 @@ DEFINE_EVENT(ept_mapping, ept_remap,
 	TP_PROTO(u64 eptp, u64 gpa, u64 hpa, u64 size, int ret),
 	TP_ARGS(eptp, gpa, hpa, size, ret));
 
+DEFINE_EVENT(ept_mapping, ept_install,
+	TP_PROTO(u64 eptp, u64 gpa, u64 hpa, u64 size, int ret),
+	TP_ARGS(eptp, gpa, hpa, size, ret));
+
+DEFINE_EVENT(ept_mapping, ept_redirect,
+	TP_PROTO(u64 eptp, u64 gpa, u64 hpa, u64 size, int ret),
+	TP_ARGS(eptp, gpa, hpa, size, ret));
+
 DECLARE_EVENT_CLASS(ept_range,
 	TP_PROTO(u64 eptp, u64 gpa, u64 size, int ret),
 	TP_ARGS(eptp, gpa, size, ret),
@@ -66,8 +74,10 @@ DEFINE_EVENT(ept_range, name,						\
 
 EPT_RANGE_EVENT(ept_map_pages);
 EPT_RANGE_EVENT(ept_unmap);
+EPT_RANGE_EVENT(ept_zap);
 EPT_RANGE_EVENT(ept_protect);
 EPT_RANGE_EVENT(ept_set_memtype);
+EPT_RANGE_EVENT(ept_set_tag);
 EPT_RANGE_EVENT(ept_set_attrs);
 EPT_RANGE_EVENT(ept_split);
 EPT_RANGE_EVENT(ept_merge);

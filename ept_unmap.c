@@ -1,18 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ept_unmap().
+ * ept_unmap(), ept_unmap_report(), ept_zap(): what makes holes.
  */
 #include <linux/err.h>
 
 #include "ept_op.h"
 #include "ept_trace.h"
 
+/**
+ * struct unmap_op - an unmapping
+ * @op: the operation
+ * @fn: told of each leaf that goes, or NULL
+ * @arg: passed to @fn
+ * @went_gpa: where what went begins, if a leaf went that the range cuts
+ * @went_end: where that ends
+ */
+struct unmap_op {
+	struct ept_op	op;
+	ept_gone_fn	fn;
+	void		*arg;
+	u64		went_gpa;
+	u64		went_end;
+};
+
+static struct unmap_op *to_unmap(struct ept_walk *walk)
+{
+	return container_of(walk, struct unmap_op, op.walk);
+}
+
 static int unmap_plan_edge(struct ept_walk *walk, const struct ept_run *run)
 {
 	if (!ept_pte_is_hole(READ_ONCE(*run->entry)))
 		to_ept_op(walk)->need += ept_walk_tables(ept_run_start(walk, run),
 							 ept_run_end(walk, run), run->level,
-						     run->level - 1);
+							 run->level - 1);
 	return 0;
 }
 
@@ -20,44 +41,50 @@ static const struct ept_visitor unmap_plan = {
 	.edge = unmap_plan_edge,
 };
 
-/* Unmaps what a run has, entry by entry. Returns how many had something. */
-static noinline int unmap_each(struct ept_gather *gather, struct ept_run run)
+/* Unmaps a run of nothing but leaves, or nothing but holes. Returns how many went, or -1: it isn't. */
+static __always_inline int unmap_all(const struct ept *ept, struct ept_gather *gather,
+				     const struct ept_run *run)
+{
+	const u64 hole = ept->fmt.hole;
+	u64 any, all;
+
+	if (likely(ept_run_only_leaves(run, &any, &all))) {
+		ept_entries_fill(run->entry, run->nr, hole, 0);
+		ept_gather_note(ept, gather, run, any, hole);
+		return run->nr;
+	}
+	return ept_pte_is_hole(any) ? 0 : -1;
+}
+
+/* Unmaps what a run has, entry by entry. Returns how many went. */
+static int unmap_each(struct ept_gather *gather, const struct ept_run *run)
 {
 	const u64 hole = gather->ept->fmt.hole;
 	int gone = 0;
 
-	for (unsigned int i = 0; i < run.nr; i++) {
-		const u64 entry = READ_ONCE(run.entry[i]);
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
 
 		if (ept_pte_is_hole(entry))
 			continue;
 		gone++;
-		WRITE_ONCE(run.entry[i], hole);
-		if (ept_pte_is_table(entry, run.level))
+		WRITE_ONCE(run->entry[i], hole);
+		if (ept_pte_is_table(entry, run->level))
 			ept_gather_retire(gather, ept_table_at(entry));
 		else
-			ept_gather_note(gather, &run, entry, hole);
+			ept_gather_note(gather->ept, gather, run, entry, hole);
 	}
 	return gone;
 }
 
-/* Unmaps a run. Returns how many of its entries had something. */
-static __always_inline int unmap_run(struct ept_gather *gather, const struct ept_run *run)
-{
-	const u64 hole = gather->ept->fmt.hole;
-	u64 any, all;
-
-	if (ept_run_only_leaves(run, &any, &all)) {
-		ept_entries_fill(run->entry, run->nr, hole, 0);
-		ept_gather_note(gather, run, any, hole);
-		return run->nr;
-	}
-	return ept_pte_is_hole(any) ? 0 : unmap_each(gather, *run);
-}
-
 static int unmap_commit_run(struct ept_walk *walk, const struct ept_run *run)
 {
-	ept_table_add_live(run->entry, -unmap_run(to_ept_op(walk)->gather, run));
+	struct ept_op *op = to_ept_op(walk);
+	int gone = unmap_all(op->ept, op->gather, run);
+
+	if (gone < 0)
+		gone = unmap_each(op->gather, run);
+	ept_table_add_live(run->entry, -gone);
 	return run->nr;
 }
 
@@ -92,79 +119,182 @@ static noinline void unmap_close(struct ept_gather *gather, u64 gpa, u64 *table)
 {
 	struct ept_op op;
 
-	ept_op_init(&op, gather->ept, gpa, SZ_4K, gather);
+	ept_op_init(&op, gather, gpa, SZ_4K);
 	op.walk.visitor = &unmap_commit;
 	ept_walk_close_empty(&op.walk, table, EPT_4K);
 }
 
-static __always_inline int unmap_page(struct ept_gather *gather, const struct ept_run *run,
-				      u64 leaf)
+static __always_inline int unmap_short(struct ept *ept, struct ept_gather *gather,
+				       const struct ept_run *run, void *unused)
 {
-	const u64 hole = gather->ept->fmt.hole;
+	const int gone = unmap_all(ept, gather, run);
 
-	if (ept_pte_is_hole(leaf))
-		return 0;
-	WRITE_ONCE(*run->entry, hole);
-	ept_gather_note(gather, run, leaf, hole);
-	return 1;
+	if (gone < 0)
+		return 1;
+	if (!ept_table_add_live(run->entry, -gone))
+		unmap_close(gather, run->gpa, ept_table_of(run->entry));
+	return 0;
 }
 
-/* Whether it was a short request, which is done */
-static __always_inline bool unmap_short(struct ept_gather *gather, u64 gpa, u64 size)
-{
-	struct ept *ept = gather->ept;
-	struct ept_run run __uninitialized;
-	bool found = false;
-	u64 first;
-	int gone;
-
-	ept_lock(ept);
-	if (ept_find_short_run(ept, gpa, size, &run, &first)) {
-		found = true;
-		gone = size == PAGE_SIZE ? unmap_page(gather, &run, first) :
-					   unmap_run(gather, &run);
-		if (!ept_table_add_live(run.entry, -gone))
-			unmap_close(gather, gpa, ept_table_of(run.entry));
-	}
-	ept_unlock(ept);
-	return found;
-}
-
-/* Any request: looks at one argument after the other. */
-static noinline int unmap_any(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
+static noinline int unmap_long(struct ept_gather *gather, u64 gpa, u64 size)
 {
 	struct ept_op op __uninitialized;
-	int err;
 
-	if (!ept_range_valid(ept, gpa, size) || gather->ept != ept)
-		return -EINVAL;
-	if (!ept_fits(gpa, size, ept_gpa_width(&ept->fmt)))
-		return -ERANGE;
-
-	ept_op_init(&op, ept, gpa, size, gather);
-	err = ept_op_run(&op, &unmap_plan, &unmap_commit);
-	trace_ept_unmap(ept->pointer, gpa, size, err);
-	return err;
+	ept_op_init(&op, gather, gpa, size);
+	return ept_op_run(&op, &unmap_plan, &unmap_commit);
 }
 
-static noinline int unmap_and_flush(struct ept *ept, u64 gpa, u64 size)
+static __always_inline int judge_unmap(const struct ept *ept, u64 gpa, u64 size,
+				       const struct ept_gather *gather)
 {
-	struct ept_gather own = { .ept = ept, .own = true };
-	int err = ept_unmap(ept, gpa, size, &own);
-
-	ept_gather_flush(&own);
-	return err;
+	return ept_first_error(ept_judge_range(ept, gpa, size), ept_judge_gather(ept, gather));
 }
 
 int ept_unmap(struct ept *ept, u64 gpa, u64 size, struct ept_gather *gather)
 {
+	int err;
+
+	if (IS_ERR_OR_NULL(ept))
+		return -EINVAL;
 	if (!gather)
-		return unmap_and_flush(ept, gpa, size);
+		return ept_flushed(ept, own, ept_unmap(ept, gpa, size, &own));
+	err = judge_unmap(ept, gpa, size, gather);
+	if (unlikely(err))
+		return err;
+
 	/* Of a whole table the entries aren't visited. */
-	if (unlikely(!ept_range_plain(ept, gpa, size) || gather->ept != ept ||
-		     !ept_range_short(gpa, size, false) || !unmap_short(gather, gpa, size)))
-		return unmap_any(ept, gpa, size, gather);
-	trace_ept_unmap(ept->pointer, gpa, size, 0);
-	return 0;
+	if (size == SZ_2M || ept_op_short(ept, gather, gpa, size, unmap_short, NULL))
+		err = unmap_long(gather, gpa, size);
+	ept_trace(ept_unmap, ept, gpa, size, err);
+	return err;
 }
 EXPORT_SYMBOL_EPT(ept_unmap);
+
+/*
+ * Unmapping leaf by leaf, so that each is seen as CPUs left it: once it is a hole, none sets
+ * accessed or dirty there any more, not even one that knows the table.
+ */
+
+static void unmap_and_report(struct unmap_op *unmap, const struct ept_run *run, unsigned int i)
+{
+	const struct ept *ept = unmap->op.ept;
+	const u64 hole = ept->fmt.hole;
+	const u64 leaf = xchg(&run->entry[i], hole);
+	struct ept_mapping mapping;
+
+	ept_gather_note(ept, unmap->op.gather, run, leaf, hole);
+	ept_table_add_live(&run->entry[i], -1);
+	if (!unmap->fn)
+		return;
+	mapping = ept_pte_mapping(&ept->fmt, leaf, run->level,
+				  run->gpa + i * ept_level_size(run->level));
+	unmap->fn(&mapping, unmap->arg);
+}
+
+static int report_run(struct ept_walk *walk, const struct ept_run *run)
+{
+	for (unsigned int i = 0; i < run->nr; i++) {
+		const u64 entry = READ_ONCE(run->entry[i]);
+
+		if (ept_pte_is_table(entry, run->level)) {
+			ept_walk_open(walk, run, entry);
+			return i;
+		}
+		if (!ept_pte_is_hole(entry))
+			unmap_and_report(to_unmap(walk), run, i);
+	}
+	return run->nr;
+}
+
+/* Parts of leaves are linked before they go: until then a CPU may set flags of the whole. */
+static const struct ept_visitor report_cut = {
+	.edge = unmap_commit_edge,
+	.close = ept_op_close_leaf,
+};
+
+static const struct ept_visitor report_commit = {
+	.run = report_run,
+	.close = unmap_commit_close,
+};
+
+/* A leaf that the range cuts goes whole. */
+static int zap_edge(struct ept_walk *walk, const struct ept_run *run)
+{
+	struct unmap_op *unmap = to_unmap(walk);
+
+	if (ept_pte_is_hole(READ_ONCE(*run->entry)))
+		return 0;
+	unmap->went_gpa = min(unmap->went_gpa, run->gpa);
+	unmap->went_end = max(unmap->went_end, run->gpa + ept_level_size(run->level));
+	unmap_and_report(unmap, run, 0);
+	return 0;
+}
+
+static const struct ept_visitor zap_report_commit = {
+	.run = report_run,
+	.edge = zap_edge,
+	.close = unmap_commit_close,
+};
+
+static const struct ept_visitor zap_commit = {
+	.run = unmap_commit_run,
+	.edge = zap_edge,
+	.close = unmap_commit_close,
+};
+
+static void unmap_init(struct unmap_op *unmap, struct ept_gather *gather, u64 gpa, u64 size,
+		       ept_gone_fn fn, void *arg)
+{
+	ept_op_init(&unmap->op, gather, gpa, size);
+	/* What a merge has yet to collect is the leaf's, and would be reported too late. */
+	unmap->op.folds = fn;
+	unmap->fn = fn;
+	unmap->arg = arg;
+	unmap->went_gpa = gpa;
+	unmap->went_end = gpa + size;
+}
+
+int ept_unmap_report(struct ept *ept, u64 gpa, u64 size, ept_gone_fn fn, void *arg,
+		     struct ept_gather *gather)
+{
+	struct unmap_op unmap;
+	int err;
+
+	if (IS_ERR_OR_NULL(ept) || !fn)
+		return -EINVAL;
+	if (!gather)
+		return ept_flushed(ept, own, ept_unmap_report(ept, gpa, size, fn, arg, &own));
+	err = judge_unmap(ept, gpa, size, gather);
+	if (err)
+		return err;
+
+	unmap_init(&unmap, gather, gpa, size, fn, arg);
+	unmap.op.then = &report_commit;
+	err = ept_op_run(&unmap.op, &unmap_plan, &report_cut);
+	ept_trace(ept_unmap, ept, gpa, size, err);
+	return err;
+}
+EXPORT_SYMBOL_EPT(ept_unmap_report);
+
+int ept_zap(struct ept *ept, u64 gpa, u64 size, struct ept_range *went, ept_gone_fn fn, void *arg,
+	    struct ept_gather *gather)
+{
+	struct unmap_op unmap;
+	int err;
+
+	if (IS_ERR_OR_NULL(ept))
+		return -EINVAL;
+	if (!gather)
+		return ept_flushed(ept, own, ept_zap(ept, gpa, size, went, fn, arg, &own));
+	err = judge_unmap(ept, gpa, size, gather);
+	if (err)
+		return err;
+
+	unmap_init(&unmap, gather, gpa, size, fn, arg);
+	ept_op_run(&unmap.op, NULL, fn ? &zap_report_commit : &zap_commit);
+	if (went)
+		*went = (struct ept_range){ unmap.went_gpa, unmap.went_end - unmap.went_gpa };
+	ept_trace(ept_zap, ept, gpa, size, 0);
+	return 0;
+}
+EXPORT_SYMBOL_EPT(ept_zap);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The CPU's side: MSRs to capabilities to configuration, the EPTP, INVEPT, violations. Nothing else
- * reads an MSR or includes asm/vmx.h. Executes INVEPT and RDMSR, and nothing else that is
- * privileged.
+ * The CPU's side: MSRs to capabilities to configuration, the EPTP, INVEPT, violations. Of the core
+ * nothing else reads an MSR or includes asm/vmx.h. Executes INVEPT and RDMSR, and nothing else that
+ * is privileged.
  *
  * Encodes the manual's appendix "VMX Capability Reporting Facility", and its sections
  * "Extended-Page-Table Pointer (EPTP)", "INVEPT" and "Exit Qualification for EPT Violations".
  */
 /* First: in a UML build, headers that come later clash with its HOST_*_BASE. */
 #include <asm/vmx.h>
+#include <asm/msr-index.h>
 
 #include <linux/bitfield.h>
 #include <linux/err.h>
@@ -17,121 +18,40 @@
 #include <linux/string.h>
 
 #ifndef CONFIG_UML
+#include <linux/cpu.h>
+#include <linux/cpufeature.h>
 #include <asm/asm.h>
 #include <asm/msr.h>
 #endif
 
 #include "ept_priv.h"
 
-/* IA32_FEATURE_CONTROL */
-#define FEATURE_CONTROL_LOCKED		BIT_ULL(0)
-#define FEATURE_CONTROL_VMX		BIT_ULL(2)	/* outside SMX */
-
-/* IA32_VMX_BASIC */
-#define BASIC_MEMTYPE			GENMASK_ULL(53, 50)
-#define BASIC_TRUE_CONTROLS		BIT_ULL(55)
-
 /* Processor-based controls: allowed to be 1 in the MSRs' high halves, must be 1 in the low ones */
-#define ALLOWED(control)		((control) << 32)
-#define PRIMARY_INVLPG_EXIT		BIT_ULL(9)
-#define PRIMARY_CR3_LOAD_EXIT		BIT_ULL(15)
-#define PRIMARY_CR3_STORE_EXIT		BIT_ULL(16)
-#define PRIMARY_TERTIARY		BIT_ULL(17)
-#define PRIMARY_SECONDARY		BIT_ULL(31)
+#define ALLOWED(control)		((u64)(control) << 32)
 
-#define SECONDARY_EPT			BIT_ULL(1)
-#define SECONDARY_VPID			BIT_ULL(5)
-#define SECONDARY_UNRESTRICTED		BIT_ULL(7)
-#define SECONDARY_VMFUNC		BIT_ULL(13)
-#define SECONDARY_PML			BIT_ULL(17)
-#define SECONDARY_VE			BIT_ULL(18)
-#define SECONDARY_MODE_EXEC		BIT_ULL(22)
-#define SECONDARY_SUBPAGE		BIT_ULL(23)
-
+/* What the kernel has no names for */
+#define SECONDARY_SUBPAGE		BIT(23)
 #define TERTIARY_HLAT			BIT_ULL(1)
 #define TERTIARY_PAGING_WRITE		BIT_ULL(2)
 #define TERTIARY_VERIFY_PAGING		BIT_ULL(3)
-#define TERTIARY_IPI_VIRTUALIZATION	BIT_ULL(4)
-
-#define VMFUNC_EPTP_SWITCHING		BIT_ULL(0)
-
-/* IA32_VMX_EPT_VPID_CAP */
-#define CAP_EXEC_ONLY			BIT_ULL(0)
-#define CAP_LEVELS_4			BIT_ULL(6)
-#define CAP_LEVELS_5			BIT_ULL(7)
-#define CAP_TABLE_UC			BIT_ULL(8)
-#define CAP_TABLE_WB			BIT_ULL(14)
-#define CAP_LEAF_2M			BIT_ULL(16)
-#define CAP_LEAF_1G			BIT_ULL(17)
-#define CAP_INVEPT			BIT_ULL(20)
-#define CAP_ACCESSED_DIRTY		BIT_ULL(21)
-#define CAP_ADVANCED_INFO		BIT_ULL(22)
 #define CAP_SUPER_SHADOW		BIT_ULL(23)
-#define CAP_INVEPT_CONTEXT		BIT_ULL(25)
-#define CAP_INVEPT_GLOBAL		BIT_ULL(26)
-#define CAP_INVVPID			BIT_ULL(32)
-#define CAP_INVVPID_ADDRESS		BIT_ULL(40)
-#define CAP_INVVPID_CONTEXT		BIT_ULL(41)
-#define CAP_INVVPID_ALL			BIT_ULL(42)
-#define CAP_INVVPID_RETAIN_GLOBAL	BIT_ULL(43)
 #define CAP_HLAT_PREFIX_MAX		GENMASK_ULL(53, 48)
-
-/* EPTP */
-#define POINTER_MEMTYPE			GENMASK_ULL(2, 0)
-#define POINTER_LEVELS			GENMASK_ULL(5, 3)	/* less 1 */
-#define POINTER_ACCESSED_DIRTY		BIT_ULL(6)
 #define POINTER_SUPER_SHADOW		BIT_ULL(7)
-
-/* Exit qualification of an EPT violation */
-#define QUAL_READ			BIT_ULL(0)
-#define QUAL_WRITE			BIT_ULL(1)
-#define QUAL_EXEC			BIT_ULL(2)
-#define QUAL_READABLE			BIT_ULL(3)
-#define QUAL_WRITABLE			BIT_ULL(4)
-#define QUAL_EXECUTABLE			BIT_ULL(5)
-#define QUAL_UEXECUTABLE		BIT_ULL(6)
-#define QUAL_GLA_VALID			BIT_ULL(7)
-#define QUAL_FINAL_ACCESS		BIT_ULL(8)
-#define QUAL_GLA_USER			BIT_ULL(9)
-#define QUAL_GLA_WRITABLE		BIT_ULL(10)
-#define QUAL_GLA_NO_EXEC		BIT_ULL(11)
-#define QUAL_NMI_UNBLOCKING		BIT_ULL(12)
 #define QUAL_SHADOW_STACK		BIT_ULL(13)
-
-/* The kernel's names for the same bits */
-static_assert(EPT_PTE_READ == VMX_EPT_READABLE_MASK);
-static_assert(EPT_PTE_WRITE == VMX_EPT_WRITABLE_MASK);
-static_assert(EPT_PTE_EXEC == VMX_EPT_EXECUTABLE_MASK);
-static_assert(EPT_PTE_IGNORE_PAT == VMX_EPT_IPAT_BIT);
-static_assert(EPT_PTE_ACCESSED == VMX_EPT_ACCESS_BIT);
-static_assert(EPT_PTE_DIRTY == VMX_EPT_DIRTY_BIT);
-static_assert(CAP_EXEC_ONLY == VMX_EPT_EXECUTE_ONLY_BIT);
-static_assert(CAP_LEVELS_4 == VMX_EPT_PAGE_WALK_4_BIT);
-static_assert(CAP_LEVELS_5 == VMX_EPT_PAGE_WALK_5_BIT);
-static_assert(CAP_TABLE_UC == VMX_EPTP_UC_BIT);
-static_assert(CAP_TABLE_WB == VMX_EPTP_WB_BIT);
-static_assert(CAP_LEAF_2M == VMX_EPT_2MB_PAGE_BIT);
-static_assert(CAP_LEAF_1G == VMX_EPT_1GB_PAGE_BIT);
-static_assert(CAP_INVEPT == VMX_EPT_INVEPT_BIT);
-static_assert(CAP_ACCESSED_DIRTY == VMX_EPT_AD_BIT);
-static_assert(CAP_INVEPT_CONTEXT == VMX_EPT_EXTENT_CONTEXT_BIT);
-static_assert(CAP_INVEPT_GLOBAL == VMX_EPT_EXTENT_GLOBAL_BIT);
-static_assert(POINTER_ACCESSED_DIRTY == VMX_EPTP_AD_ENABLE_BIT);
-static_assert(QUAL_WRITE == EPT_VIOLATION_ACC_WRITE);
-static_assert(QUAL_FINAL_ACCESS == EPT_VIOLATION_GVA_TRANSLATED);
 
 /*
  * Capabilities
  */
 
-/* AVR41: on this CPU, accessed and dirty flags are not to be used. */
+/*
+ * AVR41: on this CPU, family 6 and model 0x4d, accessed and dirty flags are not to be used. The
+ * kernel's x86_model() isn't there in a UML build.
+ */
 static bool has_erratum_avr41(u32 signature)
 {
-	const u32 family = FIELD_GET(GENMASK(11, 8), signature);
-	const u32 model = FIELD_GET(GENMASK(19, 16), signature) << 4 |
-			  FIELD_GET(GENMASK(7, 4), signature);
+	const u32 family_and_model = GENMASK(19, 16) | GENMASK(11, 4);
 
-	return family == 6 && model == 0x4d;
+	return (signature & family_and_model) == 0x406d0;
 }
 
 /* 0 if VMX can be turned on */
@@ -140,24 +60,24 @@ static int check_vmx(const struct ept_msrs *msrs)
 	if (!msrs->vmx || !(msrs->valid & EPT_MSR_BASIC) || !(msrs->valid & EPT_MSR_PROCBASED))
 		return -ENODEV;
 	if (msrs->valid & EPT_MSR_FEATURE_CONTROL &&
-	    msrs->feature_control & FEATURE_CONTROL_LOCKED &&
-	    !(msrs->feature_control & FEATURE_CONTROL_VMX))
+	    msrs->feature_control & FEAT_CTL_LOCKED &&
+	    !(msrs->feature_control & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX))
 		return -EPERM;
 	return 0;
 }
 
 static u64 primary_controls(const struct ept_msrs *msrs)
 {
-	if (msrs->basic & BASIC_TRUE_CONTROLS && msrs->valid & EPT_MSR_TRUE_PROCBASED)
+	if (msrs->basic & VMX_BASIC_TRUE_CTLS && msrs->valid & EPT_MSR_TRUE_PROCBASED)
 		return msrs->true_procbased;
 	return msrs->procbased;
 }
 
 static int check_ept(const struct ept_msrs *msrs)
 {
-	if (!(primary_controls(msrs) & ALLOWED(PRIMARY_SECONDARY)) ||
+	if (!(primary_controls(msrs) & ALLOWED(CPU_BASED_ACTIVATE_SECONDARY_CONTROLS)) ||
 	    !(msrs->valid & EPT_MSR_PROCBASED2) ||
-	    !(msrs->procbased2 & ALLOWED(SECONDARY_EPT)) ||
+	    !(msrs->procbased2 & ALLOWED(SECONDARY_EXEC_ENABLE_EPT)) ||
 	    !(msrs->valid & EPT_MSR_EPT_VPID_CAP))
 		return -EOPNOTSUPP;
 	return 0;
@@ -165,25 +85,28 @@ static int check_ept(const struct ept_msrs *msrs)
 
 static void decode_ept_vpid_cap(struct ept_caps *caps, u64 cap)
 {
-	caps->exec_only = cap & CAP_EXEC_ONLY;
-	caps->levels_4 = cap & CAP_LEVELS_4;
-	caps->levels_5 = cap & CAP_LEVELS_5;
-	caps->table_uc = cap & CAP_TABLE_UC;
-	caps->table_wb = cap & CAP_TABLE_WB;
-	caps->leaf_2m = cap & CAP_LEAF_2M;
-	caps->leaf_1g = cap & CAP_LEAF_1G;
-	caps->accessed_dirty = cap & CAP_ACCESSED_DIRTY &&
+	const u32 vpid = cap >> 32;
+
+	caps->exec_only = cap & VMX_EPT_EXECUTE_ONLY_BIT;
+	caps->levels_4 = cap & VMX_EPT_PAGE_WALK_4_BIT;
+	caps->levels_5 = cap & VMX_EPT_PAGE_WALK_5_BIT;
+	caps->table_uc = cap & VMX_EPTP_UC_BIT;
+	caps->table_wb = cap & VMX_EPTP_WB_BIT;
+	caps->leaf_2m = cap & VMX_EPT_2MB_PAGE_BIT;
+	caps->leaf_1g = cap & VMX_EPT_1GB_PAGE_BIT;
+	caps->accessed_dirty = cap & VMX_EPT_AD_BIT &&
 			       !has_erratum_avr41(caps->msrs.signature);
-	caps->advanced_info = cap & CAP_ADVANCED_INFO;
+	caps->advanced_info = cap & VMX_EPT_ADVANCED_VMEXIT_INFO_BIT;
 	caps->super_shadow = cap & CAP_SUPER_SHADOW;
-	caps->invept = cap & CAP_INVEPT;
-	caps->invept_context = caps->invept && cap & CAP_INVEPT_CONTEXT;
-	caps->invept_global = caps->invept && cap & CAP_INVEPT_GLOBAL;
-	caps->invvpid = cap & CAP_INVVPID;
-	caps->invvpid_address = caps->invvpid && cap & CAP_INVVPID_ADDRESS;
-	caps->invvpid_context = caps->invvpid && cap & CAP_INVVPID_CONTEXT;
-	caps->invvpid_all = caps->invvpid && cap & CAP_INVVPID_ALL;
-	caps->invvpid_retain_global = caps->invvpid && cap & CAP_INVVPID_RETAIN_GLOBAL;
+	caps->invept = cap & VMX_EPT_INVEPT_BIT;
+	caps->invept_context = caps->invept && cap & VMX_EPT_EXTENT_CONTEXT_BIT;
+	caps->invept_global = caps->invept && cap & VMX_EPT_EXTENT_GLOBAL_BIT;
+	caps->invvpid = vpid & VMX_VPID_INVVPID_BIT;
+	caps->invvpid_address = caps->invvpid && vpid & VMX_VPID_EXTENT_INDIVIDUAL_ADDR_BIT;
+	caps->invvpid_context = caps->invvpid && vpid & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT;
+	caps->invvpid_all = caps->invvpid && vpid & VMX_VPID_EXTENT_GLOBAL_CONTEXT_BIT;
+	caps->invvpid_retain_global = caps->invvpid &&
+				      vpid & VMX_VPID_EXTENT_SINGLE_NON_GLOBAL_BIT;
 	caps->hlat_prefix_max = FIELD_GET(CAP_HLAT_PREFIX_MAX, cap);
 }
 
@@ -191,26 +114,27 @@ static void decode_controls(struct ept_caps *caps, const struct ept_msrs *msrs)
 {
 	const u64 primary = primary_controls(msrs);
 	const u64 secondary = msrs->procbased2 >> 32;
-	const u64 tertiary = primary & ALLOWED(PRIMARY_TERTIARY) &&
+	const u64 tertiary = primary & ALLOWED(CPU_BASED_ACTIVATE_TERTIARY_CONTROLS) &&
 			     msrs->valid & EPT_MSR_PROCBASED3 ? msrs->procbased3 : 0;
 
-	caps->true_controls = msrs->basic & BASIC_TRUE_CONTROLS;
-	caps->vmcs_memtype = FIELD_GET(BASIC_MEMTYPE, msrs->basic);
-	caps->cr3_exits_optional = !(primary & (PRIMARY_INVLPG_EXIT | PRIMARY_CR3_LOAD_EXIT |
-						PRIMARY_CR3_STORE_EXIT));
-	caps->vpid = secondary & SECONDARY_VPID;
-	caps->unrestricted_guest = secondary & SECONDARY_UNRESTRICTED;
-	caps->vmfunc = secondary & SECONDARY_VMFUNC;
-	caps->pml = secondary & SECONDARY_PML;
-	caps->ve = secondary & SECONDARY_VE;
-	caps->mode_exec = secondary & SECONDARY_MODE_EXEC;
+	caps->true_controls = msrs->basic & VMX_BASIC_TRUE_CTLS;
+	caps->vmcs_memtype = vmx_basic_vmcs_mem_type(msrs->basic);
+	caps->cr3_exits_optional = !(primary & (CPU_BASED_INVLPG_EXITING |
+						CPU_BASED_CR3_LOAD_EXITING |
+						CPU_BASED_CR3_STORE_EXITING));
+	caps->vpid = secondary & SECONDARY_EXEC_ENABLE_VPID;
+	caps->unrestricted_guest = secondary & SECONDARY_EXEC_UNRESTRICTED_GUEST;
+	caps->vmfunc = secondary & SECONDARY_EXEC_ENABLE_VMFUNC;
+	caps->pml = secondary & SECONDARY_EXEC_ENABLE_PML;
+	caps->ve = secondary & SECONDARY_EXEC_EPT_VIOLATION_VE;
+	caps->mode_exec = secondary & SECONDARY_EXEC_MODE_BASED_EPT_EXEC;
 	caps->subpage = secondary & SECONDARY_SUBPAGE;
 	caps->hlat = tertiary & TERTIARY_HLAT;
 	caps->paging_write = tertiary & TERTIARY_PAGING_WRITE;
 	caps->verify_paging = tertiary & TERTIARY_VERIFY_PAGING;
-	caps->ipi_virtualization = tertiary & TERTIARY_IPI_VIRTUALIZATION;
+	caps->ipi_virtualization = tertiary & TERTIARY_EXEC_IPI_VIRT;
 	caps->eptp_switching = caps->vmfunc && msrs->valid & EPT_MSR_VMFUNC &&
-			       msrs->vmfunc & VMFUNC_EPTP_SWITCHING;
+			       msrs->vmfunc & VMX_VMFUNC_EPTP_SWITCHING;
 }
 
 static int decode(const struct ept_msrs *msrs, struct ept_caps *caps)
@@ -225,6 +149,7 @@ static int decode(const struct ept_msrs *msrs, struct ept_caps *caps)
 	caps->msrs = *msrs;
 	/* The width of CPUs that don't report one */
 	caps->maxphyaddr = msrs->valid & EPT_MSR_MAXPHYADDR ? msrs->maxphyaddr : 36;
+	caps->itlb_multihit = msrs->itlb_multihit;
 	decode_ept_vpid_cap(caps, msrs->ept_vpid_cap);
 	decode_controls(caps, msrs);
 	return 0;
@@ -264,6 +189,7 @@ static void read_cpu(struct ept_msrs *msrs)
 	*msrs = (struct ept_msrs){
 		.vmx = cpuid_ecx(1) & BIT(5),
 		.signature = cpuid_eax(1),
+		.itlb_multihit = boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off(),
 	};
 	if (cpuid_eax(0x80000000) >= 0x80000008) {
 		msrs->maxphyaddr = cpuid_eax(0x80000008);
@@ -272,21 +198,23 @@ static void read_cpu(struct ept_msrs *msrs)
 	if (!msrs->vmx)
 		return;
 
-	read_msr(msrs, 0x3a, EPT_MSR_FEATURE_CONTROL, &msrs->feature_control);
-	read_msr(msrs, 0x480, EPT_MSR_BASIC, &msrs->basic);
-	read_msr(msrs, 0x482, EPT_MSR_PROCBASED, &msrs->procbased);
-	if (msrs->basic & BASIC_TRUE_CONTROLS)
-		read_msr(msrs, 0x48e, EPT_MSR_TRUE_PROCBASED, &msrs->true_procbased);
+	read_msr(msrs, MSR_IA32_FEAT_CTL, EPT_MSR_FEATURE_CONTROL, &msrs->feature_control);
+	read_msr(msrs, MSR_IA32_VMX_BASIC, EPT_MSR_BASIC, &msrs->basic);
+	read_msr(msrs, MSR_IA32_VMX_PROCBASED_CTLS, EPT_MSR_PROCBASED, &msrs->procbased);
+	if (msrs->basic & VMX_BASIC_TRUE_CTLS)
+		read_msr(msrs, MSR_IA32_VMX_TRUE_PROCBASED_CTLS, EPT_MSR_TRUE_PROCBASED,
+			 &msrs->true_procbased);
 	/* Each of the following exists only where one before allows it. */
-	if (primary_controls(msrs) & ALLOWED(PRIMARY_TERTIARY))
-		read_msr(msrs, 0x492, EPT_MSR_PROCBASED3, &msrs->procbased3);
-	if (!(primary_controls(msrs) & ALLOWED(PRIMARY_SECONDARY)))
+	if (primary_controls(msrs) & ALLOWED(CPU_BASED_ACTIVATE_TERTIARY_CONTROLS))
+		read_msr(msrs, MSR_IA32_VMX_PROCBASED_CTLS3, EPT_MSR_PROCBASED3, &msrs->procbased3);
+	if (!(primary_controls(msrs) & ALLOWED(CPU_BASED_ACTIVATE_SECONDARY_CONTROLS)))
 		return;
-	read_msr(msrs, 0x48b, EPT_MSR_PROCBASED2, &msrs->procbased2);
-	if (msrs->procbased2 & ALLOWED(SECONDARY_EPT | SECONDARY_VPID))
-		read_msr(msrs, 0x48c, EPT_MSR_EPT_VPID_CAP, &msrs->ept_vpid_cap);
-	if (msrs->procbased2 & ALLOWED(SECONDARY_VMFUNC))
-		read_msr(msrs, 0x491, EPT_MSR_VMFUNC, &msrs->vmfunc);
+	read_msr(msrs, MSR_IA32_VMX_PROCBASED_CTLS2, EPT_MSR_PROCBASED2, &msrs->procbased2);
+	if (msrs->procbased2 & ALLOWED(SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_ENABLE_VPID))
+		read_msr(msrs, MSR_IA32_VMX_EPT_VPID_CAP, EPT_MSR_EPT_VPID_CAP,
+			 &msrs->ept_vpid_cap);
+	if (msrs->procbased2 & ALLOWED(SECONDARY_EXEC_ENABLE_VMFUNC))
+		read_msr(msrs, MSR_IA32_VMX_VMFUNC, EPT_MSR_VMFUNC, &msrs->vmfunc);
 }
 
 #endif
@@ -333,6 +261,7 @@ void ept_config_from_caps(struct ept_config *config, const struct ept_caps *caps
 		.max_leaf = max_leaf(caps),
 		.maxphyaddr = caps->maxphyaddr,
 		.features = features(caps) & (EPT_FEATURE_AD | EPT_FEATURE_EXEC_ONLY),
+		.flags = caps->itlb_multihit ? EPT_CONFIG_NO_EXEC_LARGE : 0,
 		.table_memtype = caps->table_wb ? EPT_MT_WB : EPT_MT_UC,
 		.nid = NUMA_NO_NODE,
 	};
@@ -367,13 +296,20 @@ static bool config_valid(const struct ept_config *config)
 	       nid_valid(config->nid) && name_valid(config->name);
 }
 
+/* Without one, no change could ever be made known to the CPU. */
+static bool can_flush(const struct ept_caps *caps)
+{
+	return caps->invept && (caps->invept_context || caps->invept_global);
+}
+
 int ept_config_check(const struct ept_config *config, const struct ept_caps *caps)
 {
 	if (!config || !config_valid(config))
 		return -EINVAL;
 	if (!caps)
 		return 0;
-	if ((config->levels == 4 ? !caps->levels_4 : !caps->levels_5) ||
+	if (!can_flush(caps) ||
+	    (config->levels == 4 ? !caps->levels_4 : !caps->levels_5) ||
 	    config->max_leaf > max_leaf(caps) ||
 	    config->maxphyaddr > caps->maxphyaddr ||
 	    config->features & ~features(caps) ||
@@ -383,13 +319,33 @@ int ept_config_check(const struct ept_config *config, const struct ept_caps *cap
 }
 EXPORT_SYMBOL_EPT(ept_config_check);
 
+u32 ept_secondary_controls(const struct ept_config *config)
+{
+	if (!config)
+		return 0;
+	return SECONDARY_EXEC_ENABLE_EPT |
+	       (config->features & EPT_FEATURE_MODE_EXEC ? SECONDARY_EXEC_MODE_BASED_EPT_EXEC : 0) |
+	       (config->features & EPT_FEATURE_VE ? SECONDARY_EXEC_EPT_VIOLATION_VE : 0) |
+	       (config->features & EPT_FEATURE_SUBPAGE ? SECONDARY_SUBPAGE : 0);
+}
+EXPORT_SYMBOL_EPT(ept_secondary_controls);
+
+u64 ept_tertiary_controls(const struct ept_config *config)
+{
+	if (!config)
+		return 0;
+	return (config->features & EPT_FEATURE_PAGING_WRITE ? TERTIARY_PAGING_WRITE : 0) |
+	       (config->features & EPT_FEATURE_VERIFY_PAGING ? TERTIARY_VERIFY_PAGING : 0);
+}
+EXPORT_SYMBOL_EPT(ept_tertiary_controls);
+
 u64 ept_vmx_pointer(const struct ept_config *config, phys_addr_t root)
 {
-	u64 pointer = root | FIELD_PREP(POINTER_MEMTYPE, config->table_memtype) |
-		      FIELD_PREP(POINTER_LEVELS, config->levels - 1);
+	u64 pointer = root | FIELD_PREP(VMX_EPTP_MT_MASK, config->table_memtype) |
+		      FIELD_PREP(VMX_EPTP_PWL_MASK, config->levels - 1);
 
 	if (config->features & EPT_FEATURE_AD)
-		pointer |= POINTER_ACCESSED_DIRTY;
+		pointer |= VMX_EPTP_AD_ENABLE_BIT;
 	if (config->features & EPT_FEATURE_SUPER_SHADOW)
 		pointer |= POINTER_SUPER_SHADOW;
 	return pointer;
@@ -447,32 +403,64 @@ EXPORT_SYMBOL_EPT(ept_invept_global);
  * Violations
  */
 
+/*
+ * Without advanced information a CPU doesn't say whose fetch it was; one that a supervisor's right
+ * would have allowed was a user's.
+ */
+static bool user_fetch(const struct ept_violation *violation)
+{
+	return violation->advanced ? violation->user :
+	       (violation->prot & (EPT_PROT_EXEC | EPT_PROT_UEXEC)) == EPT_PROT_EXEC;
+}
+
+static u32 access_of(const struct ept_violation *violation)
+{
+	const u32 fetch = user_fetch(violation) ? EPT_PROT_UEXEC : EPT_PROT_EXEC;
+
+	return (violation->read ? EPT_PROT_READ : 0) | (violation->write ? EPT_PROT_WRITE : 0) |
+	       (violation->exec ? fetch : 0);
+}
+
 void ept_violation_decode(u64 qualification, const struct ept_caps *caps,
 			  struct ept_violation *violation)
 {
-	const bool gla_valid = qualification & QUAL_GLA_VALID;
-	const bool final = gla_valid && qualification & QUAL_FINAL_ACCESS;
+	const bool gla_valid = qualification & EPT_VIOLATION_GVA_IS_VALID;
+	const bool final = gla_valid && qualification & EPT_VIOLATION_GVA_TRANSLATED;
 	const bool advanced = final && caps && caps->advanced_info;
 
 	if (!violation)
 		return;
 	*violation = (struct ept_violation){
-		.read = qualification & (QUAL_READ | QUAL_WRITE),
-		.write = qualification & QUAL_WRITE,
-		.exec = qualification & QUAL_EXEC,
-		.prot = (qualification & QUAL_READABLE ? EPT_PROT_READ : 0) |
-			(qualification & QUAL_WRITABLE ? EPT_PROT_WRITE : 0) |
-			(qualification & QUAL_EXECUTABLE ? EPT_PROT_EXEC : 0),
+		.read = qualification & (EPT_VIOLATION_ACC_READ | EPT_VIOLATION_ACC_WRITE),
+		.write = qualification & EPT_VIOLATION_ACC_WRITE,
+		.exec = qualification & EPT_VIOLATION_ACC_INSTR,
+		.prot = (qualification & EPT_VIOLATION_PROT_READ ? EPT_PROT_READ : 0) |
+			(qualification & EPT_VIOLATION_PROT_WRITE ? EPT_PROT_WRITE : 0) |
+			(qualification & EPT_VIOLATION_PROT_EXEC ? EPT_PROT_EXEC : 0),
 		.gla_valid = gla_valid,
 		.page_walk = gla_valid && !final,
-		.nmi_unblocking = qualification & QUAL_NMI_UNBLOCKING,
+		.nmi_unblocking = qualification & INTR_INFO_UNBLOCK_NMI,
 		.shadow_stack = qualification & QUAL_SHADOW_STACK,
 		.advanced = advanced,
-		.user = advanced && qualification & QUAL_GLA_USER,
-		.writable = advanced && qualification & QUAL_GLA_WRITABLE,
-		.no_exec = advanced && qualification & QUAL_GLA_NO_EXEC,
+		.user = advanced && qualification & EPT_VIOLATION_GVA_USER,
+		.writable = advanced && qualification & EPT_VIOLATION_GVA_WRITABLE,
+		.no_exec = advanced && qualification & EPT_VIOLATION_GVA_NX,
 	};
-	if (caps && caps->mode_exec && qualification & QUAL_UEXECUTABLE)
+	if (caps && caps->mode_exec && qualification & EPT_VIOLATION_PROT_USER_EXEC)
 		violation->prot |= EPT_PROT_UEXEC;
+	violation->access = access_of(violation);
 }
 EXPORT_SYMBOL_EPT(ept_violation_decode);
+
+int ept_ve_decode(const struct ept_ve_info *info, const struct ept_caps *caps,
+		  struct ept_violation *violation)
+{
+	if (!info || !violation)
+		return -EINVAL;
+	/* The CPU fills in the rest before it marks the page as busy. */
+	if (!smp_load_acquire(&info->busy) || READ_ONCE(info->reason) != EPT_VE_REASON)
+		return -ENOENT;
+	ept_violation_decode(READ_ONCE(info->qualification), caps, violation);
+	return 0;
+}
+EXPORT_SYMBOL_EPT(ept_ve_decode);

@@ -22,6 +22,8 @@ enum bench_op {
 	BENCH_DIRTY,		/* what a CPU does that writes to a page */
 	BENCH_CREATE,
 	BENCH_DESTROY,
+	BENCH_FILL,		/* map what BENCH_CHURN unmaps first */
+	BENCH_CHURN,		/* map a range, unmap the one of BENCH_LAG calls before, flush */
 };
 
 /* @hpa is for those that map; all return 0 or an error. */
@@ -35,6 +37,7 @@ typedef int (*bench_call)(void *table, u64 gpa, u64 hpa, u64 size);
  * @lookup: where gpa is mapped to
  * @root: the root's entries, for those in which a CPU's flags are where EPT has them, or NULL
  * @settle: wait for what goes on behind the caller's back, or NULL
+ * @flush: what ends an unmap that somebody waits for; NULL: it cannot churn
  * @call: by operation; NULL where it cannot
  */
 struct bench_engine {
@@ -44,6 +47,7 @@ struct bench_engine {
 	u64		(*lookup)(void *table, u64 gpa);
 	u64		*(*root)(void *table);
 	void		(*settle)(void *table);
+	void		(*flush)(void *table);
 	bench_call	call[BENCH_CALLS];
 };
 
@@ -84,6 +88,9 @@ struct bench_contender {
 };
 
 #define BENCH_PREPARE	3
+
+/* How many ranges are mapped at a time while they come and go */
+#define BENCH_LAG	256
 
 /**
  * struct bench_workload - a row

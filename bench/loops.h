@@ -55,6 +55,65 @@ static __always_inline int bench_loop_random(bench_call call, void *table,
 	return err;
 }
 
+/*
+ * Ranges of 4K to 2M, anywhere in 4M of their own, but for the last page. Of full period, so that
+ * none meets another that is still there.
+ */
+static __always_inline u64 bench_range(const struct bench_step *step, u64 random, u64 *size)
+{
+	const u64 slot = (random * SZ_4M) & (step->span - 1);
+
+	*size = SZ_4K << (random >> 40) % 10;
+	return slot + (random >> 48) % (SZ_2M / SZ_4K) * SZ_4K;
+}
+
+static __always_inline int bench_fill(const struct bench_engine *engine, void *table,
+				      struct bench_step *step)
+{
+	int err = engine->flush ? 0 : -EOPNOTSUPP;
+
+	for (unsigned int i = BENCH_LAG; i && !err; i--) {
+		u64 size, gpa = bench_range(step, step->seed, &size);
+
+		err = engine->call[BENCH_MAP](table, gpa, gpa + step->offset, size);
+		step->seed = bench_random(step->seed);
+	}
+	return err;
+}
+
+static __always_inline int bench_churn(const struct bench_engine *engine, void *table,
+				       struct bench_step *step)
+{
+	u64 old = step->seed, new = old;
+	int err = 0;
+
+	for (unsigned int i = BENCH_LAG; i; i--)
+		new = bench_random(new);
+	for (unsigned int i = step->calls; i && !err; i--) {
+		u64 size, gpa = bench_range(step, new, &size);
+
+		err = engine->call[BENCH_MAP](table, gpa, gpa + step->offset, size);
+		new = bench_random(new);
+		if (err)
+			break;
+		gpa = bench_range(step, old, &size);
+		err = engine->call[BENCH_UNMAP](table, gpa, gpa + step->offset, size);
+		old = bench_random(old);
+		engine->flush(table);
+	}
+	step->seed = old;
+	return err;
+}
+
+/* Out of line, as it is no part of the loops whose instructions are counted to the last one */
+static noinline int bench_come_and_go(const struct bench_engine *engine, void *table,
+				      struct bench_step *step)
+{
+	if (step->op == BENCH_FILL)
+		return bench_fill(engine, table, step);
+	return step->op == BENCH_CHURN ? bench_churn(engine, table, step) : -EINVAL;
+}
+
 static __always_inline int bench_calls(bench_call call, void *table, struct bench_step *step)
 {
 	if (!call)
@@ -105,8 +164,9 @@ static __always_inline int bench_run(const struct bench_engine *engine, void *ta
 	case BENCH_DESTROY:
 		engine->destroy(table);
 		return 0;
+	default:
+		return bench_come_and_go(engine, table, step);
 	}
-	return -EINVAL;
 }
 
 #endif /* _EPT_BENCH_LOOPS_H */

@@ -6,6 +6,7 @@
 #include <linux/err.h>
 #include <linux/io.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "ept_core.h"
@@ -75,6 +76,11 @@ static void ours_settle(void *table)
 	ept_gather_flush(&ours->gather);
 	rcu_barrier();
 	schedule_timeout_uninterruptible(2);
+}
+
+static __always_inline void ours_flush(void *table)
+{
+	ept_gather_flush(&((struct ours *)table)->gather);
 }
 
 static __always_inline int ours_map(void *table, u64 gpa, u64 hpa, u64 size)
@@ -147,6 +153,7 @@ static u64 *ours_root(void *table)
 	.lookup = ours_lookup,			\
 	.root = ours_root,			\
 	.settle = ours_settle,			\
+	.flush = ours_flush,			\
 	.call = {				\
 		[BENCH_MAP] = ours_map,		\
 		[BENCH_UNMAP] = ours_unmap,	\

@@ -110,6 +110,7 @@ static const struct bench_engine generic_pt_engine = {
 	.lookup = generic_pt_lookup,
 	.root = generic_pt_root,
 	.settle = generic_pt_settle,
+	.flush = generic_pt_settle,
 	.call = {
 		[BENCH_MAP] = generic_pt_map,
 		[BENCH_UNMAP] = generic_pt_unmap,

@@ -23,6 +23,10 @@
 	{ .op = (what), .calls = (n), .size = SZ_4K, .span = (bytes), .offset = BENCH_AT_4K }
 #define DIRTY_ALL	{ .op = BENCH_DIRTY, .calls = PAGES(SZ_1G), .stride = SZ_4K }
 #define DIRTY_64TH	{ .op = BENCH_DIRTY, .calls = PAGES(SZ_1G) / 64, .stride = 64 * SZ_4K }
+/* A page at the end of each GiB, so that tables above those of 4K entries stay */
+#define LAST_PAGES(bytes)								\
+	{ .op = BENCH_MAP, .calls = (bytes) / SZ_1G, .gpa = SZ_1G - SZ_4K, .size = SZ_4K,	\
+	  .stride = SZ_1G, .offset = BENCH_AT_4K }
 #define CREATE			{ .op = BENCH_CREATE, .calls = 1 }
 #define DESTROY			{ .op = BENCH_DESTROY, .calls = 1 }
 
@@ -42,6 +46,8 @@
 	{ .name = "beside-" what, .unit = "pair", .units = PAIRS,			\
 	  .prepare = { prepared }, .timed = random_pairs }
 #define PAIRS			100000
+/* Fewer than there are 4M in 64 GiB */
+#define CHURN			16000
 
 const struct bench_workload bench_workloads[] = {
 	{ .name = "W1", .unit = "page", .units = PAGES(SZ_1G),
@@ -113,6 +119,11 @@ const struct bench_workload bench_workloads[] = {
 	BESIDE("1G", MAP(SZ_1G, BENCH_AT_4K), RANDOM(BENCH_PAIR, PAIRS, SZ_1G)),
 	BESIDE("8G", MAP(GIB(8), BENCH_AT_4K), RANDOM(BENCH_PAIR, PAIRS, GIB(8))),
 	BESIDE("64G", MAP(GIB(64), BENCH_AT_4K), RANDOM(BENCH_PAIR, PAIRS, GIB(64))),
+	/* Tables of 4K entries come and go. */
+	{ .name = "churn", .unit = "pair", .units = CHURN, .builds = true,
+	  .prepare = { LAST_PAGES(GIB(64)), { .op = BENCH_FILL, .calls = 1, .span = GIB(64),
+					      .offset = BENCH_AT_4K } },
+	  .timed = { .op = BENCH_CHURN, .calls = CHURN, .span = GIB(64), .offset = BENCH_AT_4K } },
 	{ .name = "create", .unit = "table", .units = 1,
 	  .prepare = { MAP(SZ_4K, BENCH_AT_4K) }, .timed = CREATE },
 	{ .name = "unmap-hole", .unit = "call", .units = 1,

@@ -62,6 +62,33 @@ static int unmap(struct ept *ept, u64 gpa, u64 size)
 	return ept_unmap(ept, gpa, size, NULL);
 }
 
+static int install(struct ept *ept, u64 gpa, u64 size)
+{
+	struct ept_attrs attrs = EPT_ATTRS_RAM;
+
+	attrs.tag = 5;
+	return ept_install(ept, gpa, gpa + ELSEWHERE, size, &attrs, NULL, 0, NULL);
+}
+
+static int redirect(struct ept *ept, u64 gpa, u64 size)
+{
+	return ept_redirect(ept, gpa, gpa + ELSEWHERE, size, EPT_PROT_WRITE, 0, NULL);
+}
+
+static void forget(const struct ept_mapping *mapping, void *arg)
+{
+}
+
+static int unmap_report(struct ept *ept, u64 gpa, u64 size)
+{
+	return ept_unmap_report(ept, gpa, size, forget, NULL, NULL);
+}
+
+static int zap(struct ept *ept, u64 gpa, u64 size)
+{
+	return ept_zap(ept, gpa, size, NULL, NULL, NULL, NULL);
+}
+
 static int unmap_beside(struct ept *ept, u64 gpa, u64 size)
 {
 	return ept_unmap(ept, BESIDE, SZ_4K, NULL);
@@ -119,8 +146,14 @@ static const struct arena_config amid_ops[] = {
 	OP(EMPTY, remap, { true, ELSEWHERE, RWX, 6, 5 }),
 	OP(LARGE, remap, { true, ELSEWHERE, RWX, 6, 5 }),
 	OP(SMALL, remap, { true, ELSEWHERE, RWX, 6, 5 }),
+	OP(EMPTY, install, { true, ELSEWHERE, RWX, 6, 5 }),
+	OP(SMALL, install, { true, ELSEWHERE, RWX, 6, 5 }),
+	OP(LARGE, redirect, { true, ELSEWHERE, 5, 6, 0 }),
+	OP(SMALL, redirect, { true, ELSEWHERE, 5, 6, 0 }),
 	OP(LARGE, unmap, { false }),
 	OP(SMALL, unmap, { false }),
+	OP(LARGE, unmap_report, { false }),
+	OP(SMALL, zap, { false }),
 	OP(LARGE, protect, { true, 0, 5, 6, 0 }),
 	OP(SMALL, protect, { true, 0, 5, 6, 0 }),
 	OP(LARGE, set_memtype, { true, 0, RWX, 4, 0 }),
@@ -499,11 +532,16 @@ static bool both_map_a_page(void)
 	       others[other].run == map && others[other].nr == 1;
 }
 
+/* Who maps one leaf says so instead of taking the lock, and isn't preempted meanwhile. */
+static bool is_excluded(struct ept *ept)
+{
+	return rwsem_is_locked(&ept->lock) || this_cpu_ptr(ept->cpus)->mapping;
+}
+
 /* Interrupts are off under the lock of the reserve. */
 static bool is_locked(void)
 {
-	return irqs_disabled() ||
-	       (rwsem_is_locked(&amid->arena->ept->lock) && !both_map_a_page());
+	return irqs_disabled() || (is_excluded(amid->arena->ept) && !both_map_a_page());
 }
 
 static void operate_otherwise(void *where)

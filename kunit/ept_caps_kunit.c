@@ -363,7 +363,7 @@ static void poor_caps(struct kunit *test, struct ept_caps *caps)
 	struct ept_msrs msrs;
 
 	bare_msrs(&msrs);
-	msrs.ept_vpid_cap = BIT_ULL(6) | BIT_ULL(8);
+	msrs.ept_vpid_cap = BIT_ULL(6) | BIT_ULL(8) | BIT_ULL(20) | BIT_ULL(26);
 	KUNIT_ASSERT_EQ(test, ept_caps_decode(&msrs, caps), 0);
 }
 
@@ -505,6 +505,93 @@ static void a_cpu_refuses_what_it_lacks(struct kunit *test)
 	}
 }
 
+/* Nothing could tell such a CPU of a change: not even the default configuration is for it. */
+static void a_cpu_that_cannot_flush_is_refused(struct kunit *test)
+{
+	static const struct { u64 without; int error; } cpus[] = {
+		{ 0, 0 },
+		{ BIT_ULL(25), 0 },
+		{ BIT_ULL(26), 0 },
+		{ BIT_ULL(25) | BIT_ULL(26), -EOPNOTSUPP },
+		{ BIT_ULL(20), -EOPNOTSUPP },
+		{ BIT_ULL(20) | BIT_ULL(25) | BIT_ULL(26), -EOPNOTSUPP },
+	};
+	struct ept_config config;
+	struct ept_caps caps;
+	struct ept_msrs msrs;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cpus); i++) {
+		bare_msrs(&msrs);
+		msrs.ept_vpid_cap = 0x0f0106334141 & ~cpus[i].without;
+		KUNIT_EXPECT_EQ(test, ept_caps_decode(&msrs, &caps), 0);
+		ept_config_from_caps(&config, &caps);
+		KUNIT_EXPECT_EQ_MSG(test, ept_config_check(&config, &caps), cpus[i].error,
+				    "without %llx", cpus[i].without);
+		/* What is never legal stays that. */
+		config.levels = 3;
+		KUNIT_EXPECT_EQ(test, ept_config_check(&config, &caps), -EINVAL);
+	}
+}
+
+static void a_guest_cannot_stop_a_cpu_with_itlb_multihit(struct kunit *test)
+{
+	struct ept_config config;
+	struct ept_mapping m;
+	struct ept_caps caps;
+	struct ept_msrs msrs;
+	struct ept *ept;
+
+	bare_msrs(&msrs);
+	msrs.ept_vpid_cap = 0x0f0106334141;
+	msrs.itlb_multihit = true;
+	KUNIT_EXPECT_EQ(test, ept_caps_decode(&msrs, &caps), 0);
+	KUNIT_EXPECT_TRUE(test, caps.itlb_multihit);
+	ept_config_from_caps(&config, &caps);
+	KUNIT_EXPECT_EQ(test, config.flags, EPT_CONFIG_NO_EXEC_LARGE);
+	KUNIT_EXPECT_EQ(test, ept_config_check(&config, &caps), 0);
+
+	ept = ept_create(&config);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ept);
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, ept_map(ept, SZ_2M, 0, SZ_2M, &EPT_ATTRS_DEVICE), 0);
+	KUNIT_EXPECT_EQ(test, ept_lookup(ept, 0, &m), 0);
+	KUNIT_EXPECT_EQ(test, m.level, EPT_4K);
+	KUNIT_EXPECT_EQ(test, ept_lookup(ept, SZ_2M, &m), 0);
+	KUNIT_EXPECT_EQ(test, m.level, EPT_2M);
+	ept_destroy(ept);
+	/* Whoever trusts its guest clears it. */
+	config.flags = 0;
+	KUNIT_EXPECT_EQ(test, ept_config_check(&config, &caps), 0);
+}
+
+static void features_ask_for_their_controls(struct kunit *test)
+{
+	static const struct { u32 features, secondary; u64 tertiary; } controls[] = {
+		{ 0, BIT(1), 0 },
+		{ EPT_FEATURE_AD | EPT_FEATURE_EXEC_ONLY | EPT_FEATURE_SUPER_SHADOW, BIT(1), 0 },
+		{ EPT_FEATURE_VE, BIT(1) | BIT(18), 0 },
+		{ EPT_FEATURE_MODE_EXEC, BIT(1) | BIT(22), 0 },
+		{ EPT_FEATURE_SUBPAGE, BIT(1) | BIT(23), 0 },
+		{ EPT_FEATURE_PAGING_WRITE, BIT(1), BIT_ULL(2) },
+		{ EPT_FEATURE_VERIFY_PAGING, BIT(1), BIT_ULL(3) },
+		{ 0xff, BIT(1) | BIT(18) | BIT(22) | BIT(23), BIT_ULL(2) | BIT_ULL(3) },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(controls); i++) {
+		struct ept_config config = test_configs[0].config;
+
+		config.features = controls[i].features;
+		KUNIT_EXPECT_EQ_MSG(test, ept_secondary_controls(&config), controls[i].secondary,
+				    "features %x", config.features);
+		KUNIT_EXPECT_EQ_MSG(test, ept_tertiary_controls(&config), controls[i].tertiary,
+				    "features %x", config.features);
+	}
+	KUNIT_EXPECT_EQ(test, ept_secondary_controls(NULL), 0);
+	KUNIT_EXPECT_EQ(test, ept_tertiary_controls(NULL), 0);
+}
+
 /* Beside the root, which is a page of memory that this machine has. */
 static void pointers_carry_the_configuration(struct kunit *test)
 {
@@ -558,10 +645,12 @@ static void this_cpu_answers(struct kunit *test)
 	struct ept_caps caps, zero;
 	int ret = ept_caps_read(&caps);
 	struct ept *ept = ept_create(NULL);
+	struct ept_config config;
 
 	memset(&zero, 0, sizeof(zero));
 	if (!ret) {
-		KUNIT_EXPECT_FALSE(test, IS_ERR_OR_NULL(ept));
+		ept_config_from_caps(&config, &caps);
+		KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(ept), ept_config_check(&config, &caps));
 		ept_destroy(ept);
 		return;
 	}
@@ -586,6 +675,9 @@ static struct kunit_case caps_cases[] = {
 	KUNIT_CASE(poor_cpus_get_poor_configurations),
 	KUNIT_CASE(illegal_configurations_make_no_table),
 	KUNIT_CASE(a_cpu_refuses_what_it_lacks),
+	KUNIT_CASE(a_cpu_that_cannot_flush_is_refused),
+	KUNIT_CASE(a_guest_cannot_stop_a_cpu_with_itlb_multihit),
+	KUNIT_CASE(features_ask_for_their_controls),
 	KUNIT_CASE(pointers_carry_the_configuration),
 	KUNIT_CASE(this_cpu_answers),
 	{}

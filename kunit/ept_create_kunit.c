@@ -99,13 +99,51 @@ static void names_are_copied_and_unique(struct kunit *test)
 	ept_destroy(third);
 }
 
+/* Also where clients take what the module would pick next */
+static void names_stay_unique_among_many(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_config config = fixture->config;
+	const unsigned int nr = 96;
+	struct ept **tables = kunit_kcalloc(test, nr, sizeof(*tables), GFP_KERNEL);
+	char name[80];
+	const char *const wishes[] = { NULL, "guest", name };
+
+	KUNIT_ASSERT_NOT_NULL(test, tables);
+	for (unsigned int i = 0; i < nr; i++) {
+		/* One in three as the last one is called, or as the next one might be. */
+		config.name = wishes[i % ARRAY_SIZE(wishes)];
+		tables[i] = ept_create(&config);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, tables[i]);
+		strscpy(name, ept_name(tables[i]), sizeof(name));
+		name[strlen(name) - 1] ^= i & 1;
+	}
+	for (unsigned int i = 0; i < nr; i++)
+		for (unsigned int j = 0; j < i; j++)
+			KUNIT_EXPECT_STRNEQ(test, ept_name(tables[i]), ept_name(tables[j]));
+	/* A name is free when its table is gone. */
+	config.name = "guest";
+	ept_destroy(tables[1]);
+	tables[1] = ept_create(&config);
+	KUNIT_EXPECT_STREQ(test, ept_name(tables[1]), "guest");
+	config.name = "caps";
+	ept_destroy(tables[0]);
+	tables[0] = ept_create(&config);
+	KUNIT_EXPECT_STRNEQ(test, ept_name(tables[0]), "caps");
+	for (unsigned int i = 0; i < nr; i++)
+		ept_destroy(tables[i]);
+}
+
 /* Tables have nothing in common: a mapping in one is a hole in another. */
 static void tables_are_apart(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
-	struct ept *other = ept_create(&fixture->config);
+	struct ept_config config = fixture->config;
 	struct ept_mapping mapping;
+	struct ept *other;
 
+	config.ops = NULL;
+	other = ept_create(&config);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
 	KUNIT_EXPECT_NE(test, ept_pointer(other), fixture->eptp);
 	KUNIT_EXPECT_EQ(test, ept_map(other, SZ_1M, 0, SZ_4M, &EPT_ATTRS_RAM), 0);
@@ -136,11 +174,11 @@ static void a_reserve_is_topped_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, reserved(fixture), 8);
 	KUNIT_EXPECT_EQ(test, table_pages(), fixture->pages_before + 9);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
-	/* Maps draw on it before they ask the system; unmaps don't give back to it. */
+	/* Maps that may ask the system do; unmaps don't give back to the reserve. */
 	must_map(fixture, SZ_2M, SZ_4K, SZ_4K, &EPT_ATTRS_RAM);
-	KUNIT_EXPECT_EQ(test, reserved(fixture), 8 - (fixture->config.levels - 1));
+	KUNIT_EXPECT_EQ(test, reserved(fixture), 8);
 	must_unmap(fixture, SZ_2M, SZ_4K);
-	KUNIT_EXPECT_EQ(test, reserved(fixture), 8 - (fixture->config.levels - 1));
+	KUNIT_EXPECT_EQ(test, reserved(fixture), 8);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
@@ -199,6 +237,7 @@ static struct kunit_case create_cases[] = {
 	KUNIT_CASE(destroying_nothing_is_fine),
 	KUNIT_CASE_PARAM(the_pointer_never_changes, configs_gen_params),
 	KUNIT_CASE_PARAM(names_are_copied_and_unique, configs_gen_params),
+	KUNIT_CASE(names_stay_unique_among_many),
 	KUNIT_CASE_PARAM(tables_are_apart, configs_gen_params),
 	KUNIT_CASE_PARAM(a_registered_lock_is_the_clients_to_hold, configs_gen_params),
 	KUNIT_CASE_PARAM(a_reserve_is_topped_up, configs_gen_params),

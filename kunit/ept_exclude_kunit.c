@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Who waits for whom: while one operation holds the table's lock, each other one that changes the
- * table waits, and each reader doesn't. ept_merge() flushes under the lock, so that the client's
- * invalidate is where another thread's call can be watched.
+ * table waits, and each reader doesn't. ept_unmap_report() reports under the lock, so that this is
+ * where another thread's call can be watched. Clients may not sleep there; this one does.
  */
 #include <kunit/test.h>
 #include <linux/bitmap.h>
@@ -18,7 +18,7 @@
 #include "crew.h"
 #include "fixture.h"
 
-#define MERGED		0ULL		/* 4K leaves that become a large one */
+#define REPORTED	0ULL		/* a leaf that goes */
 #define SMALL		((u64)SZ_1G)	/* 4K leaves, */
 #define GAP		(SMALL + 100 * SZ_4K)	/* and holes among them */
 #define GAP_SIZE	(16 * SZ_4K)
@@ -113,6 +113,65 @@ static int merge(struct ept *ept)
 	return min(ept_merge(ept, LARGE, SZ_2M, EPT_2M), 0);
 }
 
+static int map_if(struct ept *ept)
+{
+	static const unsigned long seq;
+
+	return ept_map_if(ept, GAP, GAP, SZ_4K, &EPT_ATTRS_RAM, &seq, 0);
+}
+
+static int fill_pages(struct ept *ept)
+{
+	struct page *pages[] = { ZERO_PAGE(0), ZERO_PAGE(0) };
+	unsigned long filled = 0;
+
+	return ept_fill_pages(ept, GAP, pages, ARRAY_SIZE(pages), &EPT_ATTRS_RAM, &filled, NULL,
+			      0);
+}
+
+static int install(struct ept *ept)
+{
+	return ept_install(ept, GAP, GAP, SZ_4K, &EPT_ATTRS_RAM, NULL, 0, NULL);
+}
+
+static int install_another(struct ept *ept)
+{
+	return ept_install(ept, SMALL, EMPTY, SZ_4K, &EPT_ATTRS_RAM, NULL, 0, NULL);
+}
+
+static int zap(struct ept *ept)
+{
+	return ept_zap(ept, LARGE, SZ_4K, NULL, NULL, NULL, NULL);
+}
+
+static int redirect(struct ept *ept)
+{
+	return ept_redirect(ept, SMALL, EMPTY, SZ_4K, 0, 0, NULL);
+}
+
+static int set_tag(struct ept *ept)
+{
+	return ept_set_tag(ept, SMALL, SZ_4K, 1, NULL);
+}
+
+static int clear_dirty(struct ept *ept)
+{
+	return ept_clear_dirty(ept, SMALL, NULL);
+}
+
+static int age(struct ept *ept)
+{
+	return ept_age(ept, SMALL, SZ_2M, true);
+}
+
+static int cursor_next(struct ept *ept)
+{
+	struct ept_mapping mapping;
+	struct ept_cursor cursor;
+
+	return ept_cursor_init(&cursor, ept, SMALL, SZ_2M) ?: ept_cursor_next(&cursor, &mapping);
+}
+
 static int harvest(struct ept *ept)
 {
 	DECLARE_BITMAP(bitmap, SZ_2M / SZ_4K) = { };
@@ -179,14 +238,12 @@ static int call(void *data)
 	return 0;
 }
 
-/* Under the lock, for the merge. The other call may come here, too, when it is its turn. */
-static void watch(struct arena *arena)
+/* Under the lock */
+static void watch(const struct ept_mapping *mapping, void *arg)
 {
-	struct exclude *exclude = arena->arg;
+	struct exclude *exclude = arg;
 	const unsigned long patience = msecs_to_jiffies(exclude->call->reads ? 5000 : 40);
 
-	if (exclude->watched)
-		return;
 	exclude->watched = true;
 	wake_up_process(exclude->task);
 	wait_for_completion(&exclude->begun);
@@ -195,8 +252,7 @@ static void watch(struct arena *arena)
 
 static void set_up(struct kunit *test, struct ept *ept)
 {
-	KUNIT_ASSERT_EQ(test, ept_map(ept, MERGED, MERGED, SZ_2M, &EPT_ATTRS_RAM), 0);
-	KUNIT_ASSERT_EQ(test, ept_split(ept, MERGED, SZ_2M, EPT_4K, NULL), 0);
+	KUNIT_ASSERT_EQ(test, ept_map(ept, REPORTED, REPORTED, SZ_2M, &EPT_ATTRS_RAM), 0);
 	KUNIT_ASSERT_EQ(test, ept_map(ept, SMALL, SMALL, SZ_2M, &EPT_ATTRS_RAM), 0);
 	KUNIT_ASSERT_EQ(test, ept_split(ept, SMALL, SZ_2M, EPT_4K, NULL), 0);
 	KUNIT_ASSERT_EQ(test, ept_unmap(ept, GAP, GAP_SIZE, NULL), 0);
@@ -218,15 +274,13 @@ static void who_changes_the_table_waits(struct kunit *test)
 	exclude->task = kthread_create(call, exclude, "ept_exclude");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, exclude->task);
 	get_task_struct(exclude->task);
-	arena->arg = exclude;
-	arena->on_invalidate = watch;
-	KUNIT_EXPECT_EQ(test, ept_merge(arena->ept, MERGED, SZ_2M, EPT_2M), 1);
+	KUNIT_EXPECT_EQ(test, ept_unmap_report(arena->ept, REPORTED, SZ_2M, watch, exclude, NULL),
+			0);
 	KUNIT_EXPECT_TRUE(test, exclude->watched);
 	if (exclude->watched)
 		wait_for_completion(&exclude->ended);
 	kthread_stop(exclude->task);
 	put_task_struct(exclude->task);
-	arena->on_invalidate = NULL;
 	KUNIT_EXPECT_EQ(test, exclude->ended_under_lock, exclude->call->reads);
 	KUNIT_EXPECT_EQ(test, exclude->ret, 0);
 }
@@ -252,7 +306,17 @@ static const struct arena_config calls[] = {
 	CALL(set_attrs, false),
 	CALL(split, false),
 	CALL(merge, false),
+	CALL(map_if, false),
+	CALL(fill_pages, false),
+	CALL(install, false),
+	CALL(install_another, false),
+	CALL(zap, false),
+	CALL(redirect, false),
+	CALL(set_tag, false),
+	CALL(clear_dirty, false),
 	CALL(harvest, false),
+	CALL(age, true),
+	CALL(cursor_next, true),
 	CALL(check, false),
 	CALL(lookup, true),
 	CALL(translate, true),

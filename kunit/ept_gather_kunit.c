@@ -7,7 +7,7 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 
-#include "ept_table.h"
+#include "ept_priv.h"
 #include "fixture.h"
 #include "verify.h"
 
@@ -59,13 +59,14 @@ static void find_what_was_done(struct fixture *fixture)
 	struct ept_gather gather;
 
 	fixture->on_invalidate = NULL;
-	KUNIT_EXPECT_EQ(fixture->test, ept_unmap(ept, 0, SZ_4K, NULL), 0);
-	KUNIT_EXPECT_EQ(fixture->test, fixture->invalidations, 2);
 	ept_gather_init(&gather, ept);
 	KUNIT_EXPECT_EQ(fixture->test, ept_unmap(ept, 0, SZ_4K, &gather), 0);
-	KUNIT_EXPECT_EQ(fixture->test, fixture->invalidations, 2);
+	KUNIT_EXPECT_EQ(fixture->test, fixture->invalidations, 1);
 	ept_gather_flush(&gather);
-	KUNIT_EXPECT_EQ(fixture->test, fixture->invalidations, 3);
+	KUNIT_EXPECT_EQ(fixture->test, fixture->invalidations, 2);
+	/* That one began later, and is over. */
+	KUNIT_EXPECT_EQ(fixture->test, ept_unmap(ept, 0, SZ_4K, NULL), 0);
+	KUNIT_EXPECT_EQ(fixture->test, fixture->invalidations, 2);
 }
 
 /* Who finds nothing to do, as another call just did it, is as safe when it returns. */
@@ -73,22 +74,42 @@ static void a_flush_that_is_under_way_is_not_trusted(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 	struct ept *ept = fixture->ept;
-	struct ept_gather gather;
 
 	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
 	fixture->on_invalidate = find_what_was_done;
 	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_4K, NULL), 0);
-	KUNIT_EXPECT_EQ(test, fixture->invalidations, 3);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
 	/* It is over. */
 	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_4K, NULL), 0);
-	KUNIT_EXPECT_EQ(test, fixture->invalidations, 3);
-	/* What somebody's gather owes is for that to flush. */
-	ept_gather_init(&gather, ept);
-	KUNIT_EXPECT_EQ(test, ept_unmap(ept, SZ_4K, SZ_4K, &gather), 0);
-	KUNIT_EXPECT_EQ(test, ept_unmap(ept, SZ_4K, SZ_4K, NULL), 0);
-	KUNIT_EXPECT_EQ(test, fixture->invalidations, 3);
-	ept_gather_flush(&gather);
-	KUNIT_EXPECT_EQ(test, fixture->invalidations, 4);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
+}
+
+/*
+ * As two mmu notifiers do that overlap: one unmapped, and its gather isn't flushed yet; the other
+ * finds a hole, flushes a gather that owes nothing, and lets the page go.
+ */
+static void a_flush_covers_what_another_gather_owes(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+	struct ept_gather first, second;
+
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
+	ept_gather_init(&first, ept);
+	ept_gather_init(&second, ept);
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, SZ_4K, SZ_4K, &first), 0);
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, SZ_4K, SZ_4K, &second), 0);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
+	ept_gather_flush(&second);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	/* Nothing is left for the first one to do, but to free its tables. */
+	ept_gather_flush(&first);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, SZ_8K, SZ_4K, &first), 0);
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, SZ_8K, SZ_4K, NULL), 0);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
+	ept_gather_flush(&first);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
 }
 
 /* Of another CPU, while a call's own flush is under way */
@@ -112,6 +133,28 @@ static void a_merge_invalidates_once(struct kunit *test)
 	fixture->on_invalidate = merge_meanwhile;
 	KUNIT_EXPECT_EQ(test, ept_protect(ept, SZ_1G, SZ_4K, EPT_PROT_WRITE, 0, NULL), 0);
 	KUNIT_EXPECT_NULL(test, fixture->on_invalidate);
+}
+
+/* As one that is beaten to the flush of a merge's tables */
+static void a_merge_of_nothing_flushes_nothing(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	must_map(fixture, 0, 0, SZ_2M, &EPT_ATTRS_RAM);
+	KUNIT_EXPECT_EQ(test, ept_merge(fixture->ept, SZ_1G, SZ_4K, EPT_4K), 0);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
+}
+
+/* A root that is used again has what CPUs cached of the last table that had it. */
+static void a_table_that_goes_is_invalidated(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *other = ept_create(&fixture->config);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
+	ept_destroy(other);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
 }
 
 /* As where one table shadows another: lockdep is to say nothing. */
@@ -146,6 +189,36 @@ static void an_invalidation_may_change_another_table(struct kunit *test)
 	fixture->on_invalidate = change_another_table;
 	KUNIT_EXPECT_EQ(test, ept_merge(ept, 0, SZ_2M, EPT_2M), 1);
 	KUNIT_EXPECT_NULL(test, fixture->on_invalidate);
+	ept_destroy(other);
+}
+
+/* Each of two tables' merges has an invalidate that merges in the other: lockdep is to say nothing. */
+static void merge_another_table(struct fixture *fixture)
+{
+	struct ept *other = fixture->arg;
+
+	if (other == fixture->ept)
+		return;
+	fixture->arg = fixture->ept;
+	KUNIT_EXPECT_EQ(fixture->test, ept_merge(other, 0, SZ_2M, EPT_2M), 1);
+	KUNIT_EXPECT_EQ(fixture->test, ept_map(fixture->ept, SZ_2M, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
+}
+
+static void merges_that_change_each_others_tables_dont_hang(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *other = ept_create(&fixture->config);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	KUNIT_EXPECT_EQ(test, ept_map(other, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, ept_split(other, 0, SZ_4K, EPT_4K, NULL), 0);
+	KUNIT_EXPECT_EQ(test, ept_map(fixture->ept, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, ept_split(fixture->ept, 0, SZ_4K, EPT_4K, NULL), 0);
+	fixture->arg = other;
+	fixture->on_invalidate = merge_another_table;
+	KUNIT_EXPECT_EQ(test, ept_merge(fixture->ept, 0, SZ_2M, EPT_2M), 1);
+	KUNIT_EXPECT_PTR_EQ(test, fixture->arg, (void *)fixture->ept);
+	fixture->on_invalidate = NULL;
 	ept_destroy(other);
 }
 
@@ -191,9 +264,9 @@ static void a_gather_of_another_table_is_refused(struct kunit *test)
 	/* Before what else is wrong: the range is beyond. */
 	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, 1ULL << 57, SZ_4K, &gather), -EINVAL);
 	ept_gather_flush(&gather);
-	ept_destroy(other);
 	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	ept_destroy(other);
 }
 
 /* Tables that an operation unlinks, and what they held when it had. */
@@ -371,6 +444,20 @@ static void put(void *ept)
 	ept_vcpu_put(ept);
 }
 
+static void load_here(struct ept *ept)
+{
+	preempt_disable();
+	load(ept);
+	preempt_enable();
+}
+
+static void put_here(struct ept *ept)
+{
+	preempt_disable();
+	put(ept);
+	preempt_enable();
+}
+
 static u64 interrupts_of_a_flush(struct ept *ept)
 {
 	struct ept_stats before, after;
@@ -392,6 +479,7 @@ static void flushes_interrupt_the_cpus_that_run(struct kunit *test)
 
 	if (num_online_cpus() < 2)
 		kunit_skip(test, "there is nobody to be interrupted");
+	ept_hooks.invept_works = true;
 	config.ops = NULL;
 	ept = ept_create(&config);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ept);
@@ -426,12 +514,203 @@ static void flushes_interrupt_the_cpus_that_run(struct kunit *test)
 	ept_destroy(ept);
 }
 
+static struct ept *create_with_own_flush(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_config config = fixture->config;
+	struct ept *ept;
+
+	config.ops = NULL;
+	ept = ept_create(&config);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ept);
+	return ept;
+}
+
+/* Outside VMX operation there is no INVEPT, here as on the machines that the suites run on. */
+static void a_cpu_that_cannot_invalidate_does_not_load(struct kunit *test)
+{
+	struct ept *ept = create_with_own_flush(test);
+
+	preempt_disable();
+	KUNIT_EXPECT_EQ(test, ept_vcpu_load(ept), -ENODEV);
+	preempt_enable();
+	/* It doesn't count as running, so that a flush is no business of its. */
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_4K, NULL), 0);
+	ept_destroy(ept);
+}
+
+static u64 flushes(struct ept *ept)
+{
+	struct ept_stats stats;
+
+	ept_get_stats(ept, &stats);
+	return stats.flushes;
+}
+
+/* As of a VMM that turned VMX off with the table loaded: what was owed is, and tables stay. */
+static void a_flush_that_a_cpu_could_not_run_is_not_done(struct kunit *test)
+{
+	struct ept *ept = create_with_own_flush(test);
+	unsigned long pages;
+	unsigned long before;
+
+	ept_hooks.invept_works = true;
+	migrate_disable();
+	load_here(ept);
+	before = table_pages();
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, SZ_4K, SZ_2M, &EPT_ATTRS_RAM), 0);
+	pages = table_pages();
+	ept_hooks.invept_works = false;
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
+	KUNIT_EXPECT_EQ(test, flushes(ept), 1);
+	KUNIT_EXPECT_EQ_MSG(test, table_pages(), pages, "freed though a CPU may walk them");
+	ept_hooks.invept_works = true;
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
+	KUNIT_EXPECT_EQ_MSG(test, flushes(ept), 2, "what was owed is forgotten");
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
+	KUNIT_EXPECT_EQ(test, flushes(ept), 2);
+	put_here(ept);
+	migrate_enable();
+	ept_destroy(ept);
+	KUNIT_EXPECT_LT(test, table_pages(), before);
+}
+
+/* One invalidation of the client's own serves two tables. */
+static void what_the_client_flushed_is_only_freed(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_gather gather;
+	unsigned long pages = table_pages();
+
+	KUNIT_EXPECT_EQ(test, ept_map(fixture->ept, 0, SZ_4K, SZ_2M, &EPT_ATTRS_RAM), 0);
+	ept_gather_init(&gather, fixture->ept);
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, 0, SZ_2M, &gather), 0);
+	ept_gather_free(&gather);
+	KUNIT_EXPECT_EQ(test, table_pages(), pages);
+	/* Nothing is owed any more. */
+	ept_gather_flush(&gather);
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, 0, SZ_2M, NULL), 0);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
+}
+
+static void a_change_after_the_clients_flush_is_owed(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_gather first, second;
+
+	must_map(fixture, 0, 0, SZ_2M, &EPT_ATTRS_RAM);
+	ept_gather_init(&first, fixture->ept);
+	ept_gather_init(&second, fixture->ept);
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, 0, SZ_4K, &first), 0);
+	/* Here the client invalidates. */
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, SZ_4K, SZ_4K, &second), 0);
+	ept_gather_free(&first);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
+	ept_gather_flush(&second);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+}
+
+static void a_spliced_gather_has_what_both_had(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *other = create_with_own_flush(test), *ept = fixture->ept;
+	struct ept_gather to, from, elsewhere;
+	unsigned long pages = table_pages();
+
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, SZ_4K, SZ_2M, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, ept_map(ept, SZ_1G, SZ_4K, SZ_2M, &EPT_ATTRS_RAM), 0);
+	ept_gather_init(&to, ept);
+	ept_gather_init(&from, ept);
+	ept_gather_init(&elsewhere, other);
+	KUNIT_EXPECT_EQ(test, ept_gather_splice(&to, &to), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_gather_splice(&to, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_gather_splice(NULL, &from), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_gather_splice(&to, &elsewhere), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, &to), 0);
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, SZ_1G, SZ_2M, &from), 0);
+	KUNIT_EXPECT_EQ(test, ept_gather_splice(&to, &from), 0);
+	ept_gather_free(&from);
+	KUNIT_EXPECT_GT(test, table_pages(), pages);
+	ept_gather_flush(&to);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	KUNIT_EXPECT_EQ(test, table_pages(), pages);
+	ept_gather_flush(&from);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	ept_destroy(other);
+}
+
+/* As where a view is merged in root, and flushed elsewhere */
+static void a_merges_flags_go_with_its_gather(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+	struct ept_gather to, from;
+	struct ept_mapping leaf;
+	u64 *small;
+
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, ept_split(ept, 0, SZ_2M, EPT_4K, NULL), 0);
+	small = fixture_entry(fixture, SZ_16K, 0);
+	ept_gather_init(&to, ept);
+	ept_gather_init(&from, ept);
+	KUNIT_EXPECT_EQ(test, ept_merge_gather(ept, 0, SZ_2M, EPT_2M, &from), 1);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	/* A CPU that knows the old table still */
+	*small |= EPT_PTE_AD;
+	KUNIT_EXPECT_EQ(test, ept_gather_splice(&to, &from), 0);
+	ept_gather_flush(&from);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
+	ept_gather_flush(&to);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
+	KUNIT_EXPECT_EQ(test, ept_lookup(ept, 0, &leaf), 0);
+	KUNIT_EXPECT_EQ(test, leaf.level, EPT_2M);
+	KUNIT_EXPECT_TRUE(test, leaf.accessed && leaf.dirty);
+}
+
+/* Its tables are flushed by one round of interrupts; those of a client with a way of its own by it. */
+static void gathers_of_several_tables_are_flushed_at_once(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *one = create_with_own_flush(test), *two = create_with_own_flush(test);
+	struct ept_gather gathers[3], *all[] = { &gathers[0], &gathers[1], &gathers[2] };
+	struct ept *tables[] = { one, fixture->ept, two };
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		ept_gather_init(all[i], tables[i]);
+		KUNIT_EXPECT_EQ(test, ept_map(tables[i], 0, 0, SZ_8K, &EPT_ATTRS_RAM), 0);
+		if (tables[i] != two)
+			KUNIT_EXPECT_EQ(test, ept_unmap(tables[i], 0, SZ_4K, all[i]), 0);
+	}
+	ept_gather_flush_all(all, 3);
+	KUNIT_EXPECT_EQ(test, flushes(one), 1);
+	KUNIT_EXPECT_EQ(test, flushes(two), 0);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	ept_gather_flush_all(all, 3);
+	ept_gather_flush_all(NULL, 3);
+	KUNIT_EXPECT_EQ(test, flushes(one), 1);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	ept_destroy(one);
+	ept_destroy(two);
+}
+
+static void hooks_are_off(struct kunit *test)
+{
+	ept_hooks.invept_works = false;
+	fixture_exit(test);
+}
+
 static struct kunit_case gather_cases[] = {
 	KUNIT_CASE_PARAM(a_gather_defers_one_invalidation, configs_gen_params),
 	KUNIT_CASE_PARAM(a_flush_of_nothing_announces_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(a_flush_that_is_under_way_is_not_trusted, configs_gen_params),
+	KUNIT_CASE_PARAM(a_flush_covers_what_another_gather_owes, configs_gen_params),
+	KUNIT_CASE_PARAM(a_merge_of_nothing_flushes_nothing, configs_gen_params),
+	KUNIT_CASE_PARAM(a_table_that_goes_is_invalidated, configs_gen_params),
 	KUNIT_CASE(a_merge_invalidates_once),
 	KUNIT_CASE(an_invalidation_may_change_another_table),
+	KUNIT_CASE(merges_that_change_each_others_tables_dont_hang),
 	KUNIT_CASE_PARAM(an_unconditional_flush_announces_one, configs_gen_params),
 	KUNIT_CASE_PARAM(an_error_leaves_the_gather_as_it_was, configs_gen_params),
 	KUNIT_CASE_PARAM(a_gather_of_another_table_is_refused, configs_gen_params),
@@ -440,13 +719,20 @@ static struct kunit_case gather_cases[] = {
 	KUNIT_CASE_PARAM(the_rest_of_a_split_leaf_is_never_missing, configs_gen_params),
 	KUNIT_CASE_PARAM(the_modules_own_flush_interrupts_nobody_idle, configs_gen_params),
 	KUNIT_CASE(flushes_interrupt_the_cpus_that_run),
+	KUNIT_CASE_PARAM(a_cpu_that_cannot_invalidate_does_not_load, configs_gen_params),
+	KUNIT_CASE_PARAM(a_flush_that_a_cpu_could_not_run_is_not_done, configs_gen_params),
+	KUNIT_CASE_PARAM(what_the_client_flushed_is_only_freed, configs_gen_params),
+	KUNIT_CASE_PARAM(a_change_after_the_clients_flush_is_owed, configs_gen_params),
+	KUNIT_CASE_PARAM(a_spliced_gather_has_what_both_had, configs_gen_params),
+	KUNIT_CASE(a_merges_flags_go_with_its_gather),
+	KUNIT_CASE_PARAM(gathers_of_several_tables_are_flushed_at_once, configs_gen_params),
 	{}
 };
 
 static struct kunit_suite gather_suite = {
 	.name = "ept_gather",
 	.init = fixture_init,
-	.exit = fixture_exit,
+	.exit = hooks_are_off,
 	.test_cases = gather_cases,
 };
 

@@ -10,7 +10,8 @@
 #include <kunit/test.h>
 #include <linux/err.h>
 #include <linux/gfp.h>
-#include <linux/sched.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "fixture.h"
@@ -263,15 +264,22 @@ static void a_gather_survives_a_failure(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
 }
 
-/* With enough set aside, nothing is allocated, and so nothing can fail. */
+/*
+ * With enough set aside, who may not wait for reclaim allocates nothing, and so nothing can fail;
+ * also where others took tables meanwhile, who had the system to ask.
+ */
 static void a_reserve_outlasts_the_system(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
+	unsigned int scope;
 	int ret;
 
 	KUNIT_ASSERT_EQ(test, ept_reserve(fixture->ept, 100), 0);
+	KUNIT_EXPECT_EQ(test, map_across_roots_entries(fixture), 0);
 	fail_allocation(1);
+	scope = memalloc_noreclaim_save();
 	ret = map_many_tables(fixture);
+	memalloc_noreclaim_restore(scope);
 	KUNIT_EXPECT_FALSE(test, an_allocation_failed());
 	KUNIT_EXPECT_EQ(test, ret, 0);
 }
@@ -281,12 +289,15 @@ static void a_short_reserve_survives_a_failure(struct kunit *test)
 	struct fixture *fixture = test->priv;
 	struct ept_stats stats;
 	unsigned long pages;
+	unsigned int scope;
 	int ret;
 
 	KUNIT_ASSERT_EQ(test, ept_reserve(fixture->ept, 2), 0);
 	pages = table_pages();
 	fail_allocation(1);
-	ret = map_page(fixture);
+	scope = memalloc_noreclaim_save();
+	ret = map_many_tables(fixture);
+	memalloc_noreclaim_restore(scope);
 	KUNIT_EXPECT_TRUE(test, an_allocation_failed());
 	KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
 	ept_get_stats(fixture->ept, &stats);
@@ -295,12 +306,26 @@ static void a_short_reserve_survives_a_failure(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+/* What cannot end well isn't begun, so that nobody else runs out of memory meanwhile. */
+static void a_request_for_more_than_there_is_allocates_nothing(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	int ret;
+
+	KUNIT_ASSERT_LT(test, si_mem_available(), totalram_pages());
+	fail_allocation(1);
+	ret = ept_reserve(fixture->ept, totalram_pages());
+	KUNIT_EXPECT_FALSE(test, an_allocation_failed());
+	KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+}
+
 static struct kunit_case memory_cases[] = {
 	KUNIT_CASE_PARAM(an_operation_that_fails_changes_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(a_creation_that_fails_leaves_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(a_gather_survives_a_failure, configs_gen_params),
 	KUNIT_CASE_PARAM(a_reserve_outlasts_the_system, configs_gen_params),
 	KUNIT_CASE_PARAM(a_short_reserve_survives_a_failure, configs_gen_params),
+	KUNIT_CASE(a_request_for_more_than_there_is_allocates_nothing),
 	{}
 };
 

@@ -12,6 +12,7 @@
 #include <linux/mutex.h>
 #include <linux/sizes.h>
 
+#include "ept_priv.h"
 #include "fixture.h"
 
 static unsigned int observe_ms = 120;
@@ -21,6 +22,10 @@ MODULE_PARM_DESC(observe_ms, "for how long tables come and go");
 static bool observe_over;
 module_param(observe_over, bool, 0600);
 MODULE_PARM_DESC(observe_over, "the observers have seen enough");
+
+static bool observe_leave;
+module_param(observe_leave, bool, 0444);
+MODULE_PARM_DESC(observe_leave, "leave a table behind, for whoever looks whether ept.ko says so");
 
 /* Long enough for a reader to find it */
 #define LIFE_MS		50
@@ -79,6 +84,7 @@ static void live_and_go(struct kunit *test, const struct ept_config *config)
 	int err;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ept);
+	ept_debugfs_settle();
 	if (config->flags & EPT_CONFIG_EXTERNAL_LOCK)
 		ept_set_external_lock(ept, &clients_lock);
 	do {
@@ -89,6 +95,15 @@ static void live_and_go(struct kunit *test, const struct ept_config *config)
 	} while (!err && time_before(jiffies, death));
 	KUNIT_EXPECT_EQ(test, err, 0);
 	ept_destroy(ept);
+}
+
+/* Under another name, as nobody should find that it stays */
+static void leave_one(struct kunit *test)
+{
+	struct ept_config config = observed_configs[0];
+
+	config.name = "left";
+	KUNIT_EXPECT_FALSE(test, IS_ERR(ept_create(&config)));
 }
 
 static void tables_change_and_go(struct kunit *test)
@@ -102,6 +117,8 @@ static void tables_change_and_go(struct kunit *test)
 	while (READ_ONCE(test->status) == KUNIT_SUCCESS && !READ_ONCE(observe_over) &&
 	       time_before(jiffies, end));
 	KUNIT_EXPECT_EQ(test, table_pages(), before);
+	if (observe_leave)
+		leave_one(test);
 }
 
 static struct kunit_case observe_cases[] = {

@@ -477,7 +477,8 @@ static void new_attributes_keep_address_accessed_and_dirty(struct kunit *test)
 			u64 changed;
 
 			random_attrs(fixture, &new);
-			changed = ept_pte_set_attrs(&fixture->fmt, entry, &new);
+			changed = ept_pte_change(&fixture->fmt, entry, EPT_PTE_ATTRS,
+						 ept_attrs_to_bits(&fixture->fmt, &new));
 			KUNIT_EXPECT_EQ(test, changed & ~flags,
 					leaf_entry(fixture, hpa, level, &new));
 			KUNIT_EXPECT_EQ(test, changed & flags, entry & flags);
@@ -616,7 +617,8 @@ static void invept_follows_what_a_cpu_may_have_cached(struct kunit *test)
 		bool taken;
 
 		random_attrs(fixture, &new);
-		changed = ept_pte_set_attrs(&fixture->fmt, entry, &new);
+		changed = ept_pte_change(&fixture->fmt, entry, EPT_PTE_ATTRS,
+						 ept_attrs_to_bits(&fixture->fmt, &new));
 		taken = mmu_taken(&fixture->mmu, entry, changed);
 		KUNIT_EXPECT_EQ_MSG(test, ept_pte_needs_invept(&fixture->fmt, entry, changed),
 				    cached && (taken || old.memtype != new.memtype ||

@@ -15,7 +15,7 @@ static unsigned int seed = 1;
 module_param(seed, uint, 0444);
 MODULE_PARM_DESC(seed, "where the random suites begin");
 
-static unsigned int steps = 250;
+static unsigned int steps = 350;
 module_param(steps, uint, 0444);
 MODULE_PARM_DESC(steps, "how many steps a random case takes");
 
@@ -182,7 +182,9 @@ static void random_map(struct random *random)
 
 #define NR_PAGES	300
 
-static void random_map_pages(struct random *random)
+static void random_pages(struct random *random,
+			 int (*map)(struct fixture *fixture, u64 gpa, const u64 *hpas,
+				    unsigned long nr, const struct ept_attrs *attrs))
 {
 	u64 gpa = random_gpa(random), hpa = SZ_16M + (gpa & (SZ_2M - 1)), size = 1;
 	unsigned long i, nr = 1 + below(random, NR_PAGES);
@@ -198,8 +200,18 @@ static void random_map_pages(struct random *random)
 	}
 	random_attrs(random, &attrs);
 	spoil(random, &gpa, &size);
-	do_map_pages(random->fixture, gpa, hpas, nr, &attrs);
+	map(random->fixture, gpa, hpas, nr, &attrs);
 	kunit_kfree(random->fixture->test, hpas);
+}
+
+static void random_map_pages(struct random *random)
+{
+	random_pages(random, do_map_pages);
+}
+
+static void random_fill_pages(struct random *random)
+{
+	random_pages(random, do_fill_pages);
 }
 
 static struct ept_gather *random_gather(struct random *random)
@@ -228,6 +240,27 @@ static void random_remap(struct random *random)
 	if (one_in(random, 3))
 		place_on_a_leaf(random, &map);
 	do_remap(random->fixture, map.gpa, map.hpa, map.size, &map.attrs, random_gather(random));
+}
+
+/* As often as not of what is there, with more or less rights */
+static void random_install(struct random *random)
+{
+	const struct flat_piece *piece;
+	struct random_map map;
+
+	random_placement(random, &map);
+	if (one_in(random, 2))
+		place_on_a_leaf(random, &map);
+	piece = flat_at(random->fixture->flat, map.gpa);
+	if (piece && IS_ALIGNED(map.gpa, SZ_4K) && one_in(random, 2)) {
+		map.hpa = map.gpa + piece->delta;
+		map.attrs = piece->attrs;
+		if (one_in(random, 2))
+			map.attrs.prot |= EPT_PROT_READ | EPT_PROT_WRITE;
+		map.size = limited(map.gpa, map.hpa, map.size,
+				   flat_largest(&random->fixture->config, &map.attrs));
+	}
+	do_install(random->fixture, map.gpa, map.hpa, map.size, &map.attrs, random_gather(random));
 }
 
 /* Neighbours that differ, and nothing beside them */
@@ -263,6 +296,60 @@ static void random_unmap(struct random *random)
 	}
 	spoil(random, &gpa, &size);
 	do_unmap(random->fixture, gpa, size, random_gather(random));
+}
+
+static void random_unmap_report(struct random *random)
+{
+	u64 gpa, size;
+
+	random_range(random, EPT_2M, &gpa, &size);
+	do_unmap_report(random->fixture, gpa, size, random_gather(random));
+}
+
+static void random_zap(struct random *random)
+{
+	u64 gpa = random_gpa(random), size = random_size(random, random_alignment(random));
+
+	spoil(random, &gpa, &size);
+	do_zap(random->fixture, gpa, size, one_in(random, 2), random_gather(random));
+}
+
+static void random_set_tag(struct random *random)
+{
+	u64 gpa, size;
+
+	random_range(random, EPT_1G, &gpa, &size);
+	do_set_tag(random->fixture, gpa, size, below(random, 33), random_gather(random));
+}
+
+/* One leaf or a part of it, or what may have holes */
+static void random_redirect(struct random *random)
+{
+	u32 clear = one_in(random, 2) ? below(random, 16) : 0;
+	u32 set = one_in(random, 2) ? below(random, 16) | EPT_PROT_READ : 0;
+	const struct flat_piece *piece;
+	u64 gpa, size, hpa;
+
+	random_range(random, EPT_4K, &gpa, &size);
+	piece = flat_at(random->fixture->flat, gpa);
+	if (piece && !one_in(random, 4))
+		size = min(size, flat_span(piece->level) - gpa % flat_span(piece->level));
+	hpa = random_hpa(random, gpa);
+	do_redirect(random->fixture, gpa, hpa, size, clear, set, random_gather(random));
+}
+
+static void random_clear_dirty(struct random *random)
+{
+	do_clear_dirty(random->fixture, random_gpa(random) + below(random, SZ_4K),
+		       random_gather(random));
+}
+
+static void random_age(struct random *random)
+{
+	u64 gpa, size;
+
+	random_range(random, EPT_1G, &gpa, &size);
+	do_age(random->fixture, gpa, size, one_in(random, 2));
 }
 
 static void random_protect(struct random *random)
@@ -421,11 +508,19 @@ static const struct {
 } actions[] = {
 	{ "map", random_map, 8 },
 	{ "map_pages", random_map_pages, 2 },
-	{ "remap", random_remap, 5 },
-	{ "unmap", random_unmap, 4 },
+	{ "fill_pages", random_fill_pages, 3 },
+	{ "remap", random_remap, 4 },
+	{ "install", random_install, 5 },
+	{ "unmap", random_unmap, 3 },
+	{ "unmap_report", random_unmap_report, 2 },
+	{ "zap", random_zap, 2 },
 	{ "protect", random_protect, 5 },
 	{ "set_memtype", random_set_memtype, 3 },
 	{ "set_attrs", random_set_attrs, 3 },
+	{ "set_tag", random_set_tag, 2 },
+	{ "redirect", random_redirect, 5 },
+	{ "clear_dirty", random_clear_dirty, 2 },
+	{ "age", random_age, 2 },
 	{ "split", random_split, 4 },
 	{ "merge", random_merge, 4 },
 	{ "harvest", random_harvest, 4 },

@@ -144,9 +144,9 @@ static void a_wrong_gather_comes_first(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, functions[i].call(&r), -EINVAL, "%s", functions[i].name);
 	}
 	ept_gather_flush(&gather);
-	ept_destroy(other);
 	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	ept_destroy(other);
 }
 
 /* Beside a range that is right, and beside one that is beyond */

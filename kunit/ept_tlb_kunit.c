@@ -465,10 +465,10 @@ static void a_missing_flush_is_noticed(struct kunit *test)
 	struct machine *machine = new_machine(test, blindness->operations);
 	unsigned int i;
 
-	ept_overlook = blindness->overlook;
+	ept_hooks.overlook = blindness->overlook;
 	for (i = 0; i < BLIND_STEPS && !machine->wrong; i++)
 		step(machine);
-	ept_overlook = 0;
+	ept_hooks.overlook = 0;
 	if (machine->gathering)
 		begin_or_end_gather(machine);
 	KUNIT_EXPECT_TRUE(test, machine->wrong);
@@ -476,7 +476,7 @@ static void a_missing_flush_is_noticed(struct kunit *test)
 
 static void blindness_ends(struct kunit *test)
 {
-	ept_overlook = 0;
+	ept_hooks.overlook = 0;
 	fixture_exit(test);
 }
 

@@ -15,10 +15,11 @@ static const struct decoded {
 	struct ept_violation	violation;
 } table[] = {
 	/* The access */
-	{ 0x001, &plain_caps, { .read = true } },
-	{ 0x002, &plain_caps, { .read = true, .write = true } },	/* a write implies a read */
-	{ 0x003, &plain_caps, { .read = true, .write = true } },
-	{ 0x004, &plain_caps, { .exec = true } },
+	{ 0x001, &plain_caps, { .read = true, .access = 1 } },
+	/* a write implies a read */
+	{ 0x002, &plain_caps, { .read = true, .write = true, .access = 3 } },
+	{ 0x003, &plain_caps, { .read = true, .write = true, .access = 3 } },
+	{ 0x004, &plain_caps, { .exec = true, .access = 4 } },
 	/* The rights */
 	{ 0x008, &plain_caps, { .prot = EPT_PROT_READ } },
 	{ 0x010, &plain_caps, { .prot = EPT_PROT_WRITE } },
@@ -44,11 +45,20 @@ static const struct decoded {
 	{ 0x2000, &plain_caps, { .shadow_stack = true } },
 	{ 0xfffffffffffe0000, &plain_caps, { .read = false } },
 	/* Whole ones: a write to a read-only page, and to a hole */
-	{ 0x1aa, &plain_caps, { .read = true, .write = true, .gla_valid = true,
+	{ 0x1aa, &plain_caps, { .read = true, .write = true, .access = 3, .gla_valid = true,
 				.prot = EPT_PROT_READ | EPT_PROT_EXEC } },
-	{ 0x182, &plain_caps, { .read = true, .write = true, .gla_valid = true } },
-	{ 0x184, NULL, { .exec = true, .gla_valid = true } },
-	{ 0xfc4, NULL, { .exec = true, .gla_valid = true } },
+	{ 0x182, &plain_caps, { .read = true, .write = true, .access = 3, .gla_valid = true } },
+	{ 0x184, NULL, { .exec = true, .access = 4, .gla_valid = true } },
+	{ 0xfc4, NULL, { .exec = true, .access = 4, .gla_valid = true } },
+	/* Whose fetch it was: the CPU says, or the right says that was there and didn't do */
+	{ 0x184, &advanced_caps, { .exec = true, .access = 4, .gla_valid = true,
+				   .advanced = true } },
+	{ 0x384, &advanced_caps, { .exec = true, .access = 8, .gla_valid = true,
+				   .advanced = true, .user = true } },
+	{ 0x1a4, &mode_caps, { .exec = true, .access = 8, .gla_valid = true,
+			       .prot = EPT_PROT_EXEC } },
+	{ 0x1c4, &mode_caps, { .exec = true, .access = 4, .gla_valid = true,
+			       .prot = EPT_PROT_UEXEC } },
 };
 
 static bool same_violation(const struct ept_violation *a, const struct ept_violation *b)
@@ -57,7 +67,8 @@ static bool same_violation(const struct ept_violation *a, const struct ept_viola
 	       a->prot == b->prot && a->gla_valid == b->gla_valid &&
 	       a->page_walk == b->page_walk && a->nmi_unblocking == b->nmi_unblocking &&
 	       a->shadow_stack == b->shadow_stack && a->advanced == b->advanced &&
-	       a->user == b->user && a->writable == b->writable && a->no_exec == b->no_exec;
+	       a->user == b->user && a->writable == b->writable && a->no_exec == b->no_exec &&
+	       a->access == b->access;
 }
 
 static void each_bit_means_what_the_table_says(struct kunit *test)
@@ -71,6 +82,14 @@ static void each_bit_means_what_the_table_says(struct kunit *test)
 		KUNIT_EXPECT_TRUE_MSG(test, same_violation(&violation, &table[i].violation),
 				      "entry %u: %#llx", i, table[i].qualification);
 	}
+}
+
+/* @advanced: bit 9 says whose fetch it was; else bits 5 and 6 may. */
+static u32 access_of(u64 q, bool advanced)
+{
+	const bool user = advanced ? q & 0x200 : (q & 0x60) == 0x20;
+
+	return (q & 3 ? 1 : 0) | (q & 2) | (q & 4 ? (user ? 8 : 4) : 0);
 }
 
 /* All that bits 0 to 13 can say, bit by bit, on a CPU that reports everything. */
@@ -95,6 +114,7 @@ static void all_qualifications_decode_bit_by_bit(struct kunit *test)
 			.user = final && (q & 0x200),
 			.writable = final && (q & 0x400),
 			.no_exec = final && (q & 0x800),
+			.access = access_of(q, final),
 		};
 
 		ept_violation_decode(q, &caps, &v);
@@ -136,9 +156,49 @@ static void a_cpus_report_reads_back(struct kunit *test)
 			KUNIT_EXPECT_TRUE(test, v.read || !(access.read || access.write));
 			KUNIT_EXPECT_EQ(test, v.page_walk, access.page_walk);
 			KUNIT_EXPECT_TRUE(test, v.gla_valid);
+			/* What faulted for the CPU is what ept_translate() refuses. */
+			KUNIT_EXPECT_EQ(test, ept_translate(fixture->ept, SZ_2M, v.access, NULL),
+					-EFAULT);
 		}
 		must_unmap(fixture, SZ_2M, SZ_4K);
 	}
+}
+
+/* As the CPU lays it out, byte by byte. */
+static void a_ve_page_reads_back(struct kunit *test)
+{
+	static const struct ept_caps caps = { .mode_exec = true };
+	struct ept_violation v, expected;
+	union {
+		struct ept_ve_info info;
+		u32 word[10];
+		u64 quad[5];
+		u16 half[20];
+	} page = { .word = { 48, 0xffffffff } };
+
+	page.quad[1] = 0x1aa;
+	page.quad[2] = 0xffff800012345678;
+	page.quad[3] = 0x3456789000;
+	page.half[16] = 511;
+	ept_violation_decode(0x1aa, &caps, &expected);
+	KUNIT_EXPECT_EQ(test, ept_ve_decode(&page.info, &caps, &v), 0);
+	KUNIT_EXPECT_TRUE(test, same_violation(&v, &expected));
+	KUNIT_EXPECT_EQ(test, page.info.gla, 0xffff800012345678);
+	KUNIT_EXPECT_EQ(test, page.info.gpa, 0x3456789000);
+	KUNIT_EXPECT_EQ(test, page.info.eptp_index, EPT_POINTER_LIST_NR - 1);
+	KUNIT_EXPECT_EQ(test, page.info.busy, EPT_VE_BUSY);
+
+	/* Re-armed, or something else: nothing is filled in */
+	memset(&v, 0xff, sizeof(v));
+	expected = v;
+	page.info.busy = 0;
+	KUNIT_EXPECT_EQ(test, ept_ve_decode(&page.info, &caps, &v), -ENOENT);
+	page.word[0] = 49;
+	page.word[1] = EPT_VE_BUSY;
+	KUNIT_EXPECT_EQ(test, ept_ve_decode(&page.info, &caps, &v), -ENOENT);
+	KUNIT_EXPECT_EQ(test, ept_ve_decode(NULL, &caps, &v), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_ve_decode(&page.info, &caps, NULL), -EINVAL);
+	KUNIT_EXPECT_MEMEQ(test, &v, &expected, sizeof(v));
 }
 
 CONFIG_PARAMS;
@@ -146,6 +206,7 @@ CONFIG_PARAMS;
 static struct kunit_case violation_cases[] = {
 	KUNIT_CASE(each_bit_means_what_the_table_says),
 	KUNIT_CASE(all_qualifications_decode_bit_by_bit),
+	KUNIT_CASE(a_ve_page_reads_back),
 	KUNIT_CASE_PARAM(a_cpus_report_reads_back, configs_gen_params),
 	{}
 };

@@ -118,6 +118,19 @@ int do_map_pages(struct fixture *fixture, u64 gpa, const u64 *hpas, unsigned lon
 int do_remap(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs,
 	     struct ept_gather *gather);
 int do_unmap(struct fixture *fixture, u64 gpa, u64 size, struct ept_gather *gather);
+/* Also compares what is told of the leaves that go, and of the range. */
+int do_unmap_report(struct fixture *fixture, u64 gpa, u64 size, struct ept_gather *gather);
+int do_zap(struct fixture *fixture, u64 gpa, u64 size, bool report, struct ept_gather *gather);
+int do_set_tag(struct fixture *fixture, u64 gpa, u64 size, u8 tag, struct ept_gather *gather);
+int do_redirect(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, u32 clear, u32 set,
+		struct ept_gather *gather);
+int do_install(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs,
+	       struct ept_gather *gather);
+/* Also compares which pages were mapped. */
+int do_fill_pages(struct fixture *fixture, u64 gpa, const u64 *hpas, unsigned long nr,
+		  const struct ept_attrs *attrs);
+int do_clear_dirty(struct fixture *fixture, u64 gpa, struct ept_gather *gather);
+int do_age(struct fixture *fixture, u64 gpa, u64 size, bool clear);
 int do_protect(struct fixture *fixture, u64 gpa, u64 size, u32 clear, u32 set,
 	       struct ept_gather *gather);
 int do_set_memtype(struct fixture *fixture, u64 gpa, u64 size, enum ept_memtype memtype,

@@ -32,10 +32,11 @@ static bool clipped_in(struct flat *flat, u64 first, u64 last, struct flat_range
  * Attributes
  */
 
-/* What becomes of attributes: @attrs, if given, @memtype, if it is to change, rights otherwise */
+/* What becomes of attributes: @attrs, if given, @memtype or @tag, if it is to change, or rights */
 struct change {
 	const struct ept_attrs		*attrs;
 	const enum ept_memtype		*memtype;
+	const u8			*tag;
 	u32				clear;
 	u32				set;
 };
@@ -49,6 +50,8 @@ static struct ept_attrs changed(const struct flat *flat, const struct ept_attrs 
 		new = *change->attrs;
 	else if (change->memtype)
 		new.memtype = *change->memtype;
+	else if (change->tag)
+		new.tag = *change->tag;
 	else
 		new.prot = (old->prot & ~change->clear) | change->set;
 	new.prot = flat_meaningful_prot(flat, new.prot);
@@ -155,6 +158,19 @@ int flat_set_memtype(struct flat *flat, u64 gpa, u64 size, enum ept_memtype memt
 	return 0;
 }
 
+int flat_set_tag(struct flat *flat, u64 gpa, u64 size, u8 tag)
+{
+	const struct change change = { .tag = &tag };
+
+	flat->flush_due = false;
+	if (!size || !flat_is_page_multiple(gpa | size) || tag > 31)
+		return -EINVAL;
+	if (flat_check_range(flat, gpa, size))
+		return -ERANGE;
+	change_pages(flat, PAGE(gpa), PAGE(gpa + size - 1), &change);
+	return 0;
+}
+
 int flat_set_attrs(struct flat *flat, u64 gpa, u64 size, const struct ept_attrs *attrs)
 {
 	const struct change change = { .attrs = attrs };
@@ -168,6 +184,72 @@ int flat_set_attrs(struct flat *flat, u64 gpa, u64 size, const struct ept_attrs 
 	if (!ret)
 		change_pages(flat, PAGE(gpa), PAGE(gpa + size - 1), &change);
 	return ret;
+}
+
+/*
+ * Another page behind each leaf: the range has none that is a hole, and what is illegal comes first
+ */
+
+static bool is_mapped(struct flat *flat, u64 first, u64 last)
+{
+	struct flat_range range;
+
+	for (; first_in(flat, first, first, &range); first = range.last + 1)
+		if (range.last >= last)
+			return true;
+	return false;
+}
+
+static bool redirected(const struct flat *flat, const struct flat_piece *old, u64 delta,
+		       const struct change *change, struct flat_piece *new)
+{
+	*new = *old;
+	new->delta = delta;
+	new->attrs = changed(flat, &old->attrs, change);
+	new->accessed = false;
+	new->dirty = false;
+	return old->delta != delta || is_changed(flat, &old->attrs, change) || old->accessed ||
+	       old->dirty;
+}
+
+static void redirect_cut(struct flat *flat, u64 page, u64 delta, const struct change *change)
+{
+	const struct flat_piece *piece = flat_at(flat, page << 12);
+	struct flat_piece new;
+
+	if (piece && redirected(flat, piece, delta, change, &new))
+		flat_split_at(flat, page);
+}
+
+int flat_redirect(struct flat *flat, u64 gpa, u64 hpa, u64 size, u32 clear, u32 set)
+{
+	const struct change change = { .clear = clear, .set = set };
+	u64 first = PAGE(gpa), last = PAGE(gpa + size - 1), end = 1ULL << flat->config.maxphyaddr;
+	struct flat_range range;
+	struct flat_piece new;
+	int ret;
+
+	flat->flush_due = false;
+	if (!size || !flat_is_page_multiple(gpa | hpa | size) || ((clear | set) & ~ALL_PROT))
+		return -EINVAL;
+	if (flat_check_range(flat, gpa, size) || size > end || hpa > end - size)
+		return -ERANGE;
+	ret = judge_protect(flat, first, last, clear, set);
+	if (!ret && !is_mapped(flat, first, last))
+		ret = -ENOENT;
+	if (ret)
+		return ret;
+	redirect_cut(flat, first, hpa - gpa, &change);
+	redirect_cut(flat, last + 1, hpa - gpa, &change);
+	for (; clipped_in(flat, first, last, &range); first = range.last + 1) {
+		if (!redirected(flat, range.piece, hpa - gpa, &change, &new))
+			continue;
+		new.level = min(new.level, flat_largest(&flat->config, &new.attrs));
+		while (!IS_ALIGNED(new.delta, flat_span(new.level)))
+			new.level--;
+		put(flat, &range, &new);
+	}
+	return 0;
 }
 
 /*
@@ -332,4 +414,58 @@ int flat_harvest_dirty(struct flat *flat, u64 gpa, u64 size, unsigned long *bitm
 int flat_harvest_accessed(struct flat *flat, u64 gpa, u64 size, unsigned long *bitmap, bool peek)
 {
 	return harvest(flat, gpa, size, bitmap, peek, false);
+}
+
+int flat_clear_dirty(struct flat *flat, u64 gpa)
+{
+	const struct flat_piece *piece;
+	struct flat_range whole;
+	u64 pages, first;
+
+	flat->flush_due = false;
+	if (gpa >= flat_width(flat))
+		return -ERANGE;
+	if (!flat_has(&flat->config, EPT_FEATURE_AD))
+		return -EOPNOTSUPP;
+	piece = flat_at(flat, gpa);
+	if (!piece)
+		return -ENOENT;
+	if (!piece->dirty)
+		return 0;
+	pages = flat_pages_of(piece->level);
+	first = rounddown(PAGE(gpa), pages);
+	flat_next(flat, first, &whole);
+	harvest_piece(flat, &whole, first, first + pages - 1, true);
+	return 1;
+}
+
+/* Leaves that the range cuts count, and are cleared, whole. Nothing is owed for it. */
+int flat_age(struct flat *flat, u64 gpa, u64 size, bool clear)
+{
+	u64 first = PAGE(gpa), last = PAGE(gpa + size - 1), page;
+	struct flat_range range;
+	bool young = false;
+
+	if (!size || !flat_is_page_multiple(gpa | size))
+		return -EINVAL;
+	if (flat_check_range(flat, gpa, size))
+		return -ERANGE;
+	if (!flat_has(&flat->config, EPT_FEATURE_AD))
+		return -EOPNOTSUPP;
+	for (page = first; first_in(flat, page, last, &range); page = range.last + 1) {
+		struct flat_piece old = *range.piece;
+		u64 pages = flat_pages_of(old.level);
+
+		if (!old.accessed)
+			continue;
+		young = true;
+		if (!clear)
+			break;
+		old.accessed = false;
+		page = max(range.first, rounddown(first, pages));
+		range.last = min(range.last, roundup(last + 1, pages) - 1);
+		flat_store(flat, page, range.last, &old);
+	}
+	flat->flush_due = false;
+	return young;
 }

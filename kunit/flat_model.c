@@ -4,6 +4,7 @@
  * unmaps, over a map of pages.
  */
 #include <linux/align.h>
+#include <linux/bitmap.h>
 #include <linux/err.h>
 #include <linux/minmax.h>
 #include <linux/slab.h>
@@ -230,7 +231,34 @@ static void replace(struct flat *flat, u64 first, u64 last, const struct flat_pi
 	flat_store(flat, first, last, new);
 }
 
-static void fill(struct flat *flat, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs)
+/* The same, but leaves of the same page and size keep accessed and dirty. */
+static void replace_keeping(struct flat *flat, u64 first, u64 last, const struct flat_piece *new)
+{
+	struct flat_range range;
+	u64 page, next;
+
+	for (page = first; page <= last; page = next) {
+		struct flat_piece kept = *new;
+
+		if (!flat_next(flat, page, &range) || range.first > last)
+			break;
+		next = min(range.last, last) + 1;
+		if (range.piece->level != new->level || range.piece->delta != new->delta)
+			continue;
+		kept.accessed = range.piece->accessed;
+		kept.dirty = range.piece->dirty;
+		if (range.first > first)
+			replace(flat, first, range.first - 1, new);
+		replace(flat, max(range.first, first), next - 1, &kept);
+		first = next;
+	}
+	if (first <= last)
+		replace(flat, first, last, new);
+}
+
+static void fill_by(struct flat *flat, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs,
+		    void (*put)(struct flat *flat, u64 first, u64 last,
+				const struct flat_piece *new))
 {
 	struct flat_piece piece = { .delta = hpa - gpa, .attrs = *attrs };
 	enum ept_level largest = flat_largest(&flat->config, attrs);
@@ -239,11 +267,16 @@ static void fill(struct flat *flat, u64 gpa, u64 hpa, u64 size, const struct ept
 	while (size) {
 		u64 run = leaf_run(largest, gpa, hpa, size, &piece.level);
 
-		replace(flat, PAGE(gpa), PAGE(gpa + run - 1), &piece);
+		put(flat, PAGE(gpa), PAGE(gpa + run - 1), &piece);
 		gpa += run;
 		hpa += run;
 		size -= run;
 	}
+}
+
+static void fill(struct flat *flat, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs)
+{
+	fill_by(flat, gpa, hpa, size, attrs, replace);
 }
 
 static bool is_hole(struct flat *flat, u64 gpa, u64 size)
@@ -295,10 +328,35 @@ int flat_remap(struct flat *flat, u64 gpa, u64 hpa, u64 size, const struct ept_a
 	return 0;
 }
 
-int flat_map_pages(struct flat *flat, u64 gpa, const u64 *hpas, unsigned long nr,
-		   const struct ept_attrs *attrs)
+/* One leaf holds all of the range, leads where it is to lead, and has the rights. */
+static bool suffices(struct flat *flat, u64 gpa, u64 hpa, u64 size, u32 prot)
 {
-	unsigned long i, run;
+	const struct flat_piece *piece = flat_at(flat, gpa);
+
+	return piece && piece->delta == hpa - gpa &&
+	       size <= flat_span(piece->level) - gpa % flat_span(piece->level) &&
+	       !(flat_meaningful_prot(flat, prot) & ~piece->attrs.prot);
+}
+
+int flat_install(struct flat *flat, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs)
+{
+	int ret = judge_map(flat, gpa, hpa, size, attrs);
+
+	flat->flush_due = false;
+	if (ret)
+		return ret;
+	if (suffices(flat, gpa, hpa, size, attrs->prot))
+		return 1;
+	flat_split_at(flat, PAGE(gpa));
+	flat_split_at(flat, PAGE(gpa + size));
+	fill_by(flat, gpa, hpa, size, attrs, replace_keeping);
+	return 0;
+}
+
+static int judge_pages(struct flat *flat, u64 gpa, const u64 *hpas, unsigned long nr,
+		       const struct ept_attrs *attrs)
+{
+	unsigned long i;
 
 	flat->flush_due = false;
 	if (!hpas || !nr || !flat_is_page_multiple(gpa) || !are_legal(attrs))
@@ -308,8 +366,17 @@ int flat_map_pages(struct flat *flat, u64 gpa, const u64 *hpas, unsigned long nr
 	for (i = 0; i < nr; i++)
 		if (hpas[i] >= memory_end(flat))
 			return -ERANGE;
-	if (!supports(&flat->config, attrs))
-		return -EOPNOTSUPP;
+	return supports(&flat->config, attrs) ? 0 : -EOPNOTSUPP;
+}
+
+int flat_map_pages(struct flat *flat, u64 gpa, const u64 *hpas, unsigned long nr,
+		   const struct ept_attrs *attrs)
+{
+	int ret = judge_pages(flat, gpa, hpas, nr, attrs);
+	unsigned long i, run;
+
+	if (ret)
+		return ret;
 	if (!is_hole(flat, gpa, (u64)nr << 12))
 		return -EEXIST;
 	for (i = 0; i < nr; i += run) {
@@ -318,6 +385,45 @@ int flat_map_pages(struct flat *flat, u64 gpa, const u64 *hpas, unsigned long nr
 		fill(flat, gpa + ((u64)i << 12), hpas[i], (u64)run << 12, attrs);
 	}
 	return 0;
+}
+
+/* The largest leaf that goes into the hole at a page */
+static enum ept_level fitting(struct flat *flat, u64 gpa, const u64 *hpas, unsigned long nr,
+			      const struct ept_attrs *attrs)
+{
+	enum ept_level level = flat_largest(&flat->config, attrs);
+	unsigned long i;
+
+	for (; level > EPT_4K; level--) {
+		if (!IS_ALIGNED(gpa | hpas[0], flat_span(level)) || nr < flat_pages_of(level) ||
+		    !is_hole(flat, gpa, flat_span(level)))
+			continue;
+		for (i = 1; i < flat_pages_of(level); i++)
+			if (hpas[i] != hpas[0] + (i << 12))
+				break;
+		if (i == flat_pages_of(level))
+			break;
+	}
+	return level;
+}
+
+int flat_fill_pages(struct flat *flat, u64 gpa, const u64 *hpas, unsigned long nr,
+		    const struct ept_attrs *attrs, unsigned long *filled)
+{
+	int ret = judge_pages(flat, gpa, hpas, nr, attrs);
+	unsigned long i, run;
+
+	for (i = 0; !ret && i < nr; i += run) {
+		u64 at = gpa + ((u64)i << 12);
+
+		run = 1;
+		if (flat_at(flat, at))
+			continue;
+		run = flat_pages_of(fitting(flat, at, hpas + i, nr - i, attrs));
+		fill(flat, at, hpas[i], (u64)run << 12, attrs);
+		bitmap_set(filled, i, run);
+	}
+	return ret;
 }
 
 /* Whether a CPU may have cached what a range of pages maps to. */
@@ -355,6 +461,59 @@ int flat_unmap(struct flat *flat, u64 gpa, u64 size)
 	if (!flat->flush_due && total_tables(flat) < tables + flat->splits - splits)
 		flat->flush_due = true;
 	return 0;
+}
+
+/* Each leaf of a range that cuts none, by itself */
+static void tell(struct flat *flat, u64 first, u64 last, ept_gone_fn fn, void *arg)
+{
+	struct flat_range range;
+	u64 page, end;
+
+	for (; first <= last && flat_next(flat, first, &range) && range.first <= last;
+	     first = end + 1) {
+		u64 pages = flat_pages_of(range.piece->level);
+
+		end = min(range.last, last);
+		for (page = max(first, range.first); page <= end; page += pages) {
+			struct flat_range leaf = { page, page + pages - 1, range.piece };
+			struct ept_mapping mapping;
+
+			flat_mapping(&leaf, &mapping);
+			fn(&mapping, arg);
+		}
+	}
+}
+
+int flat_unmap_report(struct flat *flat, u64 gpa, u64 size, ept_gone_fn fn, void *arg)
+{
+	u64 first = PAGE(gpa), last = PAGE(gpa + size - 1);
+
+	if (size && flat_is_page_multiple(gpa | size) && !flat_check_range(flat, gpa, size)) {
+		flat_split_at(flat, first);
+		flat_split_at(flat, last + 1);
+		tell(flat, first, last, fn, arg);
+	}
+	return flat_unmap(flat, gpa, size);
+}
+
+int flat_zap(struct flat *flat, u64 *gpa, u64 *size, ept_gone_fn fn, void *arg)
+{
+	const struct flat_piece *first = flat_at(flat, *gpa);
+	const struct flat_piece *last = flat_at(flat, *gpa + *size - 1);
+	u64 end = *gpa + *size;
+
+	flat->flush_due = false;
+	if (!*size || !flat_is_page_multiple(*gpa | *size))
+		return -EINVAL;
+	if (flat_check_range(flat, *gpa, *size))
+		return -ERANGE;
+	if (first)
+		*gpa = round_down(*gpa, flat_span(first->level));
+	if (last)
+		end = round_up(end, flat_span(last->level));
+	*size = end - *gpa;
+	tell(flat, PAGE(*gpa), PAGE(end - 1), fn, arg);
+	return flat_unmap(flat, *gpa, *size);
 }
 
 void flat_mark(struct flat *flat, u64 gpa, bool dirty)

@@ -60,6 +60,17 @@ int flat_merge(struct flat *flat, u64 gpa, u64 size, enum ept_level level);
 int flat_harvest_dirty(struct flat *flat, u64 gpa, u64 size, unsigned long *bitmap, bool peek);
 int flat_harvest_accessed(struct flat *flat, u64 gpa, u64 size, unsigned long *bitmap, bool peek);
 
+int flat_install(struct flat *flat, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs);
+int flat_fill_pages(struct flat *flat, u64 gpa, const u64 *hpas, unsigned long nr,
+		    const struct ept_attrs *attrs, unsigned long *filled);
+int flat_unmap_report(struct flat *flat, u64 gpa, u64 size, ept_gone_fn fn, void *arg);
+/* Widens the range to what goes. */
+int flat_zap(struct flat *flat, u64 *gpa, u64 *size, ept_gone_fn fn, void *arg);
+int flat_set_tag(struct flat *flat, u64 gpa, u64 size, u8 tag);
+int flat_redirect(struct flat *flat, u64 gpa, u64 hpa, u64 size, u32 clear, u32 set);
+int flat_clear_dirty(struct flat *flat, u64 gpa);
+int flat_age(struct flat *flat, u64 gpa, u64 size, bool clear);
+
 /* A CPU accessed the leaf that holds @gpa, which must be mapped. */
 void flat_mark(struct flat *flat, u64 gpa, bool dirty);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Operations done to table and model alike; declared in fixture.h. */
 #include <kunit/test.h>
+#include <linux/bitmap.h>
 #include <linux/err.h>
 #include <linux/irqflags.h>
 #include <linux/slab.h>
@@ -20,12 +21,15 @@ struct call {
 	bool		short_of;	/* it has found the reserve short */
 };
 
+static void mix(u64 *digest, u64 value)
+{
+	*digest = (*digest ^ value) * 0x9e3779b97f4a7c15ULL;
+	*digest ^= *digest >> 29;
+}
+
 static int mix_entry(const struct mmu_entry *entry, void *arg)
 {
-	u64 *digest = arg;
-
-	*digest = (*digest ^ entry->entry) * 0x9e3779b97f4a7c15ULL;
-	*digest ^= *digest >> 29;
+	mix(arg, entry->entry);
 	return 0;
 }
 
@@ -121,18 +125,28 @@ static int answer(int ret, int expected)
 	return ret < 0 || expected >= 0 ? ret : -EUCLEAN;
 }
 
-/* What the operation owes in invalidations, beside what it did. */
+/*
+ * How many invalidations an operation has. What any operation owes stays owed until the next flush,
+ * which covers all of it: of a gather, or of an operation that was passed none and succeeds.
+ */
 static void expect_invalidations(struct fixture *fixture, const struct call *call,
-				 struct ept_gather *gather)
+				 struct ept_gather *gather, int ret)
 {
-	bool due = fixture->flat->flush_due;
+	bool due;
 
-	if (gather) {
-		fixture->owed |= due;
-		due = false;
-	}
+	fixture->owed |= fixture->flat->flush_due;
+	due = fixture->owed && !gather && ret >= 0;
+	if (due)
+		fixture->owed = false;
 	KUNIT_EXPECT_EQ_MSG(fixture->test, fixture->invalidations - call->invalidations, due,
 			    "invalidations of one operation");
+}
+
+/* For those that never flush */
+static void expect_no_invalidation(struct fixture *fixture, const struct call *call)
+{
+	KUNIT_EXPECT_EQ_MSG(fixture->test, fixture->invalidations, call->invalidations,
+			    "invalidations of a map");
 }
 
 int do_map(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs)
@@ -145,7 +159,7 @@ int do_map(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept
 	ret = CALL(&call, expected, ept_map(fixture->ept, gpa, hpa, size, attrs));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "map %#llx to %#llx size %#llx",
 			    gpa, hpa, size);
-	expect_invalidations(fixture, &call, NULL);
+	expect_no_invalidation(fixture, &call);
 	return answer(ret, expected);
 }
 
@@ -165,7 +179,7 @@ int do_map_pages(struct fixture *fixture, u64 gpa, const u64 *hpas, unsigned lon
 	ret = CALL(&call, expected, ept_map_pages(fixture->ept, gpa, pages, nr, attrs));
 	kvfree(pages);
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "map %lu pages to %#llx", nr, gpa);
-	expect_invalidations(fixture, &call, NULL);
+	expect_no_invalidation(fixture, &call);
 	return answer(ret, expected);
 }
 
@@ -181,7 +195,7 @@ int do_remap(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct e
 		   ept_remap(fixture->ept, gpa, hpa, size, attrs, gather));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "remap %#llx to %#llx size %#llx",
 			    gpa, hpa, size);
-	expect_invalidations(fixture, &call, gather);
+	expect_invalidations(fixture, &call, gather, ret);
 	return answer(ret, expected);
 }
 
@@ -194,7 +208,175 @@ int do_unmap(struct fixture *fixture, u64 gpa, u64 size, struct ept_gather *gath
 	expected = flat_unmap(fixture->flat, gpa, size);
 	ret = CALL(&call, expected, ept_unmap(fixture->ept, gpa, size, gather));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "unmap %#llx size %#llx", gpa, size);
-	expect_invalidations(fixture, &call, gather);
+	expect_invalidations(fixture, &call, gather, ret);
+	return answer(ret, expected);
+}
+
+/* What a table tells of the leaves that go */
+struct gone {
+	u64	digest;
+	u64	leaves;
+};
+
+static void take_down(const struct ept_mapping *mapping, void *arg)
+{
+	struct gone *gone = arg;
+
+	mix(&gone->digest, mapping->gpa);
+	mix(&gone->digest, mapping->hpa);
+	mix(&gone->digest, mapping->size);
+	mix(&gone->digest, mapping->level);
+	mix(&gone->digest, mapping->attrs.prot << 16 | mapping->attrs.memtype);
+	mix(&gone->digest, mapping->attrs.flags << 16 | mapping->attrs.tag);
+	mix(&gone->digest, mapping->accessed << 1 | mapping->dirty);
+	gone->leaves++;
+}
+
+static void expect_told(struct kunit *test, const struct gone *told, const struct gone *expected)
+{
+	KUNIT_EXPECT_EQ(test, told->leaves, expected->leaves);
+	KUNIT_EXPECT_EQ_MSG(test, told->digest, expected->digest, "what was told of leaves");
+}
+
+int do_unmap_report(struct fixture *fixture, u64 gpa, u64 size, struct ept_gather *gather)
+{
+	struct gone told = {}, foretold = {};
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_unmap_report(fixture->flat, gpa, size, take_down, &foretold);
+	ret = CALL(&call, expected, ept_unmap_report(fixture->ept, gpa, size, take_down, &told,
+						     gather));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "unmap_report %#llx size %#llx", gpa,
+			    size);
+	expect_told(fixture->test, &told, &foretold);
+	expect_invalidations(fixture, &call, gather, ret);
+	return answer(ret, expected);
+}
+
+int do_zap(struct fixture *fixture, u64 gpa, u64 size, bool report, struct ept_gather *gather)
+{
+	struct gone told = {}, foretold = {};
+	struct ept_range went = {};
+	u64 whole = gpa, whole_size = size;
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_zap(fixture->flat, &whole, &whole_size, take_down, &foretold);
+	ret = CALL(&call, expected, ept_zap(fixture->ept, gpa, size, &went,
+					    report ? take_down : NULL, &told, gather));
+	KUNIT_EXPECT_FALSE_MSG(fixture->test, call.short_of, "a zap takes no table");
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "zap %#llx size %#llx", gpa, size);
+	if (!ret) {
+		KUNIT_EXPECT_EQ(fixture->test, went.gpa, whole);
+		KUNIT_EXPECT_EQ(fixture->test, went.size, whole_size);
+		if (report)
+			expect_told(fixture->test, &told, &foretold);
+	}
+	expect_invalidations(fixture, &call, gather, ret);
+	return answer(ret, expected);
+}
+
+int do_set_tag(struct fixture *fixture, u64 gpa, u64 size, u8 tag, struct ept_gather *gather)
+{
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_set_tag(fixture->flat, gpa, size, tag);
+	ret = CALL(&call, expected, ept_set_tag(fixture->ept, gpa, size, tag, gather));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "set_tag %#llx size %#llx", gpa, size);
+	expect_invalidations(fixture, &call, gather, ret);
+	return answer(ret, expected);
+}
+
+int do_redirect(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, u32 clear, u32 set,
+		struct ept_gather *gather)
+{
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_redirect(fixture->flat, gpa, hpa, size, clear, set);
+	ret = CALL(&call, expected, ept_redirect(fixture->ept, gpa, hpa, size, clear, set,
+						 gather));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected,
+			    "redirect %#llx to %#llx size %#llx clear %x set %x", gpa, hpa, size,
+			    clear, set);
+	expect_invalidations(fixture, &call, gather, ret);
+	return answer(ret, expected);
+}
+
+int do_install(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct ept_attrs *attrs,
+	       struct ept_gather *gather)
+{
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_install(fixture->flat, gpa, hpa, size, attrs);
+	ret = CALL(&call, expected, ept_install(fixture->ept, gpa, hpa, size, attrs, NULL, 0,
+						gather));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "install %#llx to %#llx size %#llx", gpa,
+			    hpa, size);
+	expect_invalidations(fixture, &call, gather, ret);
+	return answer(ret, expected);
+}
+
+int do_fill_pages(struct fixture *fixture, u64 gpa, const u64 *hpas, unsigned long nr,
+		  const struct ept_attrs *attrs)
+{
+	struct page **pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL);
+	unsigned long *filled[2], i;
+	struct call call;
+	int expected, ret;
+
+	KUNIT_ASSERT_NOT_NULL(fixture->test, pages);
+	for (i = 0; i < 2; i++) {
+		filled[i] = bitmap_zalloc(nr, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(fixture->test, filled[i]);
+	}
+	for (i = 0; i < nr; i++)
+		pages[i] = pfn_to_page(PHYS_PFN(hpas[i]));
+	begin(fixture, &call);
+	expected = flat_fill_pages(fixture->flat, gpa, hpas, nr, attrs, filled[0]);
+	ret = CALL(&call, expected, ept_fill_pages(fixture->ept, gpa, pages, nr, attrs,
+						   filled[1], NULL, 0));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "fill %lu pages at %#llx", nr, gpa);
+	KUNIT_EXPECT_TRUE_MSG(fixture->test, bitmap_equal(filled[0], filled[1], nr),
+			      "which of %lu pages at %#llx were mapped", nr, gpa);
+	bitmap_free(filled[0]);
+	bitmap_free(filled[1]);
+	kvfree(pages);
+	expect_no_invalidation(fixture, &call);
+	return answer(ret, expected);
+}
+
+int do_clear_dirty(struct fixture *fixture, u64 gpa, struct ept_gather *gather)
+{
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_clear_dirty(fixture->flat, gpa);
+	ret = CALL(&call, expected, ept_clear_dirty(fixture->ept, gpa, gather));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "clear_dirty %#llx", gpa);
+	expect_invalidations(fixture, &call, gather, ret);
+	return answer(ret, expected);
+}
+
+int do_age(struct fixture *fixture, u64 gpa, u64 size, bool clear)
+{
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_age(fixture->flat, gpa, size, clear);
+	ret = CALL(&call, expected, ept_age(fixture->ept, gpa, size, clear));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "age %#llx size %#llx", gpa, size);
+	expect_no_invalidation(fixture, &call);
 	return answer(ret, expected);
 }
 
@@ -210,7 +392,7 @@ int do_protect(struct fixture *fixture, u64 gpa, u64 size, u32 clear, u32 set,
 		   ept_protect(fixture->ept, gpa, size, clear, set, gather));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "protect %#llx size %#llx -%x +%x",
 			    gpa, size, clear, set);
-	expect_invalidations(fixture, &call, gather);
+	expect_invalidations(fixture, &call, gather, ret);
 	return answer(ret, expected);
 }
 
@@ -226,7 +408,7 @@ int do_set_memtype(struct fixture *fixture, u64 gpa, u64 size, enum ept_memtype 
 		   ept_set_memtype(fixture->ept, gpa, size, memtype, gather));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "set_memtype %#llx size %#llx: %u",
 			    gpa, size, memtype);
-	expect_invalidations(fixture, &call, gather);
+	expect_invalidations(fixture, &call, gather, ret);
 	return answer(ret, expected);
 }
 
@@ -241,7 +423,7 @@ int do_set_attrs(struct fixture *fixture, u64 gpa, u64 size, const struct ept_at
 	ret = CALL(&call, expected,
 		   ept_set_attrs(fixture->ept, gpa, size, attrs, gather));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "set_attrs %#llx size %#llx", gpa, size);
-	expect_invalidations(fixture, &call, gather);
+	expect_invalidations(fixture, &call, gather, ret);
 	return answer(ret, expected);
 }
 
@@ -256,7 +438,7 @@ int do_split(struct fixture *fixture, u64 gpa, u64 size, enum ept_level level,
 	ret = CALL(&call, expected, ept_split(fixture->ept, gpa, size, level, gather));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "split %#llx size %#llx level %u", gpa,
 			    size, level);
-	expect_invalidations(fixture, &call, gather);
+	expect_invalidations(fixture, &call, gather, ret);
 	return answer(ret, expected);
 }
 
@@ -270,7 +452,7 @@ int do_merge(struct fixture *fixture, u64 gpa, u64 size, enum ept_level level)
 	ret = CALL(&call, expected, ept_merge(fixture->ept, gpa, size, level));
 	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "merge %#llx size %#llx level %u", gpa,
 			    size, level);
-	expect_invalidations(fixture, &call, NULL);
+	expect_invalidations(fixture, &call, NULL, ret);
 	return answer(ret, expected);
 }
 
@@ -312,7 +494,7 @@ int do_harvest(struct fixture *fixture, u64 gpa, u64 size, bool dirty, bool peek
 			    "what a harvest of %#llx size %#llx reports", gpa, size);
 	kvfree(bitmaps[0]);
 	kvfree(bitmaps[1]);
-	expect_invalidations(fixture, &call, gather);
+	expect_invalidations(fixture, &call, gather, ret);
 	return answer(ret, expected);
 }
 

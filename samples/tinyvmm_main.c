@@ -81,6 +81,8 @@ static int create_table(struct tinyvmm *vmm)
 {
 	ept_config_from_caps(&vmm->config, &vmm->caps);
 	vmm->config.name = "tinyvmm";
+	/* The guest is this module's own code, and shows large leaves. */
+	vmm->config.flags &= ~EPT_CONFIG_NO_EXEC_LARGE;
 	vmm->ept = ept_create(&vmm->config);
 	return PTR_ERR_OR_ZERO(vmm->ept);
 }

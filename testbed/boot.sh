@@ -68,7 +68,7 @@ qemu() {
 
 # bochs MODEL CPUS MEGABYTES ARGUMENT...
 bochs() {
-	local model=$1 cpus=$2 megabytes=$3
+	local model=$1 cpus=$2 megabytes=$3 reader
 
 	shift 3
 	need bochs
@@ -96,8 +96,28 @@ bochs() {
 	END
 	# Debian's Bochs waits at its debugger's prompt: continue, and quit at the end.
 	printf 'c\nq\n' >"$BED_DIR/bochs.commands"
+	rm -f "$BED_DIR/machine.out"
+	read_screen >/dev/null 2>&1 &
+	reader=$!
 	TERM=xterm machine "$BED_DIR/machine.out" bochs -q \
 		-f "$BED_DIR/bochsrc" -rc "$BED_DIR/bochs.commands"
+	kill "$reader" 2>/dev/null || true
+	wait "$reader" || true
+}
+
+# read_screen: a machine of Bochs shows its screen on a pseudo-terminal, and stops for good when
+# that is full. Ends with the machine.
+read_screen() {
+	local screen=
+
+	until [ -n "$screen" ]; do
+		sleep 0.2
+		screen=$(sed -n 's/^Bochs connected to screen "\(.*\)"$/\1/p' \
+			"$BED_DIR/machine.out" || true)
+	done
+	# As a line discipline that waits for the end of a line, it would fill up nevertheless.
+	stty -F "$screen" raw -echo
+	exec cat "$screen"
 }
 
 # boot_cd COMMAND-LINE: Bochs boots from disks only.

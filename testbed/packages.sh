@@ -23,6 +23,14 @@ group() {
 		echo gcc libc6-dev python3 spin ;;
 	lint)
 		echo perl sparse shellcheck ;;
+	deb)		# to build and judge packages
+		echo perl dpkg-dev debhelper dh-dkms lintian ;;
+	ship)		# to try them in clean roots
+		echo debootstrap ;;
+	tools)
+		echo python3 python3-rich man-db ;;
+	docs)
+		echo perl python3-sphinx graphviz ;;
 	esac
 }
 

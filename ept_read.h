@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What readers share. Each takes RCU, reads each entry once, and changes nothing. A table that is
+ * unlinked meanwhile keeps its contents until they are done.
+ *
+ * A reader of a whole table goes on a tour: a walk in RCU sections that are short, however large
+ * the table is.
+ */
+#ifndef _EPT_READ_H
+#define _EPT_READ_H
+
+#include "ept_priv.h"
+
+static inline bool ept_gpa_fits(const struct ept *ept, u64 gpa)
+{
+	return !(gpa & ept->fmt.gpa_illegal & PAGE_MASK);
+}
+
+/**
+ * struct ept_tour - a reader's walk; readers embed it
+ * @walk: over its range, of which what was visited is cut off
+ * @may_sleep: reschedule between sections
+ * @left: tables that may yet be opened in this section
+ * @resume: where the next one begins
+ */
+struct ept_tour {
+	struct ept_walk	walk;
+	bool		may_sleep;
+	unsigned long	left;
+	u64		resume;
+};
+
+static inline struct ept_tour *to_ept_tour(struct ept_walk *walk)
+{
+	return container_of(walk, struct ept_tour, walk);
+}
+
+void ept_tour_init(struct ept_tour *tour, struct ept *ept, u64 gpa, u64 end, bool may_sleep);
+int ept_tour(struct ept_tour *tour, const struct ept_visitor *visitor);
+
+/* Whether a visitor may open the table at index @i of @run. If not, it returns -EAGAIN. */
+static inline bool ept_tour_may_open(struct ept_walk *walk, const struct ept_run *run,
+				     unsigned int i)
+{
+	struct ept_tour *tour = to_ept_tour(walk);
+
+	if (likely(tour->left)) {
+		tour->left--;
+		return true;
+	}
+	tour->resume = run->gpa + i * ept_level_size(run->level);
+	return false;
+}
+
+#endif /* _EPT_READ_H */
