@@ -17,6 +17,7 @@ typedef unsigned long long u64;
 typedef long long s64;
 typedef u64 phys_addr_t;
 typedef unsigned int gfp_t;
+typedef unsigned long pgoff_t;
 
 /* Compilers */
 #define __always_inline		inline
@@ -43,7 +44,9 @@ typedef unsigned int gfp_t;
 #define WRITE_ONCE(x, value)	((x) = (value))
 #define PROOF_LOCKED(at)		((void)0)
 #define smp_mb()		((void)0)
+#define PROOF_AWAIT(flag)	((void)(flag))
 #endif
+#define smp_load_acquire(ptr)	READ_ONCE(*(ptr))
 
 /* Bits */
 #define BIT(n)			(1UL << (n))
@@ -73,9 +76,19 @@ static inline int fls64(u64 value)
 #define PAGE_SHIFT		12
 #define PAGE_SIZE		(1UL << PAGE_SHIFT)
 #define PHYS_PFN(address)	((unsigned long)((address) >> PAGE_SHIFT))
+#define PAGE_MASK		(~(u64)(PAGE_SIZE - 1))
 #define SZ_4K			PAGE_SIZE
+/* What a table of 4K entries spans */
+#define SZ_2M			(SZ_4K << (EPT_INDEX_BITS))
+#define LONG_MAX		__LONG_MAX__
 #define BITS_PER_LONG		64
 #define BIT_WORD(n)		((n) / BITS_PER_LONG)
+
+static inline void bitmap_set(unsigned long *map, unsigned int start, unsigned int nr)
+{
+	for (; nr; nr--, start++)
+		map[BIT_WORD(start)] |= 1UL << start % BITS_PER_LONG;
+}
 
 /* Pointers */
 #define container_of(ptr, type, member)	((type *)((char *)(ptr) - offsetof(type, member)))
@@ -86,6 +99,7 @@ static inline int fls64(u64 value)
 #define EPERM			1
 #define ENOENT			2
 #define EIO			5
+#define EAGAIN			11
 #define ENOMEM			12
 #define EFAULT			14
 #define EEXIST			17
@@ -104,14 +118,47 @@ static inline int fls64(u64 value)
 
 /* Events */
 #define TP_PROTO(...)		__VA_ARGS__
-#define TRACE_EVENT(name, proto, ...)	static inline void trace_##name(proto) {}
-#define DEFINE_EVENT(class, name, proto, ...)	static inline void trace_##name(proto) {}
+#define TRACE_EVENT(name, proto, ...)	PROOF_EVENT(name, proto)
+#define DEFINE_EVENT(class, name, proto, ...)	PROOF_EVENT(name, proto)
+#define PROOF_EVENT(name, ...)	\
+	static inline void trace_##name(__VA_ARGS__) {}	\
+	static inline bool trace_##name##_enabled(void) { return false; }
 #define DECLARE_EVENT_CLASS(...)	struct proof_nothing
 
 /* Locks */
 struct list_head {
 	struct list_head *next, *prev;
 };
+
+static inline void INIT_LIST_HEAD(struct list_head *list)
+{
+	list->next = list;
+	list->prev = list;
+}
+
+static inline bool list_empty(const struct list_head *list)
+{
+	return list->next == list;
+}
+
+static inline void list_add(struct list_head *node, struct list_head *list)
+{
+	node->next = list->next;
+	node->prev = list;
+	list->next->prev = node;
+	list->next = node;
+}
+
+static inline void list_del(struct list_head *node)
+{
+	node->next->prev = node->prev;
+	node->prev->next = node->next;
+}
+
+#define list_for_each_entry(pos, list, member)	\
+	for ((pos) = container_of((list)->next, typeof(*(pos)), member);	\
+	     &(pos)->member != (list);	\
+	     (pos) = container_of((pos)->member.next, typeof(*(pos)), member))
 
 struct lockdep_map;
 struct rw_semaphore {
@@ -122,14 +169,23 @@ typedef struct {
 	int locked;
 } raw_spinlock_t;
 
-#define SINGLE_DEPTH_NESTING		1
 #ifdef PROOF_THREADS
-#define down_write_nested(lock, class)	threads_down(&(lock)->writers, &(lock)->readers, true)
-#define down_read(lock)			threads_down(&(lock)->writers, &(lock)->readers, false)
+#define down_write(lock)	threads_down(&(lock)->writers, &(lock)->readers, true)
+#define down_read(lock)		threads_down(&(lock)->writers, &(lock)->readers, false)
+#define rwsem_is_locked(lock)	threads_held(&(lock)->writers, &(lock)->readers)
 #else
-#define down_write_nested(lock, class)	((lock)->writers++)
-#define down_read(lock)			((lock)->readers++)
+#define down_write(lock)	((lock)->writers++)
+#define down_read(lock)		((lock)->readers++)
+#define rwsem_is_locked(lock)	((lock)->writers || (lock)->readers)
 #endif
+#define might_lock_read(lock)		((void)(lock))
+#define might_sleep()			((void)0)
+#define preempt_disable()		((void)0)
+#define preempt_enable()		((void)0)
+#define rcu_read_lock()			((void)0)
+#define rcu_read_unlock()		((void)0)
+#define in_hardirq()			false
+#define pr_warn_once(...)		((void)0)
 #define up_write(lock)			PROOF_ATOMIC(NULL, (lock)->writers--)
 #define up_read(lock)			PROOF_ATOMIC(NULL, (lock)->readers--)
 #define lock_is_held(lock)		true
@@ -156,6 +212,8 @@ typedef struct {
 } atomic64_t;
 
 #define smp_store_release(ptr, value)	WRITE_ONCE(*(ptr), value)
+/* Until a flag is clear: others run meanwhile. */
+#define smp_cond_load_acquire(ptr, condition)	PROOF_AWAIT(ptr)
 #define ATOMIC_LONG_INIT(n)		{ n }
 #define atomic_read(v)			READ_ONCE((v)->counter)
 #define atomic_read_acquire(v)		READ_ONCE((v)->counter)
@@ -163,6 +221,7 @@ typedef struct {
 #define atomic_inc(v)			PROOF_ATOMIC(v, (v)->counter++)
 #define atomic_dec_return_release(v)	PROOF_ATOMIC(v, (v)->counter--)
 #define atomic64_read(v)		READ_ONCE((v)->counter)
+#define atomic64_read_acquire(v)	READ_ONCE((v)->counter)
 #define atomic64_set(v, value)		((v)->counter = (value))
 #define atomic64_inc_return(v)		({ PROOF_LOCKED(v); ++(v)->counter; })
 #define atomic64_inc(v)			PROOF_ATOMIC(v, (v)->counter++)
@@ -192,16 +251,39 @@ static inline bool try_cmpxchg64(u64 *ptr, u64 *old, u64 new)
 	return same;
 }
 
-static inline u64 xchg(u64 *ptr, u64 new)
-{
-	u64 old = 0;
+#define try_cmpxchg(ptr, old, new)	\
+({	\
+	bool _same;	\
+	\
+	PROOF_LOCKED(ptr);	\
+	_same = *(ptr) == *(old);	\
+	if (_same)	\
+		*(ptr) = (new);	\
+	else	\
+		*(old) = *(ptr);	\
+	_same;	\
+})
 
-	PROOF_ATOMIC(ptr, {
-		old = *ptr;
-		*ptr = new;
-	});
-	return old;
-}
+#define cmpxchg(ptr, old, new)	\
+({	\
+	typeof(*(ptr)) _old = (old);	\
+	\
+	try_cmpxchg(ptr, &_old, new);	\
+	_old;	\
+})
+
+#define xchg(ptr, new)	\
+({	\
+	typeof(*(ptr)) _was;	\
+	\
+	PROOF_LOCKED(ptr);	\
+	_was = *(ptr);	\
+	*(ptr) = (new);	\
+	_was;	\
+})
+
+#define atomic64_try_cmpxchg_release(v, old, new)	\
+	try_cmpxchg64((u64 *)&(v)->counter, (u64 *)(old), new)
 
 /* What a grace period and a work do when they are over is a proof's to call. */
 struct work_struct {
@@ -229,6 +311,15 @@ static inline void llist_add(struct llist_node *node, struct llist_head *head)
 {
 	node->next = head->first;
 	head->first = node;
+}
+
+static inline struct llist_node *llist_del_first(struct llist_head *head)
+{
+	struct llist_node *first = head->first;
+
+	if (first)
+		head->first = first->next;
+	return first;
 }
 
 static inline struct llist_node *llist_del_all(struct llist_head *head)
@@ -263,14 +354,29 @@ static inline struct llist_node *llist_del_all(struct llist_head *head)
 
 /* Pages: where they are is memory.h's to say. */
 struct rcu_head {
-	void *next;
+	void *next, *func;
 };
 
 struct page {
-	struct list_head lru;
+	union {
+		struct list_head lru;
+		struct rcu_head rcu_head;
+	};
+	pgoff_t index;
 	unsigned long private;
-	struct rcu_head rcu_head;
 };
+
+struct folio {
+	struct list_head lru;
+	pgoff_t index;
+};
+
+struct rhash_head {
+	void *next;
+};
+
+struct dentry;
+struct seq_file;
 
 #define PROOF_PFN		0x100UL
 #define PROOF_DIRECT_MAP	((unsigned long)memory - (PROOF_PFN << PAGE_SHIFT))
@@ -294,11 +400,29 @@ bool pfn_valid(unsigned long pfn);
 unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned long nr, struct page **pages);
 void __free_page(struct page *page);
 void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head));
-#define GFP_KERNEL_ACCOUNT	0
+#define GFP_KERNEL_ACCOUNT	1
+#define GFP_NOWAIT		0
+#define __GFP_ACCOUNT		0
+#define __GFP_NOMEMALLOC	0
 #define __GFP_NOWARN		0
 #define __GFP_RETRY_MAYFAIL	0
 #define GFP_DMA32		0
-#define totalram_pages()	PROOF_PAGES
+#define alloc_pages_node(nid, gfp, order)	((struct page *)NULL)
+#define gfpflags_allow_blocking(gfp)	((gfp) & GFP_KERNEL_ACCOUNT)
+#define current_gfp_context(gfp)	(gfp)
+#define si_mem_available()	PROOF_PAGES
+#define oom_task_origin(task)	false
+#define set_current_oom_origin()	((void)0)
+#define clear_current_oom_origin()	((void)0)
+#define fatal_signal_pending(task)	false
+#define PF_MEMALLOC		0x800
+
+struct task_struct {
+	unsigned int flags;
+};
+
+static struct task_struct proof_task;
+#define current			(&proof_task)
 #define mod_lruvec_page_state(page, what, nr)	((void)(nr))
 
 #define memset(to, byte, size)	__builtin_memset(to, byte, size)

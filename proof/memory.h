@@ -19,6 +19,7 @@ static void (*memory_function)(struct rcu_head *head);
 static unsigned int memory_nr_waiting;
 static unsigned int memory_freed;	/* how often */
 static unsigned int memory_left;	/* how many allocations succeed from now on */
+static bool memory_scarce;		/* of those that may wait alone */
 
 struct page *pfn_to_page(unsigned long pfn)
 {
@@ -54,6 +55,7 @@ static void memory_reset(unsigned int left)
 		memory[i][EPT_ENTRIES] = MEMORY_GUARD;
 	}
 	memory_left = left;
+	memory_scarce = false;
 	memory_freed = 0;
 	memory_nr_waiting = 0;
 }
@@ -89,6 +91,9 @@ void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head))
 	prove(memory_nr_waiting < PROOF_PAGES, "no page is freed twice");
 	memory_waiting[memory_nr_waiting++] = head;
 	memory_function = function;
+	/* It is call_rcu()'s until then. */
+	head->next = NULL;
+	head->func = NULL;
 }
 
 static void memory_grace_period(void)
@@ -103,6 +108,8 @@ unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned long nr, struct
 {
 	unsigned long got = 0;
 
+	if (memory_scarce && !gfpflags_allow_blocking(gfp))
+		return 0;
 	while (got < nr && (pages[got] = memory_take()))
 		got++;
 	return got;

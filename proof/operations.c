@@ -93,7 +93,7 @@ void op_map(void)
 	for (unsigned int page = first; page <= last; page++)
 		occupied |= before[page].mapped;
 	prove(err == (occupied ? -EEXIST : 0), "what is mapped is refused, and nothing else");
-	prove(!gather.flush && !gather.dead && !invalidations, "a map owes no flush");
+	prove(!ept.changes && !gather.dead && !invalidations, "a map owes no flush");
 	if (err)
 		return;
 	for (unsigned int page = 0; page < PAGES; page++)

@@ -113,7 +113,7 @@ def cbmc(tree, proof, *options):
 
 def exhaust(tree, proof):
     """The same, of a proof that is run"""
-    command = ["gcc", "-O2", "-Wall", "-Wno-unused-function",
+    command = ["gcc", "-O2", "-Wall", "-Wno-unused-function", "-fno-strict-aliasing",
                "-fsanitize=undefined", "-fno-sanitize-recover",
                f"-DPROOF_EXHAUST={proof.name}"] + proof.exhaust + [
         "-I", "include", "-I", "proof", "-I", ".", "-o", "prove", "proof/" + proof.file]
