@@ -320,3 +320,248 @@ void op_merge(void)
 	}
 	check_done();
 }
+
+/* What ept_unmap_report() and ept_zap() said: flags and pages, each once, in order */
+static struct found told[PAGES];
+static unsigned int told_next;
+
+static void tell(const struct ept_mapping *mapping, void *arg)
+{
+	const unsigned int start = mapping->gpa >> PAGE_SHIFT;
+	const unsigned int nr = mapping->size >> PAGE_SHIFT;
+
+	prove(start >= told_next && start + nr <= PAGES, "leaves are told in order");
+	for (unsigned int i = 0; i < nr; i++)
+		told[start + i] = (struct found){
+			.entry = (mapping->accessed ? 1ULL << 8 : 0) |
+				 (mapping->dirty ? 1ULL << 9 : 0),
+			.level = mapping->level,
+			.mapped = true,
+			.hpa = mapping->hpa + ((u64)i << PAGE_SHIFT),
+		};
+	told_next = start + nr;
+}
+
+static void forget_told(void)
+{
+	memset(told, 0, sizeof(told));
+	told_next = 0;
+}
+
+/* Of each page that was there and went */
+static void expect_told(unsigned int page, bool went)
+{
+	const bool was = went && before[page].mapped;
+
+	prove(told[page].mapped == was, "what goes is told, and nothing else");
+	prove(!was || (told[page].hpa == before[page].hpa &&
+		       told[page].entry == (before[page].entry & FLAGS)), "as it was");
+}
+
+static int call_unmap_report(void)
+{
+	forget_told();
+	return ept_unmap_report(&ept, gpa, size, tell, NULL, &gather);
+}
+
+/*
+ * PROOF op_unmap_report
+ * ept_unmap_report() leaves holes, and tells of each page that was there, once, with its flags:
+ * each range and tree of 3 levels with 2 entries a table
+ * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,1
+ * FAULT ept_unmap.c s/ept_table_add_live(&run->entry.i., -1);//
+ * FAULT ept_unmap.c s/ept_gather_note(ept, unmap->op.gather, run, leaf, hole);//
+ * LONG
+ */
+void op_unmap_report(void)
+{
+	any_range();
+	prove(!with_memory(call_unmap_report), "nothing is refused");
+	for (unsigned int page = 0; page < PAGES; page++) {
+		expect_told(page, inside(page));
+		if (inside(page))
+			prove(!find(page).mapped, "a page that should be gone is");
+		else
+			expect_same(page);
+	}
+	check_done();
+}
+
+static struct ept_range went;
+static bool tells;
+
+static int call_zap(void)
+{
+	forget_told();
+	return ept_zap(&ept, gpa, size, &went, tells ? tell : NULL, NULL, &gather);
+}
+
+/*
+ * PROOF op_zap
+ * ept_zap() takes no table, leaves holes in the range and in place of the leaves that it cuts, and
+ * says what it took: each range and tree of 3 levels with 2 entries a table
+ * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0
+ * FAULT ept_unmap.c s/unmap->went_gpa = min(unmap->went_gpa, run->gpa);//
+ * FAULT ept_unmap.c s/unmap_and_report(unmap, run, 0);/{}/
+ */
+void op_zap(void)
+{
+	unsigned int from, to;
+
+	tells = any_bool();
+	any_range();
+	memory_left = 0;
+	prove(!call_zap(), "nothing is refused");
+	from = went.gpa >> PAGE_SHIFT;
+	to = from + (went.size >> PAGE_SHIFT) - 1;
+	prove(from <= first && to >= last && to < PAGES, "what went has the range in it");
+	for (unsigned int page = 0; page < PAGES; page++) {
+		const struct found *was = &before[page];
+		const unsigned int nr = 1 << EPT_INDEX_BITS * was->level;
+		const unsigned int start = page & ~(nr - 1);
+		const bool cut = was->mapped && start <= last && start + nr > first;
+
+		if (tells)
+			expect_told(page, inside(page) || cut);
+		if (inside(page) || cut)
+			prove(!find(page).mapped && page >= from && page <= to, "it is gone");
+		else
+			expect_same(page);
+	}
+	prove(from == first || before[from].mapped, "and no more than leaves that are cut");
+	prove(to == last || before[to].mapped, "at either end");
+	check_done();
+}
+
+/* What ept_install() finds there already */
+static bool is_there(void)
+{
+	for (unsigned int page = first; page <= last; page++) {
+		const struct found *was = &before[page];
+
+		if (!was->mapped || was->hpa != host + ((u64)(page - first) << PAGE_SHIFT) ||
+		    attrs->prot & ~attrs_of(was).prot || was->level != before[first].level)
+			return false;
+	}
+	/* One leaf has them all. */
+	return first >> EPT_INDEX_BITS * before[first].level ==
+	       last >> EPT_INDEX_BITS * before[first].level;
+}
+
+static int call_install(void)
+{
+	return ept_install(&ept, gpa, host, size, attrs, NULL, 0, &gather);
+}
+
+/*
+ * PROOF op_install
+ * ept_install() makes an access possible, or finds that it is: each range and tree of 3 levels
+ * with 2 entries a table
+ * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,1
+ * FAULT ept_map.c s/return leaf | (old & fmt->ad);/return leaf;/
+ * FAULT ept_map.c s/ && size <= ept_level_size(level) - offset &&/ \&\&/
+ * LONG
+ */
+void op_install(void)
+{
+	bool there;
+	int ret;
+
+	any_range();
+	attrs = &kinds[0];
+	host = any_host();
+	there = is_there();
+	ret = with_memory(call_install);
+	prove(ret == there, "it says whether there was anything to do");
+	for (unsigned int page = 0; page < PAGES; page++) {
+		const struct found now = find(page), *was = &before[page];
+
+		if (!inside(page) || there) {
+			expect_same(page);
+			continue;
+		}
+		expect_page(page, attrs, host + ((u64)(page - first) << PAGE_SHIFT));
+		if (was->mapped && was->hpa == now.hpa && was->level == now.level)
+			prove(!(was->entry & ~now.entry & FLAGS), "the same leaf keeps flags");
+	}
+	if (!there)
+		check_done();
+}
+
+static int call_redirect(void)
+{
+	return ept_redirect(&ept, gpa, host, size, take, give, &gather);
+}
+
+/*
+ * PROOF op_redirect
+ * ept_redirect() moves what is mapped to other memory, with attributes as they were but for rights,
+ * or refuses where there is a hole: each range and tree of 3 levels with 2 entries a table
+ * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0
+ * FAULT ept_change.c s/op->op.verdict = -ENOENT;/;/
+ * FAULT ept_change.c s/return change->move ? ept_largest_leaf(change->offset, level) : level;/return level;/
+ * FAULT ept_op.c s/!(op->fresh && ept_op_covers(op, gpa, level))/true/
+ * LONG
+ */
+void op_redirect(void)
+{
+	bool hole = false;
+	int err;
+
+	take = any_bool() ? EPT_PROT_WRITE : 0;
+	any_range();
+	host = any_host() + 0x200000000ULL;
+	err = with_memory(call_redirect);
+	for (unsigned int page = first; page <= last; page++)
+		hole |= !before[page].mapped;
+	prove(err == (hole ? -ENOENT : 0), "a hole is refused, and nothing else");
+	if (err)
+		return;
+	for (unsigned int page = 0; page < PAGES; page++) {
+		struct ept_attrs expected = attrs_of(&before[page]);
+
+		if (!inside(page)) {
+			expect_same(page);
+			continue;
+		}
+		expected.prot &= ~take;
+		expect_page(page, &expected, host + ((u64)(page - first) << PAGE_SHIFT));
+		prove(!(find(page).entry & FLAGS), "flags start clear");
+	}
+	check_done();
+}
+
+static int call_set_tag(void)
+{
+	return ept_set_tag(&ept, gpa, size, 5, &gather);
+}
+
+/*
+ * PROOF op_set_tag
+ * ept_set_tag() changes tags alone, and owes no flush but for a split: each range and tree of 3
+ * levels with 2 entries a table
+ * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0
+ * FAULT ept_pte.h s/software = EPT_PTE_TAG |/software =/
+ * FAULT ept_op.c s/ept_gather_note(op->ept, op->gather, run, leaf, entry);//
+ */
+void op_set_tag(void)
+{
+	bool splits = false;
+
+	any_range();
+	prove(!with_memory(call_set_tag), "nothing is refused");
+	for (unsigned int page = 0; page < PAGES; page++) {
+		struct ept_attrs expected = attrs_of(&before[page]);
+
+		splits |= before[page].mapped && find(page).level != before[page].level;
+		if (!inside(page) || !before[page].mapped) {
+			expect_same(page);
+			continue;
+		}
+		expected.tag = 5;
+		expect_page(page, &expected, before[page].hpa);
+		expect_flags(page);
+	}
+	prove(flush_is_owed() == splits, "a split owes a flush, a tag none");
+	check_done();
+}
