@@ -12,10 +12,13 @@
 
 #define EXHAUST_DEPTH	256
 
-static unsigned int exhaust_choice[EXHAUST_DEPTH], exhaust_of[EXHAUST_DEPTH], exhaust_depth,
-		    exhaust_known;
-static unsigned long exhaust_paths;
-static jmp_buf exhaust_abandon;
+/* Is no part of the state that a path is in */
+#define EXHAUST_ASIDE	__attribute__((section("exhaust_aside")))
+
+static EXHAUST_ASIDE unsigned int exhaust_choice[EXHAUST_DEPTH], exhaust_of[EXHAUST_DEPTH],
+				  exhaust_depth, exhaust_known;
+static EXHAUST_ASIDE unsigned long exhaust_paths;
+static EXHAUST_ASIDE jmp_buf exhaust_abandon;
 
 /* Ends this path: what it assumed doesn't hold. */
 #define exhaust_assume(condition)				\

@@ -13,10 +13,12 @@
 #include "operations.h"
 #include "../ept_map.c"
 #include "../ept_unmap.c"
+#include "../ept_shape.c"
 
 static int result[THREADS];
 static struct ept_cpu cpus[THREADS];
 static u64 page_of[THREADS];	/* the gpa that a thread is about */
+static u64 shared;		/* what a lock is for */
 
 /*
  * The tables of the two upper levels are there throughout, and nothing changes in them; private
@@ -35,22 +37,27 @@ static bool threads_watched(const void *address)
 	if (page < (nr_linked - 2) * sizeof(struct page))
 		return true;
 	return at - (unsigned long)cpus < sizeof(cpus) || address == &ept.generation ||
-	       address == &ept.flushing;
+	       address == &ept.flushed || address == &ept.changes || address == &ept.first_cpu ||
+	       address == &shared;
 }
 
 /* An empty table, but for one whole 2M table where @there, in which the second page is mapped */
 static void start(bool there)
 {
-	static const struct ept_ops no_ops;
 	const struct ept_config config = {
 		.levels = 4, .max_leaf = EPT_1G, .maxphyaddr = 40,
 	};
 	u64 *table;
 
+	memset(memory, 0, sizeof(memory));
+	memset(memory_structs, 0, sizeof(memory_structs));
 	memory_reset(PROOF_PAGES);
 	memset(cpus, 0, sizeof(cpus));
-	ept = (struct ept){ .ops = &no_ops, .cpus = cpus };
+	memset(result, 0, sizeof(result));
+	shared = 0;
+	ept = (struct ept){ .cpus = cpus };
 	atomic64_set(&ept.generation, 1);
+	INIT_LIST_HEAD(&ept.unfolded);
 	ept_format_init(&ept.fmt, &config);
 	ept_store_init(&ept.store, 0, config.maxphyaddr);
 	/* The root is in page 0, the table below it in page 1, and so on. */
@@ -183,14 +190,96 @@ void race_map_read(void)
 }
 
 /*
+ * One writes where changes are excluded by ept_enter_shared(), another looks where they are by
+ * ept_lock(): nothing changes beneath it.
+ */
+static void enter_shared(void)
+{
+	const int n = smp_processor_id();
+
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		const bool shortly = ept_enter_shared(&ept);
+
+		WRITE_ONCE(shared, shared + n + 1);
+		threads_step();
+		ept_leave_shared(&ept, shortly);
+	}
+}
+
+static void lock_and_look(void)
+{
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		u64 seen;
+
+		ept_lock(&ept);
+		seen = READ_ONCE(shared);
+		threads_step();
+		prove(READ_ONCE(shared) == seen, "nothing changes beneath who holds the lock");
+		prove(!ept.lock.readers && ept.lock.writers == 1, "who holds it does so alone");
+		ept_unlock(&ept);
+	}
+}
+
+/* Whether CPUs mapped or ran before, or do so for the first time */
+static void start_locks(void)
+{
+	start(false);
+	for (unsigned int n = 0; n < THREADS; n++)
+		if (any_bool())
+			ept_cpu_appears(&ept, &cpus[n]);
+}
+
+/*
+ * PROOF race_lock
+ * Who maps one leaf and who holds the lock exclude each other, twice in a row, and on a CPU that
+ * never mapped before, too
+ * EXHAUST -DPROOF_THREADS -DTHREADS=2 -DROUNDS=2 -DPROOF_PAGES=8
+ * FAULT ept_op.h s/^	smp_mb();//
+ * FAULT ept_op.h s/smp_cond_load_acquire(&cpu->mapping, !VAL);/;/
+ * FAULT ept_op.h s/ept_cpu_appears(ept, cpu);/;/
+ * FAULT ept_op.h s/smp_store_release(&this_cpu_ptr(ept->cpus)->mapping, false);//
+ * FAULT ept_op.h s/if (likely(!rwsem_is_locked(&ept->lock)))/if (true)/
+ */
+void race_lock(void)
+{
+	start_locks();
+	threads_begin(0, enter_shared);
+	threads_begin(1, lock_and_look);
+	threads_run();
+}
+
+/*
+ * PROOF race_lock_three
+ * The same of two that map and one that holds the lock
+ * EXHAUST -DPROOF_THREADS -DTHREADS=3 -DPROOF_PAGES=8
+ * FAULT ept_op.h s/^	smp_mb();//
+ * FAULT ept_flush.c s/while (!try_cmpxchg(&ept->first_cpu, &cpu->next, cpu))/WRITE_ONCE(ept->first_cpu, cpu); while (false)/
+ */
+void race_lock_three(void)
+{
+	start_locks();
+	threads_begin(0, enter_shared);
+	threads_begin(1, enter_shared);
+	threads_begin(THREADS - 1, lock_and_look);
+	threads_run();
+}
+
+/*
  * A CPU that runs a guest: what it read of the page's entry, it may use until it is told to drop it
  */
 static u64 cached[THREADS];
 static bool in_guest[THREADS];
 
+static bool invept_caches;	/* again, all at once, what is there then */
+
+static void cache_again(void);
+
 int ept_invept_context(u64 eptp)
 {
-	cached[smp_processor_id()] = 0;
+	if (invept_caches)
+		cache_again();
+	else
+		cached[smp_processor_id()] = 0;
 	return 0;
 }
 
@@ -225,6 +314,10 @@ static void unmap_and_use(void)
 		      "no guest uses a page when the call that unmapped it returned");
 }
 
+static void no_thread(void)
+{
+}
+
 static void run_against(void (*other)(void))
 {
 	start(true);
@@ -251,4 +344,115 @@ static void run_against(void (*other)(void))
 void race_load_flush(void)
 {
 	run_against(unmap_and_use);
+}
+
+/*
+ * Two unmap and flush, each its own gather. Of two pages, the first is mapped; the second may be.
+ * A CPU runs the guest, and right after each INVEPT it caches again what it finds.
+ */
+static bool taken[2];	/* pages that a call that returned took */
+
+static void cache_again(void)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		cached[i] = memory[3][1 + i];
+}
+
+static void expect_gone(const bool *gone)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		prove(!gone[i] || !cached[i], "nobody uses what went before a flush that returned");
+}
+
+static void unmap_and_flush(unsigned int page)
+{
+	struct ept_gather own;
+	bool before_flush[2];
+
+	ept_gather_init(&own, &ept);
+	prove(!ept_unmap(&ept, (1 + page) * PAGE_SIZE, PAGE_SIZE, &own), "it is unmapped");
+	taken[page] = true;
+	threads_step();
+	before_flush[0] = taken[0];
+	before_flush[1] = taken[1];
+	ept_gather_flush(&own);
+	expect_gone(before_flush);
+}
+
+static void unmap_both(void)
+{
+	unmap_and_flush(0);
+	if (ROUNDS == 2)
+		unmap_and_flush(1);
+}
+
+static void unmap_first(void)
+{
+	unmap_and_flush(0);
+}
+
+static void unmap_second(void)
+{
+	unmap_and_flush(1);
+}
+
+static void load_guest(void)
+{
+	ept_vcpu_load(&ept);
+	cache_again();
+}
+
+static void start_flush(void)
+{
+	start(true);
+	/* Enough that the table stays */
+	for (unsigned int i = 2; i < ENTRIES; i++) {
+		memory[3][i] = memory[3][1] + (i - 1) * PAGE_SIZE;
+		ept_table_add_live(memory[3], 1);
+	}
+	memset(taken, 0, sizeof(taken));
+	memset(in_guest, 0, sizeof(in_guest));
+	memset(cached, 0, sizeof(cached));
+	invept_caches = true;
+}
+
+/* The guest runs on CPU 0, which did so before, or begins to. */
+static void flush_both(void (*one)(void), void (*other)(void), bool loads)
+{
+	start_flush();
+	if (!loads) {
+		ept_cpu_appears(&ept, &cpus[0]);
+		cpus[0].running = 1;
+		cpus[0].seen = 1;
+		cache_again();
+	}
+	threads_begin(1, one);
+	threads_begin(THREADS - 1, other);
+	threads_begin(0, loads ? load_guest : no_thread);
+	threads_run();
+}
+
+/*
+ * PROOF race_flush
+ * Two unmap the same page, or one of them another, and each flushes its gather: when a flush
+ * returns, no CPU can use what any call took that returned before the flush began
+ * EXHAUST -DPROOF_THREADS -DTHREADS=3 -DPROOF_PAGES=8
+ * FAULT ept_op.h s/^	if (gather->owes) {/	if (false) {/;s/^	gather->owes = false;/&	smp_store_release(\&ept->changes, ept->changes + 1);/
+ * FAULT ept_flush.c s/return atomic64_read_acquire(&ept->flushed) < (s64)changes;/return changes \&\& false;/
+ * FAULT ept_flush.c s/^	return READ_ONCE(cpu->running);/	return false;/
+ */
+void race_flush(void)
+{
+	flush_both(unmap_first, any_bool() ? unmap_first : unmap_second, any_bool());
+}
+
+/*
+ * PROOF race_flush_twice
+ * The same where one of them goes on to unmap and flush the other page
+ * EXHAUST -DPROOF_THREADS -DTHREADS=3 -DROUNDS=2 -DPROOF_PAGES=8
+ * FAULT ept_flush.c s/^	gather->change = smp_load_acquire.*$//;s/^	generation = .*;$/& gather->change = READ_ONCE(ept->changes);/
+ */
+void race_flush_twice(void)
+{
+	flush_both(unmap_both, any_bool() ? unmap_first : unmap_second, any_bool());
 }

@@ -5,6 +5,9 @@
  * CPU of its own. Its stores wait in a buffer, of which a choice takes the oldest to memory; it
  * sees its own at once; a locked instruction or a full barrier takes all of them there first.
  *
+ * Two paths that come to the same state, of all memory and all threads, go on alike: the second
+ * ends there.
+ *
  * A plain access isn't a point where others may run: what is written so is either private still, or
  * excluded by a lock.
  */
@@ -20,6 +23,7 @@
 
 #define THREADS_STACK	65536
 #define THREADS_STORES	8
+#define THREADS_STATES	(1UL << 24)
 /* Whether some thread takes a lock for itself alone; releasing one needs no step of its own. */
 #ifndef THREADS_EXCLUDE
 #define THREADS_EXCLUDE	1
@@ -35,25 +39,33 @@ struct threads_thread {
 	ucontext_t		start;
 	bool			started;
 	jmp_buf			context;
-	char			stack[THREADS_STACK];
+	char			*live;	/* what it uses of its stack */
 	void			(*function)(void);
 	bool			ended;
 	const int		*writers, *readers;	/* of the lock that it waits for */
 	bool			exclusive;
+	const bool		*awaited;	/* goes on when this is clear */
 	struct threads_store	stores[THREADS_STORES];
 	unsigned int		nr_stores;
 };
 
 static struct threads_thread threads[THREADS];
-static jmp_buf threads_scheduler;
-static struct threads_thread *threads_now;	/* NULL: before and after them */
-static int threads_cpu;
+static EXHAUST_ASIDE char threads_stack[THREADS][THREADS_STACK] __aligned(64);
+static EXHAUST_ASIDE u64 threads_states[THREADS_STATES];
+static EXHAUST_ASIDE unsigned long threads_nr_states;
+static EXHAUST_ASIDE jmp_buf threads_scheduler;
+static EXHAUST_ASIDE struct threads_thread *threads_now;	/* NULL: before and after them */
+static EXHAUST_ASIDE int threads_cpu;
 /* Whether others may see a difference in what is at an address; a proof's to say */
 static bool threads_watched(const void *address);
 
-static void threads_step(void)
+/* Not inlined: all that a thread goes on with is above this frame, or in its context. */
+static __attribute__((noinline)) void threads_step(void)
 {
-	if (threads_now && !_setjmp(threads_now->context))
+	if (!threads_now)
+		return;
+	threads_now->live = __builtin_frame_address(0);
+	if (!_setjmp(threads_now->context))
 		_longjmp(threads_scheduler, 1);
 }
 
@@ -131,6 +143,8 @@ static bool threads_may_go(const struct threads_thread *thread)
 {
 	if (thread->ended)
 		return false;
+	if (thread->awaited && *thread->awaited)
+		return false;
 	return !thread->writers ||
 	       (!*thread->writers && !(thread->exclusive && *thread->readers));
 }
@@ -151,6 +165,24 @@ static inline void threads_down(int *writers, int *readers, bool exclusive)
 	else
 		++*readers;
 }
+
+static inline bool threads_held(const int *writers, const int *readers)
+{
+	if (THREADS_EXCLUDE)
+		threads_step();
+	return *writers || *readers;
+}
+
+static inline void threads_await(const bool *flag)
+{
+	if (!threads_now)
+		return;
+	threads_now->awaited = flag;
+	threads_step();
+	threads_now->awaited = NULL;
+}
+
+#define PROOF_AWAIT(flag)	threads_await(flag)
 
 /* An interrupt on each CPU that @condition says, one after the other; the caller waits. */
 static inline void threads_on_each_cpu(bool (*condition)(int cpu, void *arg),
@@ -187,14 +219,57 @@ static void threads_begin(unsigned int n, void (*function)(void))
 	thread->function = function;
 	thread->ended = false;
 	thread->writers = NULL;
+	thread->awaited = NULL;
 	thread->nr_stores = 0;
+	__builtin_memset(thread->stores, 0, sizeof(thread->stores));
+	__builtin_memset(thread->context, 0, sizeof(thread->context));
+	thread->live = NULL;
 	thread->started = false;
 	if (thread->start.uc_stack.ss_sp)
 		return;
 	getcontext(&thread->start);
-	thread->start.uc_stack.ss_sp = thread->stack;
+	thread->start.uc_stack.ss_sp = threads_stack[n];
 	thread->start.uc_stack.ss_size = THREADS_STACK;
 	makecontext(&thread->start, threads_main, 0);
+}
+
+static u64 threads_hash(u64 hash, const char *from, const char *to)
+{
+	const u64 *word = (const u64 *)((unsigned long)from & ~7UL);
+	const u64 *end = (const u64 *)((unsigned long)to & ~7UL);
+
+	for (; word < end; word++)
+		hash = ((hash ^ *word) * 0x9e3779b97f4a7c15ULL) ^ (hash >> 29);
+	return hash;
+}
+
+/* All memory but what is aside, and of the stacks what is in use */
+static u64 threads_state(void)
+{
+	extern char __data_start[], __start_exhaust_aside[], __stop_exhaust_aside[], _end[];
+	u64 hash = threads_hash(1, __data_start, __start_exhaust_aside);
+
+	hash = threads_hash(hash, __stop_exhaust_aside + 7, _end);
+	for (unsigned int i = 0; i < THREADS; i++)
+		if (threads[i].live && !threads[i].ended)
+			hash = threads_hash(hash, threads[i].live,
+					    threads_stack[i] + THREADS_STACK);
+	return hash ?: 1;
+}
+
+/* Whether a path was here before; from now on one was. */
+static bool threads_seen(void)
+{
+	const u64 state = threads_state();
+	unsigned long at = state % THREADS_STATES;
+
+	for (; threads_states[at]; at = (at + 1) % THREADS_STATES)
+		if (threads_states[at] == state)
+			return true;
+	threads_states[at] = state;
+	if (++threads_nr_states > THREADS_STATES / 2)
+		abort();
+	return false;
 }
 
 /* Runs them to their ends, in an order that choices make. */
@@ -211,6 +286,9 @@ static void threads_run(void)
 		}
 		if (!nr)
 			break;
+		/* The way here was chosen before, up to this choice. */
+		if (nr > 1 && exhaust_depth == exhaust_known && threads_seen())
+			longjmp(exhaust_abandon, 1);
 		nr = what[nr == 1 ? 0 : exhaust_choose(nr)];
 		if (nr >= THREADS) {
 			threads_drain_one(&threads[nr - THREADS]);
