@@ -93,27 +93,26 @@ void attrs_identity(void)
 }
 
 /*
- * PROOF attrs_plain
- * The short way from attributes to bits agrees with the long one
+ * PROOF attrs_judged
+ * The judge of attributes refuses exactly what it should, with the right error, and else gives the
+ * bits of the long way
  * FAULT ept_pte.h s/attrs->flags || attrs->tag > EPT_TAG_MAX || /attrs->tag > EPT_TAG_MAX || /
+ * FAULT ept_pte.c s/if (ept_prot_valid(prot) && ept_prot_supported(fmt, prot))/if (ept_prot_valid(prot))/
  */
-void attrs_plain(void)
+void attrs_judged(void)
 {
 	const struct made made = any_table();
 	const struct ept_attrs attrs = {
 		.prot = any_u32(), .memtype = any_u32(), .flags = any_u32(), .tag = any_u8(),
 	};
-	const u64 plain = ept_attrs_plain(&made.fmt, &attrs);
-	const bool simple = attrs.prot && !attrs.flags;
+	u64 judged = any_u64();
+	const int err = ept_judge_attrs(&made.fmt, &attrs, &judged);
 
-	if (plain) {
-		prove(ept_attrs_valid(&attrs) && ept_attrs_supported(&made.fmt, &attrs),
-		      "nothing is plain that is refused");
-		prove(plain == ept_attrs_to_bits(&made.fmt, &attrs), "plain bits are the bits");
-		prove(cpu_present(&made.cpu, plain), "what is plain allows something");
-	} else if (simple && ept_attrs_valid(&attrs)) {
-		prove(!ept_attrs_supported(&made.fmt, &attrs), "what is simple is plain");
-	}
+	prove(err == (!ept_attrs_valid(&attrs) ? -EINVAL :
+		      !ept_attrs_supported(&made.fmt, &attrs) ? -EOPNOTSUPP : 0),
+	      "refused is what some table, or this one, can't have");
+	if (!err)
+		prove(judged == ept_attrs_to_bits(&made.fmt, &attrs), "the bits are the bits");
 }
 
 /*
@@ -334,8 +333,11 @@ void invept_spared(void)
 
 /*
  * PROOF volatile_flags
- * A leaf is never said to be stable where a CPU may set a flag in it, be it late
+ * A leaf is said to be volatile exactly where a CPU whose rights are the entry's may set a flag in
+ * it; and, when a flush is due, wherever a CPU may that had more of them
  * FAULT ept_pte.h s/(!fmt->ad || !(entry & EPT_PTE_RIGHTS))/(!fmt->ad || !(entry \& 1))/
+ * FAULT ept_pte.h s/& (EPT_PTE_WRITE | EPT_PTE_PAGING_WRITE |/\& (EPT_PTE_WRITE |/
+ * FAULT ept_pte.h s/return fmt->ad && entry & EPT_PTE_RIGHTS && (/return fmt->ad \&\& entry \& EPT_PTE_WRITE \&\& (/
  */
 void volatile_flags(void)
 {
@@ -343,6 +345,8 @@ void volatile_flags(void)
 	/* As it is, or as it was left by a change of rights whose flush is due */
 	const u64 leaf = made.leaf;
 
-	prove(implies(cpu_may_set_flags(&made.cpu, leaf), ept_pte_is_volatile(&made.fmt, leaf)),
+	prove(ept_pte_is_volatile(&made.fmt, leaf) == cpu_may_set_flags_now(&made.cpu, leaf),
 	      "volatile where a CPU may set a flag");
+	prove(ept_pte_is_volatile_when_stale(&made.fmt, leaf) ==
+	      cpu_may_set_flags(&made.cpu, leaf), "or may late");
 }

@@ -106,6 +106,15 @@ static inline bool cpu_may_set_flags(const struct cpu *cpu, u64 leaf)
 	return cpu->ad && cpu_present(cpu, leaf) && (!bit(leaf, 8) || !bit(leaf, 9));
 }
 
+/* Whether a CPU whose rights are those of the entry may */
+static inline bool cpu_may_set_flags_now(const struct cpu *cpu, u64 leaf)
+{
+	/* Paging-write, supervisor shadow stacks and sub-pages let some write without bit 1. */
+	const bool writable = bit(leaf, 1) || bit(leaf, 58) || bit(leaf, 60) || bit(leaf, 61);
+
+	return cpu->ad && cpu_present(cpu, leaf) && (!bit(leaf, 8) || (!bit(leaf, 9) && writable));
+}
+
 /* The guidelines for INVEPT: whether CPUs may go on to use what @old said where @new doesn't */
 static inline bool cpu_needs_invept(const struct cpu *cpu, u64 old, u64 new)
 {

@@ -26,19 +26,38 @@ static u64 shared;		/* what a lock is for */
  */
 static unsigned int nr_linked;
 
-static bool threads_watched(const void *address)
+static enum { MAPS, LOCKS, FLUSHES } about;	/* what others may see of it */
+
+static bool is_of_cpus(const void *address, size_t from, size_t to)
+{
+	const unsigned long at = (unsigned long)address - (unsigned long)cpus;
+
+	return at < sizeof(cpus) && at % sizeof(*cpus) >= from && at % sizeof(*cpus) < to;
+}
+
+static bool is_of_tables(const void *address)
 {
 	const unsigned long at = (unsigned long)address;
-	const unsigned long entry = at - (unsigned long)memory[2];
-	const unsigned long page = at - (unsigned long)&memory_structs[2];
 
-	if (entry < sizeof(memory) - 2 * sizeof(memory[0]))
-		return true;
-	if (page < (nr_linked - 2) * sizeof(struct page))
-		return true;
-	return at - (unsigned long)cpus < sizeof(cpus) || address == &ept.generation ||
-	       address == &ept.flushed || address == &ept.changes || address == &ept.first_cpu ||
-	       address == &shared;
+	return at - (unsigned long)memory[2] < sizeof(memory) - 2 * sizeof(memory[0]) ||
+	       at - (unsigned long)&memory_structs[2] < (nr_linked - 2) * sizeof(struct page);
+}
+
+static bool threads_watched(const void *address)
+{
+	switch (about) {
+	case MAPS:
+		return is_of_tables(address);
+	case LOCKS:
+		return is_of_cpus(address, offsetof(struct ept_cpu, mapping), sizeof(*cpus)) ||
+		       address == &ept.first_cpu || address == &shared;
+	default:
+		return is_of_cpus(address, offsetof(struct ept_cpu, seen),
+				  offsetof(struct ept_cpu, mapping)) ||
+		       address == &memory[3][1] || address == &memory[3][2] ||
+		       address == &ept.generation || address == &ept.flushed ||
+		       address == &ept.changes || address == &ept.first_cpu;
+	}
 }
 
 /* An empty table, but for one whole 2M table where @there, in which the second page is mapped */
@@ -55,6 +74,7 @@ static void start(bool there)
 	memset(cpus, 0, sizeof(cpus));
 	memset(result, 0, sizeof(result));
 	shared = 0;
+	about = MAPS;
 	ept = (struct ept){ .cpus = cpus };
 	atomic64_set(&ept.generation, 1);
 	INIT_LIST_HEAD(&ept.unfolded);
@@ -224,6 +244,7 @@ static void lock_and_look(void)
 static void start_locks(void)
 {
 	start(false);
+	about = LOCKS;
 	for (unsigned int n = 0; n < THREADS; n++)
 		if (any_bool())
 			ept_cpu_appears(&ept, &cpus[n]);
@@ -321,6 +342,7 @@ static void no_thread(void)
 static void run_against(void (*other)(void))
 {
 	start(true);
+	about = FLUSHES;
 	/* A second page, so that the table stays. */
 	memory[3][2] = memory[3][1] + PAGE_SIZE;
 	ept_table_add_live(memory[3], 1);
@@ -405,6 +427,7 @@ static void load_guest(void)
 static void start_flush(void)
 {
 	start(true);
+	about = FLUSHES;
 	/* Enough that the table stays */
 	for (unsigned int i = 2; i < ENTRIES; i++) {
 		memory[3][i] = memory[3][1] + (i - 1) * PAGE_SIZE;

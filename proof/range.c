@@ -33,42 +33,35 @@ static void any_range(const struct ept *ept, u64 *gpa, u64 *size)
 	       fits(*gpa, *size, ept->fmt.levels == 4 ? 48 : 57));
 }
 
-/*
- * PROOF range_fits
- * Whether a range fits is told without an overflow
- * FAULT ept_op.h s/start < limit && size <= limit - start/start + size <= limit/
- */
-void range_fits(void)
+/* What a range has to be told, in the order of ept_core.h: 0, -EINVAL or -ERANGE */
+static int range_error(u64 start, u64 size, unsigned int width)
 {
-	const u64 start = any_u64(), size = any_u64();
-	const unsigned int width = 12 + any_up_to(45);
-
-	prove(ept_fits(start, size, width) == fits(start, size, width), "it fits if it does");
+	if (start % 4096 || size % 4096 || !size)
+		return -EINVAL;
+	return fits(start, size, width) ? 0 : -ERANGE;
 }
 
 /*
- * PROOF range_plain
- * The short test of a range accepts exactly what the long one does
- * FAULT ept_op.h s/gpa_illegal) && gpa <= last/gpa_illegal)/
+ * PROOF range_judged
+ * The judge of a guest's range refuses exactly what isn't one, with the right error: any address,
+ * any size
+ * FAULT ept_op.h s/if (likely(!((gpa | apart | (gpa + apart)) &/if (likely(!((gpa | (gpa + apart)) \&/
+ * FAULT ept_op.h s/return address & (SZ_4K - 1) ? -EINVAL : -ERANGE;/return -ERANGE;/
  */
-void range_plain(void)
+void range_judged(void)
 {
 	const struct ept ept = any_ept();
 	const u64 gpa = any_u64(), size = any_u64();
-	const bool valid = gpa % 4096 == 0 && size % 4096 == 0 && size &&
-			   fits(gpa, size, ept.fmt.levels == 4 ? 48 : 57);
 
-	prove(ept_range_plain(&ept, gpa, size) == valid, "plain is what is valid");
-	prove((ept_range_valid(&ept, gpa, size) &&
-	       ept_fits(gpa, size, ept_gpa_width(&ept.fmt))) == valid, "by steps, too");
-	prove(!ept_range_plain(NULL, gpa, size) && !ept_range_valid(NULL, gpa, size),
-	      "no table, no range");
+	prove(ept_judge_range(&ept, gpa, size) ==
+	      range_error(gpa, size, ept.fmt.levels == 4 ? 48 : 57), "as by numbers");
 }
 
 /*
  * PROOF range_host
- * What a map asks of its host range by bits is what it asks by numbers
- * FAULT ept_pte.c s/maxphyaddr - 1, PAGE_SHIFT/maxphyaddr, PAGE_SHIFT/
+ * The judge of a host's range, of which the size is judged, refuses exactly what isn't one
+ * FAULT ept_pte.c s/fmt->maxphyaddr - 1, PAGE_SHIFT/fmt->maxphyaddr, PAGE_SHIFT/
+ * FAULT ept_op.h s/((hpa | (hpa + size - SZ_4K)) &/((hpa + size - SZ_4K) \&/
  */
 void range_host(void)
 {
@@ -77,29 +70,22 @@ void range_host(void)
 	u64 gpa, size;
 
 	any_range(&ept, &gpa, &size);
-	prove(!((hpa | (hpa + size - PAGE_SIZE)) & ept.fmt.hpa_illegal) ==
-	      (hpa % 4096 == 0 && ept_fits(hpa, size, ept.fmt.maxphyaddr)) ||
-	      hpa + size < hpa, "the same, where it doesn't overflow");
-	prove(implies(hpa + size < hpa, (hpa | (hpa + size - PAGE_SIZE)) & ept.fmt.hpa_illegal),
-	      "refused where it does");
+	prove(ept_judge_hpa(&ept, hpa, size) == range_error(hpa, size, ept.fmt.maxphyaddr),
+	      "as by numbers");
 }
 
 /*
- * PROOF range_short
- * A short range lies in one table of 4K entries, so that no entry above is covered or cut
- * FAULT ept_op.h s/((gpa ^ (gpa + size - 1)) < span/((gpa ^ (gpa + size)) < span/
- * FAULT ept_op.h s/span = ept_level_size(EPT_2M);/span = ept_level_size(EPT_1G);/
+ * PROOF error_first
+ * Of two errors the first in the header's list is returned, of one that one, of none none
+ * FAULT ept_op.h s/one && other ? max(one, other) :/one \&\& other ? min(one, other) :/
  */
-void range_short(void)
+void error_first(void)
 {
-	const struct ept ept = any_ept();
-	const bool whole = any_bool();
-	u64 gpa, size;
+	static const int errors[] = { 0, -EINVAL, -ERANGE, -EOPNOTSUPP };
+	const unsigned int one = any_up_to(3), other = any_up_to(3);
+	const unsigned int expected = !one ? other : !other ? one : one < other ? one : other;
 
-	any_range(&ept, &gpa, &size);
-	prove(ept_range_short(gpa, size, whole) ==
-	      (gpa >> 21 == (gpa + size - 1) >> 21 && (whole || size != 1 << 21)),
-	      "short is what is in one table, and all of it only if that will do");
+	prove(ept_first_error(errors[one], errors[other]) == errors[expected], "the first");
 }
 
 /*

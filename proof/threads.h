@@ -175,7 +175,7 @@ static inline bool threads_held(const int *writers, const int *readers)
 
 static inline void threads_await(const bool *flag)
 {
-	if (!threads_now)
+	if (!threads_now || !threads_watched(flag))
 		return;
 	threads_now->awaited = flag;
 	threads_step();
