@@ -232,7 +232,7 @@ void change_is_remake(void)
 	const u64 hpa = any_hpa(&made.config, made.level);
 	const u64 flags = made.leaf & (3ULL << 8);
 
-	prove(ept_pte_set_attrs(&made.fmt, made.leaf, &attrs) ==
+	prove(ept_pte_change(&made.fmt, made.leaf, EPT_PTE_ATTRS, bits) ==
 	      (ept_pte_leaf(&made.fmt, made.hpa, made.level, bits) | flags), "other attributes");
 	prove(ept_pte_set_address(&made.fmt, made.leaf, hpa) ==
 	      (ept_pte_leaf(&made.fmt, hpa, made.level,

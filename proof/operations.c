@@ -125,8 +125,8 @@ static int call_remap(void)
  * PROOF op_remap
  * ept_remap() maps, whatever is there: each range and tree of 3 levels with 2 entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,1
- * FAULT ept_map.c s/ept_gather_retire(map->op.gather, ept_table_at(old));/;/
- * FAULT ept_map.c s/ept_gather_note(map->op.gather, run, old, leaf);/;/
+ * FAULT ept_map.c s/ept_gather_retire(map->op.gather, ept_table_at(old));/{}/
+ * FAULT ept_map.c s/ept_gather_note(map->op.ept, map->op.gather, run, old, new);/{}/
  * LONG
  */
 void op_remap(void)
@@ -154,7 +154,7 @@ static int call_unmap(void)
  * entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,1
  * FAULT ept_unmap.c s/ept_table_add_live(run->entry, -1);//
- * FAULT ept_unmap.c s/ept_gather_note(gather, run, any, hole);//
+ * FAULT ept_unmap.c s/ept_gather_note(ept, gather, run, any, hole);//
  */
 void op_unmap(void)
 {
@@ -190,8 +190,7 @@ static int call_protect(void)
  * ept_protect() takes and gives rights, or refuses where some page would have rights that it can't:
  * each range and tree of 3 levels with 2 entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,1
- * FAULT ept_change.c s/ept_gather_note(gather, run, any, change.*;//
- * FAULT ept_change.c s/ept_gather_note(gather, run, old, new);//
+ * FAULT ept_change.c s/ept_gather_note(gather->ept, gather, run, old, new);//
  * LONG
  */
 void op_protect(void)
@@ -241,7 +240,7 @@ static int call_set_attrs(void)
  * ept_set_attrs() gives the pages of a range the same attributes, from and to none, too: each
  * range and tree of 3 levels with 2 entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,2
- * FAULT ept_change.c s/ept_gather_note(gather, run, old, new);/;/
+ * FAULT ept_change.c s/ept_gather_note(gather->ept, gather, run, old, new);/;/
  * LONG
  */
 void op_set_attrs(void)
@@ -271,7 +270,8 @@ static int call_split(void)
  * 2 entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,2
  * FAULT ept_op.c s/ept_table_add_live(table, EPT_ENTRIES);//
- * FAULT ept_op.c s/ept_gather_note(op->gather, run, leaf, entry);//
+ * FAULT ept_op.c s/ept_gather_note(op->ept, op->gather, run, leaf, entry);//
+ * LONG
  */
 void op_split(void)
 {
@@ -297,6 +297,7 @@ static int call_merge(void)
  * 2 entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,2
  * FAULT ept_shape.c s/ad |= entry & fmt->ad;//
+ * LONG
  */
 void op_merge(void)
 {

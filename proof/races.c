@@ -459,7 +459,7 @@ static void flush_both(void (*one)(void), void (*other)(void), bool loads)
  * PROOF race_flush
  * Two unmap the same page, or one of them another, and each flushes its gather: when a flush
  * returns, no CPU can use what any call took that returned before the flush began
- * EXHAUST -DPROOF_THREADS -DTHREADS=3 -DPROOF_PAGES=8
+ * EXHAUST -DPROOF_THREADS -DTHREADS=3 -DPROOF_PAGES=4
  * FAULT ept_op.h s/^	if (gather->owes) {/	if (false) {/;s/^	gather->owes = false;/&	smp_store_release(\&ept->changes, ept->changes + 1);/
  * FAULT ept_flush.c s/return atomic64_read_acquire(&ept->flushed) < (s64)changes;/return changes \&\& false;/
  * FAULT ept_flush.c s/^	return READ_ONCE(cpu->running);/	return false;/
@@ -472,7 +472,8 @@ void race_flush(void)
 /*
  * PROOF race_flush_twice
  * The same where one of them goes on to unmap and flush the other page
- * EXHAUST -DPROOF_THREADS -DTHREADS=3 -DROUNDS=2 -DPROOF_PAGES=8
+ * EXHAUST -DPROOF_THREADS -DTHREADS=3 -DROUNDS=2 -DPROOF_PAGES=4
+ * LONG
  * FAULT ept_flush.c s/^	gather->change = smp_load_acquire.*$//;s/^	generation = .*;$/& gather->change = READ_ONCE(ept->changes);/
  */
 void race_flush_twice(void)

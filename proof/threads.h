@@ -51,7 +51,7 @@ struct threads_thread {
 
 static struct threads_thread threads[THREADS];
 static EXHAUST_ASIDE char threads_stack[THREADS][THREADS_STACK] __aligned(64);
-static EXHAUST_ASIDE u64 threads_states[THREADS_STATES];
+static EXHAUST_ASIDE u64 *threads_states;
 static EXHAUST_ASIDE unsigned long threads_nr_states;
 static EXHAUST_ASIDE jmp_buf threads_scheduler;
 static EXHAUST_ASIDE struct threads_thread *threads_now;	/* NULL: before and after them */
@@ -263,6 +263,10 @@ static bool threads_seen(void)
 	const u64 state = threads_state();
 	unsigned long at = state % THREADS_STATES;
 
+	if (!threads_states)
+		threads_states = calloc(THREADS_STATES, sizeof(*threads_states));
+	if (!threads_states)
+		abort();
 	for (; threads_states[at]; at = (at + 1) % THREADS_STATES)
 		if (threads_states[at] == state)
 			return true;
