@@ -8,7 +8,7 @@ SUITES ?= bookworm trixie sid
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 
-.PHONY: all install clean check lint bench instructions demo docs deb ship help
+.PHONY: all install clean check lint prove bench instructions demo docs deb ship help
 
 all:
 	$(kbuild) modules
@@ -44,12 +44,16 @@ deb:
 ship:
 	@testbed/check $(patsubst %,ship-%,$(SUITES))
 
+prove:
+	@proof/prove $(PROOFS)
+
 help:
 	@echo 'make          build ept.ko for the running kernel, or KDIR='
 	@echo 'make install  install it, and tell depmod'
 	@echo 'make clean    remove what was built here'
 	@echo 'make demo     boot Debian in an emulated CPU, run a guest and Debian itself on our tables'
 	@echo 'make check    every test; BEDS="uml-fast lint" for some of them'
+	@echo 'make prove    the proofs; PROOFS="legality split" for some of them'
 	@echo 'make bench    time and count each operation beside limits and peers'
 	@echo 'make instructions  accept new instruction counts, for a commit that says why'
 	@echo 'make docs     the documentation as HTML, in Documentation/html'

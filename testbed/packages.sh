@@ -19,6 +19,8 @@ group() {
 		echo bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso ;;
 	chart)
 		echo gnuplot-nox ;;
+	prove)		# CBMC's preprocessor; models of concurrency
+		echo gcc libc6-dev python3 spin ;;
 	lint)
 		echo perl sparse shellcheck ;;
 	deb)		# to build and judge packages

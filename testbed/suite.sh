@@ -60,6 +60,20 @@ suite_apt() {
 	"$2" -c "$config" "${@:3}"
 }
 
+# cbmc: how to call CBMC, which is in Debian's suites from trixie on. With its own C
+# library, as the one of this machine may be older.
+cbmc() {
+	local package dirs=() path=
+
+	for package in libc6 libstdc++6 libgcc-s1 minisat cbmc; do
+		suite_unpack trixie "$package" >&2
+		dirs+=("$UNPACKED")
+	done
+	path=$(printf '%s/usr/lib/x86_64-linux-gnu:' "${dirs[@]:0:3}")${dirs[3]}/usr/lib
+	echo "${dirs[0]}/usr/lib64/ld-linux-x86-64.so.2 --library-path $path" \
+		"${dirs[4]}/usr/bin/cbmc"
+}
+
 # Where this machine gets Debian from.
 debian_mirror() {
 	apt-get indextargets --format "\$(ORIGIN) \$(REPO_URI)" |
