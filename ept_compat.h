@@ -10,11 +10,6 @@
 #include <linux/gfp.h>
 #include <linux/version.h>
 
-/* What linux/kernel.h had before */
-#if __has_include(<linux/hex.h>)
-#include <linux/hex.h>
-#endif
-
 /* The namespace of an export became a string. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
 #define EXPORT_SYMBOL_EPT(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, "EPT")

@@ -54,7 +54,7 @@ static int take_numbered(struct ept *ept, char *end)
 	do {
 		const __be32 number = cpu_to_be32(atomic_inc_return(&serial));
 
-		bin2hex(end, &number, sizeof(number));
+		sprintf(end, "%*phN", (int)sizeof(number), &number);
 		err = take(ept);
 	} while (err == -EEXIST);
 	return err;

@@ -255,7 +255,7 @@ static void fold_entry(struct ept *ept, u64 *entry, enum ept_level level, u64 gp
 }
 
 /* Whether a leaf of the same memory has taken the place of the whole table, and is there still */
-static bool is_one_leaf(const struct ept *ept, const u64 *table, u64 gpa)
+static bool is_leaf_at(const struct ept *ept, const u64 *table, u64 gpa)
 {
 	enum ept_level level = EPT_4K;
 	u64 value;
@@ -270,7 +270,7 @@ static void fold_table(struct ept *ept, u64 *table)
 {
 	const enum ept_level level = ept_table_level(table);
 	const u64 size = ept_level_size(level), gpa = ept_table_gpa(table);
-	const bool one = is_one_leaf(ept, table, gpa);
+	const bool one = is_leaf_at(ept, table, gpa);
 	u64 ad = 0;
 
 	for (unsigned int i = 0; i < EPT_ENTRIES; i++) {

@@ -2,6 +2,7 @@
 /* Spaces: regions, faults, access by the host, the log. */
 #include <kunit/test.h>
 #include <linux/err.h>
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Out of memory, at every allocation that a space makes: -ENOMEM, nothing changed, and no page lost.
+ * Out of memory, at every allocation that a space makes: -ENOMEM, nothing changed, no page lost.
  * What ept_memory_kunit.c says of the kernel holds here, too.
  */
 #include <kunit/test.h>
@@ -51,7 +51,7 @@ static int memory_init(struct kunit *test)
 	struct page *page;
 	int err;
 
-	/* The guest's configuration is the first one. A skip doesn't return: it needs the parameter. */
+	/* The guest's configuration is the first one. A skip needs the parameter. */
 	test->param_value = NULL;
 	err = guest_init(test);
 	test->param_value = operation;
@@ -148,12 +148,12 @@ static const struct {
 
 static void get_description(const void *operation, char *description)
 {
-	strscpy(description, ((typeof(&operations[0]))operation)->name, KUNIT_PARAM_DESC_SIZE);
+	strscpy(description, ((typeof(operations[0]) *)operation)->name, KUNIT_PARAM_DESC_SIZE);
 }
 
 static const void *operations_gen(const void *previous, char *description)
 {
-	typeof(&operations[0]) next = previous ? (typeof(&operations[0]))previous + 1 : operations;
+	typeof(operations[0]) *next = previous ? (typeof(operations[0]) *)previous + 1 : operations;
 
 	if (next == operations + ARRAY_SIZE(operations))
 		return NULL;
@@ -163,7 +163,7 @@ static const void *operations_gen(const void *previous, char *description)
 
 static void an_allocation_that_fails_changes_nothing(struct kunit *test)
 {
-	typeof(&operations[0]) operation = test->param_value;
+	typeof(operations[0]) *operation = test->param_value;
 	struct guest *guest = test->priv;
 	unsigned int failures = 0;
 	bool failed = true;

@@ -26,6 +26,7 @@ typedef unsigned long pgoff_t;
 #define __exit
 #define __percpu
 #define __uninitialized
+#define __maybe_unused		__attribute__((unused))
 #define __aligned(to)		__attribute__((aligned(to)))
 #define likely(x)		(x)
 #define unlikely(x)		(x)
@@ -46,7 +47,13 @@ typedef unsigned long pgoff_t;
 #define smp_mb()		((void)0)
 #define PROOF_AWAIT(flag)	((void)(flag))
 #endif
-#define smp_load_acquire(ptr)	READ_ONCE(*(ptr))
+/* A flag is acquired in a loop until it is clear: others run meanwhile. */
+#define smp_load_acquire(ptr)	({				\
+	if (sizeof(*(ptr)) == sizeof(bool))			\
+		PROOF_AWAIT((const bool *)(ptr));		\
+	READ_ONCE(*(ptr));					\
+})
+#define cpu_relax()		((void)0)
 
 /* Bits */
 #define BIT(n)			(1UL << (n))
@@ -188,7 +195,7 @@ typedef struct {
 #define pr_warn_once(...)		((void)0)
 #define up_write(lock)			PROOF_ATOMIC(NULL, (lock)->writers--)
 #define up_read(lock)			PROOF_ATOMIC(NULL, (lock)->readers--)
-#define lock_is_held(lock)		true
+#define lock_is_held_type(lock, type)	((void)(type), true)
 #define lockdep_assert(condition)	((void)(condition))
 #define lockdep_assert_preemption_disabled()	((void)0)
 
@@ -212,8 +219,6 @@ typedef struct {
 } atomic64_t;
 
 #define smp_store_release(ptr, value)	WRITE_ONCE(*(ptr), value)
-/* Until a flag is clear: others run meanwhile. */
-#define smp_cond_load_acquire(ptr, condition)	PROOF_AWAIT(ptr)
 #define ATOMIC_LONG_INIT(n)		{ n }
 #define atomic_read(v)			READ_ONCE((v)->counter)
 #define atomic_read_acquire(v)		READ_ONCE((v)->counter)
@@ -235,6 +240,14 @@ typedef struct {
 static inline void atomic64_and(u64 mask, atomic64_t *v)
 {
 	PROOF_ATOMIC(v, *(u64 *)v &= mask);
+}
+
+static inline u64 atomic64_fetch_and(u64 mask, atomic64_t *v)
+{
+	u64 old;
+
+	PROOF_ATOMIC(v, old = *(u64 *)v; *(u64 *)v &= mask);
+	return old;
 }
 
 static inline bool try_cmpxchg64(u64 *ptr, u64 *old, u64 new)
@@ -303,6 +316,8 @@ struct llist_head {
 #define queue_work(queue, work)		((work)->func(work))
 #define flush_work(work)		((void)(work))
 #define rcu_barrier()			((void)0)
+#define local_irq_save(flags)		((flags) = 0)
+#define local_irq_restore(flags)	((void)(flags))
 #define raw_spin_lock_init(lock)	((lock)->locked = 0)
 #define raw_spin_lock_irqsave(lock, flags)	((flags) = (lock)->locked++)
 #define raw_spin_unlock_irqrestore(lock, flags)	((lock)->locked = (flags))
