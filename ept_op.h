@@ -107,13 +107,16 @@ static inline void ept_assert_external(const struct ept *ept, int type)
 
 static inline void ept_lock(struct ept *ept)
 {
+	const struct ept_cpu *cpu;
+
 	if (unlikely(ept->external)) {
 		ept_assert_external(ept, 0);
 		return;
 	}
 	down_write(&ept->lock);
 	/* On x86 whatever takes a lock is a full barrier. Pairs with that in ept_enter_shared(). */
-	for (struct ept_cpu *cpu = READ_ONCE(ept->first_cpu); cpu; cpu = cpu->next)
+	cpu = READ_ONCE(ept->first_cpu);
+	for (; cpu; cpu = cpu->next)
 		/* Pairs with the releases: what was mapped is seen. */
 		while (smp_load_acquire(&cpu->mapping))
 			cpu_relax();

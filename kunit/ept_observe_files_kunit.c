@@ -15,6 +15,7 @@
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
@@ -324,9 +325,13 @@ static void files_are_read_while_the_table_is_locked(struct kunit *test)
 	must_map(fixture, 0, 0, SZ_4M, &EPT_ATTRS_RAM);
 	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
 		struct bystander reader = { .file = open_file(test, fixture->ept, names[i]) };
+		unsigned int noreclaim;
 
 		ept_lock(fixture->ept);
+		/* Reclaim may take the lock. */
+		noreclaim = memalloc_noreclaim_save();
 		set_going(test, &reader, read_it);
+		memalloc_noreclaim_restore(noreclaim);
 		KUNIT_EXPECT_TRUE_MSG(test, wait_for_completion_timeout(&reader.done, FOR_EVER),
 				      "%s", names[i]);
 		ept_unlock(fixture->ept);

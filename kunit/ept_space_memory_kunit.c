@@ -121,7 +121,7 @@ static int protect(struct guest *guest)
 	return ept_space_protect(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M, EPT_PROT_READ);
 }
 
-static int log(struct guest *guest)
+static int get_log(struct guest *guest)
 {
 	return ept_space_log_start(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M, 0);
 }
@@ -143,7 +143,7 @@ static const struct {
 	int		(*run)(struct guest *guest);
 } operations[] = {
 	{ "add", add }, { "set", set }, { "remove", remove }, { "protect", protect },
-	{ "log", log }, { "fault", fault }, { "populate", populate },
+	{ "log", get_log }, { "fault", fault }, { "populate", populate },
 };
 
 static void get_description(const void *operation, char *description)

@@ -218,7 +218,7 @@ static void process(struct run *run)
 }
 
 /* Nothing is missing in it; what is large, or went, may be more than was written. */
-static void log(struct run *run)
+static void take_log(struct run *run)
 {
 	struct ept_space *space = run->guest->space;
 	const u64 size = WINDOW_PAGES * SZ_4K;
@@ -285,7 +285,7 @@ static void step(struct run *run)
 	case 6:
 		return changes(run);
 	case 7:
-		return log(run);
+		return take_log(run);
 	case 8: case 9:
 		return process(run);
 	case 10: case 11:
