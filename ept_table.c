@@ -275,7 +275,10 @@ int ept_store_reserve(struct ept_store *store, unsigned long nr)
 	if (nr > have)
 		err = alloc_tables(&more, store, nr - have);
 	if (!err)
-		give_to_reserve(&more, store, nr);
+		for (unsigned long some = have; some < nr; cond_resched()) {
+			some = min(some + BATCH, nr);
+			give_to_reserve(&more, store, some);
+		}
 	free_pages_of(&more.first, more.nr);
 	return err;
 }
