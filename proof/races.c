@@ -256,7 +256,7 @@ static void start_locks(void)
  * never mapped before, too
  * EXHAUST -DPROOF_THREADS -DTHREADS=2 -DROUNDS=2 -DPROOF_PAGES=8
  * FAULT ept_op.h s/^	smp_mb();//
- * FAULT ept_op.h s/smp_cond_load_acquire(&cpu->mapping, !VAL);/;/
+ * FAULT ept_op.h s/while (smp_load_acquire(&cpu->mapping))/while (false)/
  * FAULT ept_op.h s/ept_cpu_appears(ept, cpu);/;/
  * FAULT ept_op.h s/smp_store_release(&this_cpu_ptr(ept->cpus)->mapping, false);//
  * FAULT ept_op.h s/if (likely(!rwsem_is_locked(&ept->lock)))/if (true)/
