@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * CPUs that fault, read and write in a space, while it is protected, logged, populated and changed
+ * around them: no write is lost.
+ */
+#include <kunit/test.h>
+#include <linux/bitmap.h>
+#include <linux/slab.h>
+
+#include "crew.h"
+#include "fixture.h"
+#include "space_guest.h"
+
+CONFIG_PARAMS;
+
+#define GPA	(16 * (u64)SZ_2M)
+#define RW	(EPT_PROT_READ | EPT_PROT_WRITE)
+#define NR	4
+
+static const enum ept_region_kind race_kinds[NR] = {
+	EPT_REGION_ANON, EPT_REGION_LINEAR, EPT_REGION_PAGES, EPT_REGION_CLIENT,
+};
+
+#define PAGES	(NR * GUEST_PAGES)
+
+/* A CPU, and what it wrote: a byte of its own in each page */
+struct racer {
+	struct guest_cpu	cpu;
+	u8			wrote[PAGES];
+};
+
+struct race {
+	struct guest	*guest;
+	struct racer	*racers;
+	unsigned long	*logged;
+};
+
+static void use(struct hand *hand)
+{
+	struct race *race = hand->arg;
+	struct racer *racer = &race->racers[hand->id];
+	const u32 page = hand_below(hand, PAGES);
+	const bool write = hand_one_in(hand, 2);
+	u8 byte = hand_below(hand, 256);
+	int ret = guest_access(race->guest, &racer->cpu, GPA + page * (u64)SZ_4K + hand->id,
+			       &byte, 1, write);
+
+	if (ret == EPT_VERDICT_PROTECTED)
+		return;
+	if (ret != EPT_VERDICT_RESUME)
+		return crew_wrong(hand, "verdict", ret, page);
+	if (write)
+		racer->wrote[page] = byte;
+	else if (byte != racer->wrote[page])
+		crew_wrong(hand, "a write was lost", byte, racer->wrote[page]);
+}
+
+static void expect(struct hand *hand, int err)
+{
+	if (err)
+		crew_wrong(hand, "an error", err, 0);
+}
+
+/* A region beside those that are used comes, and goes, as part of a change. */
+static void change_beside(struct hand *hand, struct guest *guest)
+{
+	const struct ept_region region =
+		guest_region(guest, EPT_REGION_ANON, GPA - SZ_4M, SZ_4M, 0);
+
+	expect(hand, ept_space_begin(guest->space));
+	expect(hand, ept_space_set(guest->space, &region));
+	expect(hand, ept_space_commit(guest->space));
+	expect(hand, ept_space_populate(guest->space, GPA - SZ_4M, SZ_64K, RW, NULL, NULL));
+	expect(hand, ept_space_remove(guest->space, GPA - SZ_4M + SZ_4K, SZ_2M));
+}
+
+static void log_all(struct hand *hand, struct race *race)
+{
+	struct ept_space *space = race->guest->space;
+	const u64 size = PAGES * (u64)SZ_4K;
+
+	expect(hand, ept_space_log_start(space, GPA, size, 0));
+	for (unsigned int i = hand_below(hand, 4); i; i--)
+		expect(hand, ept_space_log_get(space, GPA, size, race->logged));
+	expect(hand, ept_space_log_stop(space, GPA, size));
+}
+
+static void disturb(struct hand *hand)
+{
+	struct race *race = hand->arg;
+	struct ept_space *space = race->guest->space;
+	const u32 nr = 1 + hand_below(hand, 700), first = hand_below(hand, PAGES - nr);
+	const u64 gpa = GPA + first * (u64)SZ_4K, size = nr * (u64)SZ_4K;
+
+	switch (hand_below(hand, 4)) {
+	case 0:
+		expect(hand, ept_space_protect(space, gpa, size, EPT_PROT_READ));
+		expect(hand, ept_space_protect(space, gpa, size, RW | EXEC_ALL));
+		break;
+	case 1:
+		expect(hand, ept_space_populate(space, gpa, size, RW, NULL, NULL));
+		break;
+	case 2:
+		change_beside(hand, race->guest);
+		break;
+	default:
+		log_all(hand, race);
+		break;
+	}
+}
+
+static void no_write_is_lost(struct kunit *test)
+{
+	struct race race = { .guest = test->priv };
+	struct crew *crew = kunit_kzalloc(test, sizeof(*crew), GFP_KERNEL);
+
+	if (IS_ENABLED(CONFIG_TINY_RCU))
+		kunit_skip(test, "maple trees of Linux corrupt memory there");
+	race.racers = kvcalloc(crew_size(), sizeof(*race.racers), GFP_KERNEL);
+	race.logged = bitmap_zalloc(PAGES, GFP_KERNEL);
+	KUNIT_ASSERT_TRUE(test, crew && race.racers && race.logged);
+	for (unsigned int i = 0; i < NR; i++)
+		must_add(race.guest, race_kinds[i], GPA + i * GUEST_SIZE, GUEST_SIZE);
+	crew_init(crew, test, NULL);
+	crew->least = 20;
+	for (unsigned int i = 0; i < crew_size(); i++)
+		crew_hire(crew, "a CPU", use)->arg = &race;
+	crew_hire(crew, "changes", disturb)->arg = &race;
+	crew_work(crew, 300);
+	KUNIT_EXPECT_EQ(test, ept_check(race.guest->ept, NULL), 0);
+	kvfree(race.racers);
+	bitmap_free(race.logged);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM(no_write_is_lost, configs_gen_params),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "ept_race_space",
+	.suite_init = guest_suite_init,
+	.suite_exit = guest_suite_exit,
+	.init = guest_init,
+	.exit = guest_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
