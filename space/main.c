@@ -28,54 +28,40 @@ static void init(struct ept_space *space, const struct ept_config *config)
 	INIT_LIST_HEAD(&space->pages);
 }
 
-static struct ept_space *create(const struct ept_config *config)
+struct ept_space *ept_space_create(const struct ept_config *config)
 {
-	struct ept_space *space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
-	int err = -ENOMEM;
+	struct ept *ept = ept_create(config);
+	struct ept_config actual;
+	struct ept_space *space;
+	int err = -EOPNOTSUPP;
 
+	if (IS_ERR(ept))
+		return ERR_CAST(ept);
+	ept_get_config(ept, &actual);
+	if (actual.flags & (EPT_CONFIG_EXTERNAL_LOCK | EPT_CONFIG_ATOMIC))
+		goto destroy_ept;
+	err = -ENOMEM;
+	space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
 	if (!space)
-		return ERR_PTR(err);
-	init(space, config);
+		goto destroy_ept;
+	init(space, &actual);
+	space->ept = ept;
 	space->counts = alloc_percpu_gfp(struct ept_space_stats, GFP_KERNEL_ACCOUNT);
 	if (!space->counts)
 		goto free_space;
 	err = init_srcu_struct(&space->srcu);
 	if (err)
 		goto free_counts;
-	space->ept = ept_create(config);
-	if (!IS_ERR(space->ept)) {
-		space_debugfs_add(space);
-		return space;
-	}
-	err = PTR_ERR(space->ept);
-	cleanup_srcu_struct(&space->srcu);
+	space_debugfs_add(space);
+	return space;
+
 free_counts:
 	free_percpu(space->counts);
 free_space:
 	kfree(space);
+destroy_ept:
+	ept_destroy(ept);
 	return ERR_PTR(err);
-}
-
-struct ept_space *ept_space_create(const struct ept_config *config)
-{
-	struct ept_config default_config;
-	int err;
-
-	if (!config) {
-		struct ept_caps caps;
-
-		err = ept_caps_read(&caps);
-		if (err)
-			return ERR_PTR(err);
-		ept_config_from_caps(&default_config, &caps);
-		config = &default_config;
-	}
-	err = ept_config_check(config, NULL);
-	if (err)
-		return ERR_PTR(err);
-	if (config->flags & (EPT_CONFIG_EXTERNAL_LOCK | EPT_CONFIG_ATOMIC))
-		return ERR_PTR(-EOPNOTSUPP);
-	return create(config);
 }
 EXPORT_SYMBOL_EPT(ept_space_create);
 
