@@ -967,6 +967,23 @@ int ept_map_if(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct
 	       const unsigned long *seq, unsigned long seen);
 
 /**
+ * ept_map_check() - what ept_map() has against a request, whatever is mapped
+ * @ept: as for ept_map()
+ * @gpa: as for ept_map()
+ * @hpa: as for ept_map()
+ * @size: as for ept_map()
+ * @attrs: as for ept_map()
+ *
+ * For clients that are told of memory long before they map it. Maps nothing. After 0, ept_map() and
+ * its kin return none of these errors for the same arguments.
+ *
+ * Context: Any, NMI included.
+ * Return: 0, -EINVAL, -ERANGE, -EOPNOTSUPP, as ept_map().
+ */
+int ept_map_check(const struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
+		  const struct ept_attrs *attrs);
+
+/**
  * ept_map_pages() - map pages that need not be contiguous
  * @ept: a table
  * @gpa: where for the guest, multiple of 4K

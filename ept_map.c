@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ept_map(), ept_map_if(), ept_map_pages(), ept_fill_pages(), ept_remap(), ept_install(): what puts
- * leaves in place.
+ * ept_map(), ept_map_if(), ept_map_check(), ept_map_pages(), ept_fill_pages(), ept_remap(),
+ * ept_install(): what puts leaves in place.
  */
 #include <linux/err.h>
 #include <linux/rcupdate.h>
@@ -401,6 +401,17 @@ static __always_inline int judge_map(const struct ept *ept, u64 gpa, phys_addr_t
 
 	return ept_first_error(err, ept_judge_attrs(&ept->fmt, attrs, bits));
 }
+
+int ept_map_check(const struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
+		  const struct ept_attrs *attrs)
+{
+	u64 bits;
+
+	if (IS_ERR_OR_NULL(ept) || !attrs)
+		return -EINVAL;
+	return judge_map(ept, gpa, hpa, size, attrs, &bits);
+}
+EXPORT_SYMBOL_EPT(ept_map_check);
 
 /* A valid request */
 static __always_inline int map_bits(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits,

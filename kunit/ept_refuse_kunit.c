@@ -85,6 +85,13 @@ static int map_if(const struct request *r)
 						&seq, 0);
 }
 
+/* Without memory that is mapped, or not */
+static int map_check(const struct request *r)
+{
+	return r->gather ? -EINVAL : ept_map_check(r->ept, r->gpa, SZ_1G, r->size,
+						   &EPT_ATTRS_DEVICE);
+}
+
 static int install(const struct request *r)
 {
 	static const unsigned long seq = 1;
@@ -139,6 +146,7 @@ static int begin_cursor(const struct request *r)
 
 static const struct { const char *name; int (*call)(const struct request *r); } functions[] = {
 	{ "map_if", map_if },
+	{ "map_check", map_check },
 	{ "install", install },
 	{ "unmap_report", unmap_report },
 	{ "zap", zap },
@@ -313,6 +321,32 @@ static void levels_are_refused_in_order(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+/* Before there is anything to map, and where something is mapped */
+static void what_a_map_would_be_refused_for_is_known(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const struct ept_attrs *ram = &EPT_ATTRS_RAM;
+	const struct ept_attrs write_only = { .prot = EPT_PROT_WRITE, .memtype = EPT_MT_WB };
+	struct ept_attrs exec_only = { .prot = EPT_PROT_EXEC, .memtype = EPT_MT_WB };
+	struct ept *ept = fixture->ept;
+	const bool can = fixture->config.features & EPT_FEATURE_EXEC_ONLY;
+
+	map_something(fixture);
+	KUNIT_EXPECT_EQ(test, ept_map_check(ept, SZ_2M, 0, SZ_4M, ram), 0);
+	KUNIT_EXPECT_EQ(test, ept_map_check(ept, SZ_1G, SZ_4K, SZ_4K, ram), 0);
+	KUNIT_EXPECT_EQ(test, ept_map_check(ept, SZ_1G, 0, SZ_4K, &exec_only),
+			can ? 0 : -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, ept_map_check(ept, BEYOND, 0, SZ_4K, &exec_only), -ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_map_check(ept, SZ_1G, 1ULL << 52, SZ_4K, ram), -ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_map_check(ept, SZ_1G, -SZ_4K, SZ_8K, ram), -ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_map_check(ept, BEYOND, 0, SZ_4K, &write_only), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_map_check(ept, BEYOND, SZ_2K, SZ_4K, ram), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_map_check(ept, SZ_1G, 0, 0, ram), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_map_check(ept, SZ_1G, 0, SZ_4K, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_map_check(NULL, SZ_1G, 0, SZ_4K, ram), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
 /*
  * Each of the newer arguments, beside what is right, and beside what is beyond
  */
@@ -481,6 +515,7 @@ static void the_rest_takes_null(struct kunit *test)
 }
 
 static struct kunit_case refuse_cases[] = {
+	KUNIT_CASE_PARAM(what_a_map_would_be_refused_for_is_known, configs_gen_params),
 	KUNIT_CASE_PARAM(what_else_a_map_takes_is_refused_in_order, configs_gen_params),
 	KUNIT_CASE_PARAM(what_else_a_change_takes_is_refused_in_order, configs_gen_params),
 	KUNIT_CASE_PARAM(a_harvests_arguments_are_refused_in_order, configs_gen_params),

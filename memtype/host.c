@@ -221,7 +221,7 @@ static int begin(struct update *update, struct ept *ept, const struct ept_attrs 
 	*update = (struct update){ .ept = ept, .attrs = *attrs, .mtrr = mtrr };
 	update->attrs.memtype = EPT_MT_UC;
 	/* Also where no hole is left to map with these attributes */
-	if (ept_refuse(ept, 0, SZ_4K, &update->attrs) == -EINVAL)
+	if (ept_map_check(ept, 0, 0, SZ_4K, &update->attrs) == -EINVAL)
 		return -EINVAL;
 	update->limit = find_limit(ept, mtrr);
 	INIT_LIST_HEAD(&update->changes);

@@ -89,7 +89,8 @@ int ept_map_typed(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
 	/* What wraps would be refused part by part, and not each part is out of range. */
 	if (check_add_overflow(hpa, size, &end) || end > BIT_ULL(mtrr->msrs.maxphyaddr) ||
 	    check_add_overflow(gpa, size, &gpa_end))
-		return ept_refuse(ept, gpa, size, &map.attrs);
+		return ept_map_check(ept, gpa, hpa, size, &map.attrs) == -EINVAL ? -EINVAL :
+										   -ERANGE;
 	return map_parts(&map);
 }
 EXPORT_SYMBOL_EPT(ept_map_typed);

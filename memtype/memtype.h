@@ -22,13 +22,4 @@ static inline bool ept_mtrr_decoded(const struct ept_mtrr *mtrr)
 	return mtrr && mtrr->nr;
 }
 
-/*
- * For a request that is out of range: -ERANGE, or what comes before it in the order of errors. No
- * table has an hpa this high, so that nothing is mapped.
- */
-static inline int ept_refuse(struct ept *ept, u64 gpa, u64 size, const struct ept_attrs *attrs)
-{
-	return ept_map(ept, gpa, -SZ_4K, size, attrs);
-}
-
 #endif

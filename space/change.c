@@ -332,18 +332,6 @@ static const struct kind *const kinds[] = {
 	[EPT_REGION_CLIENT] = &space_client,
 };
 
-/*
- * What ept_map() of the memory at @hpa would say to it. Maps nothing, as the number isn't what it
- * is said to be.
- */
-static int judge_attrs(struct ept_space *space, u64 hpa, const struct ept_attrs *attrs)
-{
-	static const unsigned long number = 1;
-	const int err = ept_map_if(space->ept, 0, hpa, SZ_4K, attrs, &number, 0);
-
-	return err == -EINVAL || err == -ERANGE || err == -EOPNOTSUPP ? err : 0;
-}
-
 static int judge_memory(const struct ept_region *region)
 {
 	switch (region->kind) {
@@ -365,13 +353,9 @@ static int judge_memory(const struct ept_region *region)
 /* Beyond what the memory's own addresses allow? */
 static int judge_end(struct ept_space *space, const struct ept_region *region)
 {
-	const u64 last = region->size - SZ_4K;
-
-	if (region->kind == EPT_REGION_LINEAR) {
-		if (region->hpa + last < region->hpa)
-			return -ERANGE;
-		return judge_attrs(space, region->hpa + last, &region->attrs);
-	}
+	if (region->kind == EPT_REGION_LINEAR)
+		return ept_map_check(space->ept, region->gpa, region->hpa, region->size,
+				     &region->attrs);
 	if (region->kind == EPT_REGION_USER) {
 		const unsigned long end = READ_ONCE(region->user.mm->task_size);
 
@@ -392,7 +376,7 @@ static int judge_region(struct ept_space *space, const struct ept_region *region
 	if (range == -EINVAL || judge_memory(region))
 		return -EINVAL;
 	if (region->kind != EPT_REGION_MMIO)
-		attrs = judge_attrs(space, 0, &region->attrs);
+		attrs = ept_map_check(space->ept, 0, 0, SZ_4K, &region->attrs);
 	if (attrs == -EINVAL || range)
 		return attrs == -EINVAL ? attrs : range;
 	err = judge_end(space, region);
@@ -597,7 +581,7 @@ int ept_space_protect(struct ept_space *space, u64 gpa, u64 size, u32 prot)
 
 	if (IS_ERR_OR_NULL(space))
 		return -EINVAL;
-	judged = judge_attrs(space, 0, &attrs);
+	judged = ept_map_check(space->ept, 0, 0, SZ_4K, &attrs);
 	err = space_judge(space, gpa, size);
 	if (judged && err != -EINVAL && (judged == -EINVAL || !err))
 		err = judged;
