@@ -29,6 +29,10 @@ RACE = re.compile(r"BUG: KCSAN: (data-race in .*)")
 RACE_ACCESS = re.compile(r"(race at unknown origin, with )?(read|write|read-write) .*to 0x")
 RACE_END = re.compile(r"Reported by Kernel Concurrency Sanitizer|={60}")
 FRAME = re.compile(r" *(\? )?[\w.]+\+0x[0-9a-f]+/0x[0-9a-f]+( \[\w+\])?$")
+# Readers of a maple tree look at a node before they look whether it is dead, and meanwhile
+# a writer may hand it to RCU, whose head lies over the node's pivots.
+CALL_RCU = re.compile(r" *(__call_rcu_common|call_rcu)\b")
+MAPLE = re.compile(r" *(mtree|mas|mte|mt|ma)_\w+\S*$")
 
 NEWLINE = "\x1e"  # as in lib.sh
 TIMESTAMP = re.compile(r"^(<\d+>)?\[\s*\d+\.\d+\](\[\s*[CT]\d+\])? ?")
@@ -178,12 +182,22 @@ def race_stacks(lines):
     return None
 
 
+def is_within_maple_tree(stack):
+    """Whether the maple tree made the access, itself or by call_rcu()."""
+    caller = next((frame for frame in stack if not CALL_RCU.match(frame)), "")
+    return bool(MAPLE.match(caller))
+
+
 def is_kernels_own_race(lines):
     """Whether no access of the report that lines begin with is a module's, or one of a
-    function that a module called: some races of the kernel are known and harmless."""
+    function that a module called, or both are the maple tree's: some races of the kernel
+    are known and harmless."""
     stacks = race_stacks(lines)
-    return bool(stacks) and all(
-        stack and not any(frame.endswith("]") for frame in stack[:2]) for stack in stacks)
+    if not stacks or not all(stacks):
+        return False
+    if all(map(is_within_maple_tree, stacks)):
+        return True
+    return not any(frame.endswith("]") for stack in stacks for frame in stack[:2])
 
 
 def without_kernels_own_races(lines):
