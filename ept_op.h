@@ -128,38 +128,40 @@ static inline void ept_unlock(struct ept *ept)
 		up_write(&ept->lock);
 }
 
-/* True: by the short way, and nothing may sleep until ept_leave_shared() */
-static __always_inline bool ept_enter_shared(struct ept *ept)
+/*
+ * Not NULL: by the short way, and nothing may sleep until ept_leave_shared(). Only the long one
+ * sleeps; a call of the scheduler in each would cost a tenth of a map.
+ */
+static __always_inline struct ept_cpu *ept_enter_shared(struct ept *ept)
 {
 	struct ept_cpu *cpu;
 
 	if (unlikely(ept->external)) {
 		ept_assert_external(ept, -1);
-		return false;
+		return NULL;
 	}
-	might_sleep();
+	__might_sleep(__FILE__, __LINE__);
 	might_lock_read(&ept->lock);
 	preempt_disable();
 	cpu = this_cpu_ptr(ept->cpus);
 	if (unlikely(!cpu->listed))
 		ept_cpu_appears(ept, cpu);
-	WRITE_ONCE(cpu->mapping, true);
-	/* Pairs with what takes the lock in ept_lock(). */
-	smp_mb();
+	/* A full barrier. Pairs with what takes the lock in ept_lock(). */
+	xchg(&cpu->mapping, true);
 	if (likely(!rwsem_is_locked(&ept->lock)))
-		return true;
+		return cpu;
 	/* Pairs with the acquire in ept_lock(). */
 	smp_store_release(&cpu->mapping, false);
 	preempt_enable();
 	down_read(&ept->lock);
-	return false;
+	return NULL;
 }
 
-static __always_inline void ept_leave_shared(struct ept *ept, bool short_way)
+static __always_inline void ept_leave_shared(struct ept *ept, struct ept_cpu *cpu)
 {
-	if (likely(short_way)) {
+	if (likely(cpu)) {
 		/* Pairs with the acquire in ept_lock(). */
-		smp_store_release(&this_cpu_ptr(ept->cpus)->mapping, false);
+		smp_store_release(&cpu->mapping, false);
 		preempt_enable();
 	} else if (!ept->external) {
 		up_read(&ept->lock);

@@ -186,7 +186,7 @@ typedef struct {
 #define rwsem_is_locked(lock)	((lock)->writers || (lock)->readers)
 #endif
 #define might_lock_read(lock)		((void)(lock))
-#define might_sleep()			((void)0)
+#define __might_sleep(file, line)	((void)0)
 #define preempt_disable()		((void)0)
 #define preempt_enable()		((void)0)
 #define rcu_read_lock()			((void)0)
