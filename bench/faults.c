@@ -4,17 +4,15 @@
  * them in the same ones, whose tables are there. Where instructions are counted, those of all CPUs
  * are.
  */
-#include <linux/atomic.h>
-#include <linux/completion.h>
 #include <linux/cpumask.h>
-#include <linux/err.h>
 #include <linux/kernel.h>
-#include <linux/kthread.h>
 #include <linux/minmax.h>
 
 #include "bench.h"
 
 #define MAX_CPUS	4
+static_assert(MAX_CPUS <= BENCH_CPUS);
+
 /* In each 2M, for each CPU; all of them together have room there. */
 #define PAGES		(512 / MAX_CPUS - 1)
 /* For each CPU: they take longer than CPUs are apart when they begin. */
@@ -27,34 +25,12 @@
  * @table: that they map into
  * @nr: of CPUs
  * @same: all map in the same 2M
- * @missing: CPUs that aren't there yet
- * @running: CPUs that aren't done yet
- * @done: none runs any more
  */
 struct faults {
 	const struct bench_contender	*contender;
 	void				*table;
 	unsigned int			nr;
 	bool				same;
-	atomic_t			missing;
-	atomic_t			running;
-	struct completion		done;
-};
-
-/**
- * struct faulting_cpu - one of them
- * @faults: what they share
- * @i: which
- * @start: when all were there
- * @end: when it was done
- * @err: of a map
- */
-struct faulting_cpu {
-	struct faults		*faults;
-	unsigned int		i;
-	u64			start;
-	u64			end;
-	int			err;
 };
 
 /* The pages of CPU @i in 2M of its own, or each of the same 2M that is its turn */
@@ -74,55 +50,22 @@ static struct bench_step fault_step(const struct faults *faults, unsigned int i,
 	};
 }
 
-static int fault(void *data)
+static int fault(void *arg, unsigned int cpu)
 {
-	struct faulting_cpu *cpu = data;
-	struct faults *faults = cpu->faults;
+	const struct faults *faults = arg;
+	int err = 0;
 
-	atomic_dec(&faults->missing);
-	while (atomic_read(&faults->missing))
-		cpu_relax();
-	cpu->start = bench_clock();
-	for (unsigned int table = 0; table < TABLES && !cpu->err; table++) {
-		struct bench_step step = fault_step(faults, cpu->i, table);
+	for (unsigned int table = 0; table < TABLES && !err; table++) {
+		struct bench_step step = fault_step(faults, cpu, table);
 
-		cpu->err = faults->contender->run(faults->table, &step);
+		err = faults->contender->run(faults->table, &step);
 	}
-	cpu->end = bench_clock();
-	if (atomic_dec_and_test(&faults->running))
-		complete(&faults->done);
-	return 0;
-}
-
-/* The ticks until all are done, or an error */
-static s64 run_cpus(struct faults *faults, struct faulting_cpu *cpus)
-{
-	u64 start = U64_MAX, end = 0;
-	unsigned int i;
-
-	for (i = 0; i < faults->nr; i++) {
-		struct task_struct *task = kthread_create(fault, &cpus[i], "fault/%u", i);
-
-		/* Those that run wait for it; there is no way but on. */
-		if (WARN_ON(IS_ERR(task)))
-			return PTR_ERR(task);
-		kthread_bind(task, i);
-		wake_up_process(task);
-	}
-	wait_for_completion(&faults->done);
-	for (i = 0; i < faults->nr; i++) {
-		if (cpus[i].err)
-			return cpus[i].err;
-		start = min(start, cpus[i].start);
-		end = max(end, cpus[i].end);
-	}
-	return end - start;
+	return err;
 }
 
 static s64 run_faults(const struct bench_contender *contender, unsigned int nr, bool same)
 {
-	static struct faulting_cpu cpus[MAX_CPUS];
-	static struct faults faults;
+	struct faults faults = { .contender = contender, .nr = nr, .same = same };
 	/* The tables are there. */
 	struct bench_step tables = {
 		.op = BENCH_MAP, .calls = TABLES * MAX_CPUS, .gpa = SZ_2M - SZ_4K,
@@ -130,21 +73,13 @@ static s64 run_faults(const struct bench_contender *contender, unsigned int nr, 
 	};
 	s64 ticks;
 
-	faults.contender = contender;
 	faults.table = contender->engine->create(true);
 	if (!faults.table)
 		return -ENOMEM;
 	ticks = contender->run(faults.table, &tables);
-	faults.nr = nr;
-	faults.same = same;
-	atomic_set(&faults.missing, nr);
-	atomic_set(&faults.running, nr);
-	init_completion(&faults.done);
-	for (unsigned int i = 0; i < nr; i++)
-		cpus[i] = (struct faulting_cpu){ .faults = &faults, .i = i };
 	bench_clock_settle();
 	if (!ticks)
-		ticks = run_cpus(&faults, cpus);
+		ticks = bench_on_cpus(nr, fault, &faults);
 	contender->engine->destroy(faults.table);
 	return ticks;
 }
