@@ -155,6 +155,12 @@ s64 bench_on_cpus(unsigned int nr, bench_on_cpu fn, void *arg);
 /* faults.c */
 void bench_faults(unsigned int rounds);
 
+/* waits.c */
+void bench_waits(unsigned int rounds);
+
+/* scale.c */
+void bench_scale(unsigned int rounds);
+
 /* hardware.c */
 int bench_dirty(u64 *root, const struct bench_step *step);
 
