@@ -40,12 +40,15 @@ struct prot_change {
  * @change: what becomes of each leaf
  * @prot: the rights among it
  * @shrink: large leaves may have to be split, as what they become has to be small
+ * @pauses: a leaf that comes amid it is changed without a look at what is around it: the change is
+ *	right for any leaf, and no leaf to come lies across an end of the range
  */
 struct change_op {
 	struct ept_op		op;
 	struct change		change;
 	struct prot_change	prot;
 	bool			shrink;
+	bool			pauses;
 };
 
 static struct change_op *to_change_op(struct ept_walk *walk)
@@ -136,8 +139,10 @@ static int change_plan_edge(struct ept_walk *walk, const struct ept_run *run)
 	const u64 entry = READ_ONCE(*run->entry);
 	struct change_op *op = to_change_op(walk);
 
-	if (ept_pte_is_hole(entry))
+	if (ept_pte_is_hole(entry)) {
+		op->pauses = false;
 		return change_plan_hole(op);
+	}
 	return change_plan_leaf(op, run, entry, ept_run_start(walk, run), ept_run_end(walk, run));
 }
 
@@ -221,6 +226,8 @@ static int change_commit_run(struct ept_walk *walk, const struct ept_run *run)
 	unsigned int done;
 	u64 entry;
 
+	if (op->pauses)
+		ept_op_let_in(&op->op);
 	if (change_all(op->op.ept, op->op.gather, run, &op->change))
 		return run->nr;
 	done = change_each(op, run);
@@ -261,6 +268,7 @@ static noinline int change_long(struct ept_gather *gather, u64 gpa, u64 size,
 	op.change = change;
 	op.prot = prot;
 	op.shrink = ept_pte_max_leaf(op.op.walk.fmt, change.set) < op.op.walk.fmt->max_leaf;
+	op.pauses = !prot.judge && !op.shrink && !change.move;
 	return ept_op_run(&op.op, &change_plan, &change_commit);
 }
 

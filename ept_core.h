@@ -78,6 +78,17 @@ struct seq_file;
  *   word that another CPU writes, but for the table that the leaf goes into.
  * - Every other function that changes a table, and ept_check(), excludes the others, and one-leaf
  *   maps, inside the library, by a lock that may sleep.
+ * - Long ones pause: ept_harvest() and its short forms, ept_merge(), ept_protect() where no leaf
+ *   could become illegal by it, ept_set_memtype(), ept_set_tag(), ept_set_attrs(). One-leaf maps
+ *   that wait come in before the next table, after some microseconds; a leaf that comes so into the
+ *   range may or may not be among what was asked for. Not where the range begins or ends inside of
+ *   a hole of 2M or more, nor where large leaves have to become small.
+ * - What is all or nothing for a reason that lies in each leaf has the table for itself until it is
+ *   over, and one-leaf maps wait: ept_map() and its kin of several leaves, ept_remap(),
+ *   ept_redirect(), ept_split(), ept_protect() where leaves are judged; ept_unmap_report() and
+ *   ept_zap() that report; ept_check(), as sums are those of one moment. They take 0.3 to 6 ns for
+ *   each entry that they look at, and a callback's time. Who can't wait so long calls by parts.
+ *   ept_unmap() looks at no entry of a table that goes whole.
  * - With %EPT_CONFIG_EXTERNAL_LOCK the client excludes from each other: all functions that change
  *   the table, the harvests, also where they peek, and ept_check(). One-leaf maps need only be
  *   excluded from the others, as by a lock held shared, but on an atomic table from each other,

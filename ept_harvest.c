@@ -148,6 +148,7 @@ static int harvest_run(struct ept_walk *walk, const struct ept_run *run)
 {
 	struct harvest_op *harvest = to_harvest(walk);
 
+	ept_op_let_in(&harvest->op);
 	if (run->level > EPT_4K)
 		return harvest_large(harvest, run);
 	harvest_pages(harvest, run);

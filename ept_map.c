@@ -340,15 +340,15 @@ static noinline int map_one_with_tables(struct ept *ept, u64 gpa, u64 leaf, enum
 
 	do {
 		int err = ept_pool_fill(&pool, &ept->store, missing);
-		bool shortly;
+		struct ept_cpu *cpu;
 
 		if (err) {
 			missing = err;
 			break;
 		}
-		shortly = ept_enter_shared(ept);
+		cpu = ept_enter_shared(ept);
 		missing = try_map_one(ept, &pool, gpa, leaf, level, &guard);
-		ept_leave_shared(ept, shortly);
+		ept_leave_shared(ept, cpu);
 	} while (missing > 0);
 	ept_pool_drain(&pool, &ept->store);
 	return missing;
@@ -357,10 +357,10 @@ static noinline int map_one_with_tables(struct ept *ept, u64 gpa, u64 leaf, enum
 static __always_inline int map_one(struct ept *ept, u64 gpa, u64 leaf, enum ept_level level,
 				   const struct guard *guard)
 {
-	const bool shortly = ept_enter_shared(ept);
+	struct ept_cpu *cpu = ept_enter_shared(ept);
 	const int ret = try_map_one(ept, NULL, gpa, leaf, level, guard);
 
-	ept_leave_shared(ept, shortly);
+	ept_leave_shared(ept, cpu);
 	return ret <= 0 ? ret : map_one_with_tables(ept, gpa, leaf, level, *guard, ret);
 }
 

@@ -2,7 +2,39 @@
 /*
  * What the operations that change a table share. See ept_op.h.
  */
+#include <linux/delay.h>
+#include <linux/wait_bit.h>
+
 #include "ept_op.h"
+
+/*
+ * A long operation pauses: it lets its lock go, and whoever gets it but to map a leaf lets it go,
+ * too, until the operation has it back.
+ */
+
+/* With the lock held, by who doesn't map a leaf */
+void ept_await_turn(struct ept *ept)
+{
+	do {
+		up_write(&ept->lock);
+		wait_var_event(&ept->paused, !READ_ONCE(ept->paused));
+		down_write(&ept->lock);
+	} while (ept->paused);
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_await_turn);
+
+void ept_op_pause(struct ept *ept)
+{
+	WRITE_ONCE(ept->paused, true);
+	up_write(&ept->lock);
+	/* Who is first in the queue may have to wake up, to let the next one in. */
+	if (rwsem_is_contended(&ept->lock))
+		usleep_range(10, 20);
+	down_write(&ept->lock);
+	WRITE_ONCE(ept->paused, false);
+	wake_up_var(&ept->paused);
+	ept_await_maps(ept);
+}
 
 /* Flags that merges have yet to collect are those of the leaves from now on. */
 static void ept_op_fold(struct ept_op *op)

@@ -105,21 +105,30 @@ static inline void ept_assert_external(const struct ept *ept, int type)
 		lockdep_assert(lock_is_held_type(ept->external_lock, type));
 }
 
+void ept_await_turn(struct ept *ept);
+
+/* With the lock held, which keeps others from beginning: waits for those that map a leaf. */
+static inline void ept_await_maps(const struct ept *ept)
+{
+	/* On x86 whatever takes a lock is a full barrier. Pairs with that in ept_enter_shared(). */
+	const struct ept_cpu *cpu = READ_ONCE(ept->first_cpu);
+
+	for (; cpu; cpu = cpu->next)
+		/* Pairs with the releases: what was mapped is seen. */
+		while (smp_load_acquire(&cpu->mapping))
+			cpu_relax();
+}
+
 static inline void ept_lock(struct ept *ept)
 {
-	const struct ept_cpu *cpu;
-
 	if (unlikely(ept->external)) {
 		ept_assert_external(ept, 0);
 		return;
 	}
 	down_write(&ept->lock);
-	/* On x86 whatever takes a lock is a full barrier. Pairs with that in ept_enter_shared(). */
-	cpu = READ_ONCE(ept->first_cpu);
-	for (; cpu; cpu = cpu->next)
-		/* Pairs with the releases: what was mapped is seen. */
-		while (smp_load_acquire(&cpu->mapping))
-			cpu_relax();
+	if (unlikely(ept->paused))
+		ept_await_turn(ept);
+	ept_await_maps(ept);
 }
 
 static inline void ept_unlock(struct ept *ept)
@@ -128,38 +137,40 @@ static inline void ept_unlock(struct ept *ept)
 		up_write(&ept->lock);
 }
 
-/* True: by the short way, and nothing may sleep until ept_leave_shared() */
-static __always_inline bool ept_enter_shared(struct ept *ept)
+/*
+ * Not NULL: by the short way, and nothing may sleep until ept_leave_shared(). Only the long one
+ * sleeps; a call of the scheduler in each would cost a tenth of a map.
+ */
+static __always_inline struct ept_cpu *ept_enter_shared(struct ept *ept)
 {
 	struct ept_cpu *cpu;
 
 	if (unlikely(ept->external)) {
 		ept_assert_external(ept, -1);
-		return false;
+		return NULL;
 	}
-	might_sleep();
+	__might_sleep(__FILE__, __LINE__);
 	might_lock_read(&ept->lock);
 	preempt_disable();
 	cpu = this_cpu_ptr(ept->cpus);
 	if (unlikely(!cpu->listed))
 		ept_cpu_appears(ept, cpu);
-	WRITE_ONCE(cpu->mapping, true);
-	/* Pairs with what takes the lock in ept_lock(). */
-	smp_mb();
+	/* A full barrier. Pairs with what takes the lock in ept_lock(). */
+	xchg(&cpu->mapping, true);
 	if (likely(!rwsem_is_locked(&ept->lock)))
-		return true;
+		return cpu;
 	/* Pairs with the acquire in ept_lock(). */
 	smp_store_release(&cpu->mapping, false);
 	preempt_enable();
 	down_read(&ept->lock);
-	return false;
+	return NULL;
 }
 
-static __always_inline void ept_leave_shared(struct ept *ept, bool short_way)
+static __always_inline void ept_leave_shared(struct ept *ept, struct ept_cpu *cpu)
 {
-	if (likely(short_way)) {
+	if (likely(cpu)) {
 		/* Pairs with the acquire in ept_lock(). */
-		smp_store_release(&this_cpu_ptr(ept->cpus)->mapping, false);
+		smp_store_release(&cpu->mapping, false);
 		preempt_enable();
 	} else if (!ept->external) {
 		up_read(&ept->lock);
@@ -289,9 +300,21 @@ static inline void ept_op_init(struct ept_op *op, struct ept_gather *gather, u64
 
 int ept_op_run(struct ept_op *op, const struct ept_visitor *plan,
 	       const struct ept_visitor *commit);
+void ept_op_pause(struct ept *ept);
 void ept_op_open_split(struct ept_op *op, const struct ept_run *run, unsigned int i);
 void ept_op_close_split(struct ept_op *op, const struct ept_run *run, u64 *table);
 void ept_op_close_leaf(struct ept_walk *walk, const struct ept_run *run, u64 *table);
+
+/*
+ * For a visitor that has read nothing yet of what it visits, of an operation for which it makes no
+ * difference whether a hole became a leaf before or after: lets faults in.
+ */
+static __always_inline void ept_op_let_in(const struct ept_op *op)
+{
+	/* Nobody waits for that of a table that is locked by its client. */
+	if (unlikely(rwsem_is_contended(&op->ept->lock)))
+		ept_op_pause(op->ept);
+}
 
 static inline bool ept_op_covers(const struct ept_op *op, u64 gpa, enum ept_level level)
 {

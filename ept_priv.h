@@ -40,6 +40,7 @@ struct ept_cpu {
  * @store: where its tables come from
  * @external: EPT_CONFIG_EXTERNAL_LOCK
  * @lock: excludes functions that change the table, but one-leaf maps only from the others
+ * @paused: who has the lock let it go for one-leaf maps alone; written under it
  * @external_lock: what the client registered instead
  * @config: what it was made for; its name is that of the table
  * @cpus: who maps, who runs a guest on it, and who is behind
@@ -68,6 +69,7 @@ struct ept {
 	struct ept_store	store;
 	bool			external;
 	struct rw_semaphore	lock;
+	bool			paused;
 	struct lockdep_map	*external_lock;
 	struct ept_config	config;
 	struct ept_cpu __percpu	*cpus;

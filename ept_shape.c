@@ -182,6 +182,7 @@ static int merge_run(struct ept_walk *walk, const struct ept_run *run)
 {
 	struct merge_op *merge = to_merge(walk);
 
+	ept_op_let_in(&merge->op);
 	if (run->level == EPT_4K)
 		return run->nr;
 	for (unsigned int i = 0; i < run->nr; i++) {

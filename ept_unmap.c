@@ -48,6 +48,9 @@ static __always_inline int unmap_all(const struct ept *ept, struct ept_gather *g
 	const u64 hole = ept->fmt.hole;
 	u64 any, all;
 
+	/* Of many holes there is less to know. */
+	if (run->nr > 1 && ept_pte_is_hole(READ_ONCE(*run->entry)))
+		return ept_pte_is_hole(ept_entries_any(run->entry, run->nr)) ? 0 : -1;
 	if (likely(ept_run_only_leaves(run, &any, &all))) {
 		ept_entries_fill(run->entry, run->nr, hole, 0);
 		ept_gather_note(ept, gather, run, any, hole);

@@ -24,6 +24,9 @@ enum bench_op {
 	BENCH_DESTROY,
 	BENCH_FILL,		/* map what BENCH_CHURN unmaps first */
 	BENCH_CHURN,		/* map a range, unmap the one of BENCH_LAG calls before, flush */
+	BENCH_MAP_LIST,		/* map what a scatter list names, a call for each segment */
+	BENCH_UNMAP_LIST,	/* unmap it, in one call */
+	BENCH_TABLES,		/* create @calls tables, map @size in each, destroy them */
 };
 
 /* @hpa is for those that map; all return 0 or an error. */
@@ -57,7 +60,8 @@ struct bench_engine {
  * @calls: how often; 0 ends a list of steps
  * @gpa: of the first call
  * @size: of each call
- * @stride: from a call's gpa to the next one's
+ * @stride: from a call's gpa to the next one's; of random pages, a power of two: they are so far
+ *	apart, from @gpa on; 0: SZ_4K
  * @scatter: each call is further inside its 2M: otherwise their entries would share a set of the
  *	CPU's caches, which tables are in by the page. Or:
  * @span: they are random pages below this power of two, none of them twice, and none the last in
@@ -143,8 +147,19 @@ void bench_clock_settle(void);
 /* memory.c */
 void bench_memory(void);
 
+/* cpus.c: what is done on CPU @cpu; 0 or an error */
+#define BENCH_CPUS	64
+typedef int (*bench_on_cpu)(void *arg, unsigned int cpu);
+s64 bench_on_cpus(unsigned int nr, bench_on_cpu fn, void *arg);
+
 /* faults.c */
 void bench_faults(unsigned int rounds);
+
+/* waits.c */
+void bench_waits(unsigned int rounds);
+
+/* scale.c */
+void bench_scale(unsigned int rounds);
 
 /* hardware.c */
 int bench_dirty(u64 *root, const struct bench_step *step);

@@ -1,167 +1,152 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Faults on several CPUs at once: each maps pages one by one, in 2M of its own or all of them in
- * the same 2M, whose tables are there. Where instructions are counted, those of all CPUs are.
+ * Faults on several CPUs at once: each maps pages one by one, in 2M after 2M of its own or all of
+ * them in the same ones, whose tables are there. Where instructions are counted, those of all CPUs
+ * are.
  */
-#include <linux/atomic.h>
-#include <linux/completion.h>
 #include <linux/cpumask.h>
-#include <linux/err.h>
 #include <linux/kernel.h>
-#include <linux/kthread.h>
 #include <linux/minmax.h>
 
 #include "bench.h"
 
 #define MAX_CPUS	4
-/* For each CPU; all of them together have room in 2M. */
-#define FAULTS		(512 / MAX_CPUS - 1)
+static_assert(MAX_CPUS <= BENCH_CPUS);
+
+/* In each 2M, for each CPU; all of them together have room there. */
+#define PAGES		(512 / MAX_CPUS - 1)
+/* For each CPU: they take longer than CPUs are apart when they begin. */
+#define TABLES		64
+#define FAULTS		(TABLES * PAGES)
 
 /**
  * struct faults - what the CPUs share
  * @contender: who maps
  * @table: that they map into
  * @nr: of CPUs
- * @missing: CPUs that aren't there yet
- * @running: CPUs that aren't done yet
- * @done: none runs any more
+ * @same: all map in the same 2M
  */
 struct faults {
 	const struct bench_contender	*contender;
 	void				*table;
 	unsigned int			nr;
-	atomic_t			missing;
-	atomic_t			running;
-	struct completion		done;
+	bool				same;
 };
 
-/**
- * struct faulting_cpu - one of them
- * @faults: what they share
- * @step: what it does
- * @start: when all were there
- * @end: when it was done
- * @err: of a map
- */
-struct faulting_cpu {
-	struct faults		*faults;
-	struct bench_step	step;
-	u64			start;
-	u64			end;
-	int			err;
-};
-
-static int fault(void *data)
+/* The pages of CPU @i in 2M of its own, or each of the same 2M that is its turn */
+static struct bench_step fault_step(const struct faults *faults, unsigned int i, unsigned int table)
 {
-	struct faulting_cpu *cpu = data;
-	struct faults *faults = cpu->faults;
+	const unsigned int nr = faults->nr;
+	const u64 gpa = faults->same ? table * (u64)SZ_2M + i * SZ_4K :
+				       (table * nr + i) * (u64)SZ_2M;
 
-	atomic_dec(&faults->missing);
-	while (atomic_read(&faults->missing))
-		cpu_relax();
-	cpu->start = bench_clock();
-	cpu->err = faults->contender->run(faults->table, &cpu->step);
-	cpu->end = bench_clock();
-	if (atomic_dec_and_test(&faults->running))
-		complete(&faults->done);
-	return 0;
-}
-
-/* The pages of CPU @i: those of its own 2M, or each of the same 2M that is its turn */
-static struct bench_step fault_step(unsigned int i, unsigned int nr, bool same)
-{
 	return (struct bench_step){
 		.op = BENCH_MAP,
-		.calls = FAULTS,
-		.gpa = same ? i * SZ_4K : i * SZ_2M,
+		.calls = PAGES,
+		.gpa = gpa,
 		.size = SZ_4K,
-		.stride = same ? nr * SZ_4K : SZ_4K,
+		.stride = faults->same ? nr * SZ_4K : SZ_4K,
 		.offset = BENCH_AT_4K,
 	};
 }
 
-/* The ticks until all are done, or an error */
-static s64 run_cpus(struct faults *faults, struct faulting_cpu *cpus)
+static int fault(void *arg, unsigned int cpu)
 {
-	u64 start = U64_MAX, end = 0;
-	unsigned int i;
+	const struct faults *faults = arg;
+	int err = 0;
 
-	for (i = 0; i < faults->nr; i++) {
-		struct task_struct *task = kthread_create(fault, &cpus[i], "fault/%u", i);
+	for (unsigned int table = 0; table < TABLES && !err; table++) {
+		struct bench_step step = fault_step(faults, cpu, table);
 
-		/* Those that run wait for it; there is no way but on. */
-		if (WARN_ON(IS_ERR(task)))
-			return PTR_ERR(task);
-		kthread_bind(task, i);
-		wake_up_process(task);
+		err = faults->contender->run(faults->table, &step);
 	}
-	wait_for_completion(&faults->done);
-	for (i = 0; i < faults->nr; i++) {
-		if (cpus[i].err)
-			return cpus[i].err;
-		start = min(start, cpus[i].start);
-		end = max(end, cpus[i].end);
-	}
-	return end - start;
+	return err;
 }
 
 static s64 run_faults(const struct bench_contender *contender, unsigned int nr, bool same)
 {
-	static struct faulting_cpu cpus[MAX_CPUS];
-	static struct faults faults;
+	struct faults faults = { .contender = contender, .nr = nr, .same = same };
 	/* The tables are there. */
 	struct bench_step tables = {
-		.op = BENCH_MAP, .calls = MAX_CPUS, .gpa = SZ_2M - SZ_4K, .size = SZ_4K,
-		.stride = SZ_2M, .offset = BENCH_AT_4K,
+		.op = BENCH_MAP, .calls = TABLES * MAX_CPUS, .gpa = SZ_2M - SZ_4K,
+		.size = SZ_4K, .stride = SZ_2M, .offset = BENCH_AT_4K,
 	};
 	s64 ticks;
 
-	faults.contender = contender;
 	faults.table = contender->engine->create(true);
 	if (!faults.table)
 		return -ENOMEM;
 	ticks = contender->run(faults.table, &tables);
-	faults.nr = nr;
-	atomic_set(&faults.missing, nr);
-	atomic_set(&faults.running, nr);
-	init_completion(&faults.done);
-	for (unsigned int i = 0; i < nr; i++)
-		cpus[i] = (struct faulting_cpu){
-			.faults = &faults,
-			.step = fault_step(i, nr, same),
-		};
 	bench_clock_settle();
 	if (!ticks)
-		ticks = run_cpus(&faults, cpus);
+		ticks = bench_on_cpus(nr, fault, &faults);
 	contender->engine->destroy(faults.table);
 	return ticks;
 }
 
-static void report_faults(const struct bench_contender *contender, unsigned int nr, bool same,
-			  unsigned int rounds)
+/* 1, 2 and 4 CPUs, each in 2M of their own and in the same */
+#define NR_CASES	6
+
+/* What threads cost that begin and end meanwhile is nothing's. */
+static const struct bench_contender *const contenders[] = {
+	&bench_ours,
+	&bench_unlocked,
+	&bench_nothing,
+#if IS_ENABLED(CONFIG_IOMMU_PT_VTDSS)
+	&bench_generic_pt,
+#endif
+#if IS_ENABLED(CONFIG_IOMMU_IO_PGTABLE_LPAE)
+	&bench_lpae,
+#endif
+};
+
+/* The least ticks of each case, or the error of one */
+static s64 least[NR_CASES][ARRAY_SIZE(contenders)];
+
+static unsigned int cpus_of(unsigned int i)
 {
-	s64 least = S64_MAX;
-
-	for (unsigned int i = 0; i < rounds; i++) {
-		s64 ticks = run_faults(contender, nr, same);
-
-		if (ticks < 0) {
-			pr_err("bench: FAIL faults on %u CPUs: error %lld\n", nr, ticks);
-			return;
-		}
-		least = min(least, ticks);
-	}
-	pr_info("bench: fault-%s-%u|fault|%u|%s|%lld|%lld\n", same ? "same" : "own", nr,
-		nr * FAULTS, contender->engine->name, least, least);
+	return 1 << i / 2;
 }
 
+static void run_case(unsigned int i)
+{
+	for (unsigned int who = 0; who < ARRAY_SIZE(contenders); who++) {
+		const s64 ticks = least[i][who] < 0 ? least[i][who] :
+				  run_faults(contenders[who], cpus_of(i), i % 2);
+
+		least[i][who] = min(least[i][who], ticks);
+	}
+}
+
+static void report_case(unsigned int i)
+{
+	for (unsigned int who = 0; who < ARRAY_SIZE(contenders); who++) {
+		const char *name = contenders[who]->engine->name;
+		const s64 ticks = least[i][who];
+
+		if (ticks < 0)
+			pr_err("bench: FAIL faults on %u CPUs, %s: error %lld\n", cpus_of(i), name,
+			       ticks);
+		else
+			pr_info("bench: fault-%s-%u|fault|%u|%s|%lld|%lld\n",
+				i % 2 ? "same" : "own", cpus_of(i), cpus_of(i) * FAULTS, name,
+				ticks, ticks);
+	}
+}
+
+/* Case by case in turn, as rates of one CPU and of several are compared. */
 void bench_faults(unsigned int rounds)
 {
-	for (unsigned int nr = 1; nr <= MAX_CPUS && nr <= num_online_cpus(); nr *= 2) {
-		for (int same = 0; same <= 1; same++) {
-			report_faults(&bench_ours, nr, same, rounds);
-			/* What threads cost that begin and end meanwhile */
-			report_faults(&bench_nothing, nr, same, rounds);
-		}
-	}
+	unsigned int nr = 0;
+
+	while (nr < NR_CASES && cpus_of(nr) <= num_online_cpus())
+		nr++;
+	for (unsigned int i = 0; i < nr; i++)
+		for (unsigned int who = 0; who < ARRAY_SIZE(contenders); who++)
+			least[i][who] = S64_MAX;
+	for (unsigned int round = 0; round < rounds; round++)
+		for (unsigned int i = 0; i < nr; i++)
+			run_case(i);
+	for (unsigned int i = 0; i < nr; i++)
+		report_case(i);
 }

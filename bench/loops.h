@@ -37,13 +37,14 @@ static __always_inline int bench_loop(bench_call call, void *table, const struct
 static __always_inline int bench_loop_random(bench_call call, void *table,
 					     struct bench_step *step)
 {
-	const u64 offset = step->offset, mask = step->span - SZ_4K;
+	const u64 offset = step->offset, apart = step->stride ?: SZ_4K, first = step->gpa;
+	const u64 mask = step->span - apart;
 	unsigned int i = step->calls;
 	u64 page = step->seed;
 	int err = 0;
 
 	while (i && !err) {
-		const u64 gpa = (page * SZ_4K) & mask;
+		const u64 gpa = ((page * apart) & mask) + first;
 
 		page = bench_random(page);
 		if (unlikely(!(~gpa & (SZ_2M - SZ_4K))))
@@ -105,13 +106,100 @@ static __always_inline int bench_churn(const struct bench_engine *engine, void *
 	return err;
 }
 
+/* A scatter list has 16 to 127 segments of 4K to 64K, one after the other where a guest sees them. */
+static __always_inline unsigned int bench_list(u64 random)
+{
+	return 16 + (random >> 40) % 112;
+}
+
+static __always_inline u64 bench_segment(u64 random, u64 *hpa)
+{
+	*hpa = (random >> 20) % SZ_256M * SZ_4K;
+	return (1 + (random >> 56) % 16) * SZ_4K;
+}
+
+static __always_inline int bench_map_list(const struct bench_engine *engine, void *table, u64 gpa,
+					  u64 random)
+{
+	int err = 0;
+
+	for (unsigned int nr = bench_list(random); nr && !err; nr--) {
+		u64 hpa, size;
+
+		random = bench_random(random);
+		size = bench_segment(random, &hpa);
+		err = engine->call[BENCH_MAP](table, gpa, hpa, size);
+		gpa += size;
+	}
+	return err;
+}
+
+static __always_inline int bench_unmap_list(const struct bench_engine *engine, void *table, u64 gpa,
+					    u64 random)
+{
+	u64 hpa, size = 0;
+
+	for (unsigned int nr = bench_list(random); nr; nr--) {
+		random = bench_random(random);
+		size += bench_segment(random, &hpa);
+	}
+	return engine->call[BENCH_UNMAP](table, gpa, 0, size);
+}
+
+/* Lists are @stride apart, each by a number of its own. */
+static __always_inline int bench_lists(const struct bench_engine *engine, void *table,
+				       struct bench_step *step)
+{
+	u64 gpa = step->gpa;
+	int err = 0;
+
+	for (unsigned int i = step->calls; i && !err; i--, gpa += step->stride)
+		err = step->op == BENCH_MAP_LIST ?
+		      bench_map_list(engine, table, gpa, bench_random(gpa)) :
+		      bench_unmap_list(engine, table, gpa, bench_random(gpa));
+	return err;
+}
+
+/* Tables that are there at a time */
+#define BENCH_TABLES_MAX	100
+
+static __always_inline int bench_tables(const struct bench_engine *engine,
+					const struct bench_step *step)
+{
+	static void *tables[BENCH_TABLES_MAX];
+	int err = 0;
+
+	for (unsigned int i = 0; i < step->calls; i++) {
+		tables[i] = engine->create(false);
+		if (!tables[i] || err)
+			err = err ?: -ENOMEM;
+		else
+			err = engine->call[BENCH_MAP](tables[i], step->gpa,
+						      step->gpa + step->offset, step->size);
+	}
+	for (unsigned int i = 0; i < step->calls; i++)
+		if (tables[i])
+			engine->destroy(tables[i]);
+	return err;
+}
+
 /* Out of line, as it is no part of the loops whose instructions are counted to the last one */
 static noinline int bench_come_and_go(const struct bench_engine *engine, void *table,
 				      struct bench_step *step)
 {
-	if (step->op == BENCH_FILL)
+	switch (step->op) {
+	case BENCH_FILL:
 		return bench_fill(engine, table, step);
-	return step->op == BENCH_CHURN ? bench_churn(engine, table, step) : -EINVAL;
+	case BENCH_CHURN:
+		return bench_churn(engine, table, step);
+	case BENCH_MAP_LIST:
+	case BENCH_UNMAP_LIST:
+		return bench_lists(engine, table, step);
+	case BENCH_TABLES:
+		return bench_tables(engine, step);
+	default:
+		return -EINVAL;
+	}
 }
 
 static __always_inline int bench_calls(bench_call call, void *table, struct bench_step *step)
@@ -125,10 +213,11 @@ static __always_inline int bench_lookups(const struct bench_engine *engine, void
 					 struct bench_step *step, bool chain)
 {
 	const unsigned int shift = 64 - ilog2(step->span);
+	const u64 mask = step->stride ? -step->stride : ~0ULL;
 	u64 random = step->seed, gpa, hpa, wrong = 0;
 
 	for (unsigned int i = step->calls; i; i--) {
-		gpa = random >> shift;
+		gpa = (random >> shift) & mask;
 		hpa = engine->lookup(table, gpa);
 		wrong |= hpa - gpa - step->offset;
 		random = bench_random(chain ? random + hpa : random);

@@ -37,9 +37,9 @@ static bool alone;
 module_param(alone, bool, 0400);
 MODULE_PARM_DESC(alone, "run ept without its peers and limits");
 
-static bool faults;
-module_param(faults, bool, 0400);
-MODULE_PARM_DESC(faults, "run faults on several CPUs instead of the workloads");
+static char *cpus;
+module_param(cpus, charp, 0400);
+MODULE_PARM_DESC(cpus, "what to run on several CPUs instead of the workloads: faults, waits, scale");
 
 static const struct bench_contender *const contenders[] = {
 	&bench_ours,
@@ -114,7 +114,9 @@ static int run_timed(const struct bench_contender *contender, void *table, struc
 		start = bench_clock();
 		err = contender->run(table, &step);
 		slices[i] = bench_clock() - start;
-		step.gpa += step.calls * step.stride;
+		/* Random ones go on by their seed. */
+		if (!step.span)
+			step.gpa += step.calls * step.stride;
 	}
 	return err;
 }
@@ -263,12 +265,22 @@ static bool wanted(const char *name)
 	return !only;
 }
 
+static void run_on_cpus(const char *what)
+{
+	if (strstr(what, "faults"))
+		bench_faults(rounds);
+	if (strstr(what, "waits"))
+		bench_waits(rounds);
+	if (strstr(what, "scale"))
+		bench_scale(rounds);
+}
+
 static int __init bench_init(void)
 {
 	rounds = clamp(rounds, 1U, MAX_ROUNDS);
 	pr_info("bench: khz|%llu\n", bench_clock_khz());
-	if (faults) {
-		bench_faults(rounds);
+	if (cpus) {
+		run_on_cpus(cpus);
 		return 0;
 	}
 	if (wanted("tables"))

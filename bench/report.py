@@ -36,6 +36,18 @@ TABLES_AT_MOST = 515
 FLAT = "beside-"
 FLAT_WITHIN = 1.01
 
+# Maps of a page on several CPUs: the least that two do of what one does, in 2M of their own and in
+# the same
+FAULT = re.compile(r"fault-(own|same)-(\d+)$")
+RATES = {"own": 1.9, "same": 1.5}
+
+# How long a map may wait behind a long operation, in nanoseconds
+WAIT = re.compile(r"wait-(.+)$")
+WAIT_AT_MOST = 100000
+
+# What it costs that there are CPUs
+SCALE = re.compile(r"scale-(.+)-(\d+)$")
+
 # ept itself, what it is compared with at least, and the loop around the calls; all others are peers
 NO_PEERS = ("ept", "unlocked", "limit", "nothing")
 
@@ -201,6 +213,65 @@ def curves(log, judge):
     return text
 
 
+def faults_in_time(rows, judge):
+    """Maps on several CPUs at once, and how many times as fast as on one they are."""
+    peers = peer_names(rows)
+    lines = []
+    for name, row in rows.items():
+        match = FAULT.match(name)
+        if not match:
+            continue
+        where, cpus = match[1], int(match[2])
+        one = rows[f"fault-{where}-1"].least["ept"]
+        rate = one / row.least["ept"]
+        checks = [("peer", row.to_best_peer() >= 1)] if row.peers() else []
+        if cpus == 2:
+            checks.append(("rate", rate >= RATES[where]))
+        lines.append([name, "map", number(row.least["ept"]), number(rate),
+                      number(RATES[where]) if cpus == 2 else "-",
+                      number(row.least.get("unlocked"))] +
+                     [number(row.least.get(peer)) for peer in peers] +
+                     [judge.verdict(name, checks)])
+    return ("Nanoseconds a map of a page, of all CPUs together, and times the rate of one CPU\n\n" +
+            table(["workload", "unit", "ept", "x one CPU", "at least", "unlocked"] + peers + [""],
+                  lines))
+
+
+def waits(rows, judge):
+    lines = []
+    for name, row in rows.items():
+        match = WAIT.match(name)
+        if match:
+            checks = [] if match[1] == "wake-up" else \
+                     [("wait", row.least["ept"] <= WAIT_AT_MOST)]
+            lines.append([name, "us", number(row.least["ept"] / 1000),
+                          number(WAIT_AT_MOST / 1000) if checks else "-",
+                          judge.verdict(name, checks)])
+    return ("Microseconds that a map waits behind an operation on 64 GiB of 4K leaves, 99 of 100\n\n" +
+            table(["behind", "unit", "ept", "at most", ""], lines))
+
+
+def scale(rows):
+    """Operation -> {CPUs: its instructions}, and the unit"""
+    scaled = {}
+    for name, row in rows.items():
+        match = SCALE.match(name)
+        if match:
+            unit, costs = scaled.setdefault(match[1], (row.unit, {}))
+            costs[int(match[2])] = row.least["ept"]
+    return scaled
+
+
+def scale_table(rows):
+    scaled = scale(rows)
+    cpus = sorted({nr for _, costs in scaled.values() for nr in costs})
+    lines = [[name, unit] + [number(costs.get(nr)) for nr in cpus] + [""]
+             for name, (unit, costs) in scaled.items()]
+    return ("Instructions, of all CPUs, where so many CPUs have mapped into the table\n\n" +
+            table(["what", "unit"] + [f"{nr} CPUs" if nr > 1 else "1 CPU" for nr in cpus] + [""],
+                  lines))
+
+
 def update_document(text):
     before, rest = DOCUMENT.read_text().split(BEGIN)
     after = rest.split(END)[1]
@@ -219,6 +290,21 @@ def write_points(path, rows, prefix, contenders, value):
                 costs = [value(row, contender) for contender in contenders]
                 print(int(match[1]) * sizes.get(match[2], 1),
                       *["?" if cost is None else cost for cost in costs], file=out)
+
+
+def write_scaling(run, on_cpus, counted):
+    """Maps a microsecond by CPUs, and instructions by CPUs."""
+    contenders = ["ept", "generic_pt", "lpae"]
+    for where in RATES:
+        write_points(run / f"{where}.dat", on_cpus, f"fault-{where}-", contenders,
+                     lambda row, contender:
+                     1000 / row.least[contender] if contender in row.least else None)
+    scaled = scale(counted)
+    with open(run / "scale.dat", "w") as out:
+        names = [name for name in ("map", "unmap", "flush") if name in scaled]
+        print("#", *names, file=out)
+        for nr in sorted({nr for name in names for nr in scaled[name][1]}):
+            print(nr, *[scaled[name][1].get(nr, "?") for name in names], file=out)
 
 
 def write_chart(run, counted, timed):
@@ -241,20 +327,26 @@ def main():
     locked = Log(run / "bench-smp", True).rows
     icount = Log(run / "bench-icount", False)
     faults = Log(run / "bench-faults", False).rows
+    scaled = Log(run / "bench-scale", False).rows
     if LOCKED in locked:
         timed[LOCKED] = locked[LOCKED]
     parts = []
     if timed:
         parts.append(times(timed, targets, judge))
+    if any(map(FAULT.match, locked)):
+        parts += [faults_in_time(locked, judge), waits(locked, judge)]
     if icount.rows or faults:
         parts.append(instructions({**icount.rows, **faults}, targets, judge))
     if icount.tables:
         parts.append(curves(icount, judge))
+    if scaled:
+        parts.append(scale_table(scaled))
     text = "\n".join(parts)
     print(text)
     if "--update" in sys.argv:
         update_document(text)
         write_chart(run, icount.rows, timed)
+        write_scaling(run, locked, scaled)
     if judge.unknown:
         print(f"{len(judge.unknown)} targets missed: " + ", ".join(judge.unknown))
     sys.exit(bool(judge.unknown))

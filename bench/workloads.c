@@ -21,6 +21,15 @@
 	  .scatter = true, .offset = BENCH_AT_4K }
 #define RANDOM(what, n, bytes)								\
 	{ .op = (what), .calls = (n), .size = SZ_4K, .span = (bytes), .offset = BENCH_AT_4K }
+/* Random ones of those pages that are @apart from each other, the first at @first */
+#define RANDOM_OF(what, n, bytes, first, apart)						\
+	{ .op = (what), .calls = (n), .gpa = (first), .size = SZ_4K, .stride = (apart),	\
+	  .span = (bytes), .offset = BENCH_AT_4K }
+/* A page in each @apart */
+#define EACH(bytes, apart)								\
+	{ .op = BENCH_MAP, .calls = (bytes) / (apart), .size = SZ_4K, .stride = (apart),	\
+	  .offset = BENCH_AT_4K }
+#define LISTS(what)	{ .op = (what), .calls = 256, .stride = 8 * SZ_1M }
 #define DIRTY_ALL	{ .op = BENCH_DIRTY, .calls = PAGES(SZ_1G), .stride = SZ_4K }
 #define DIRTY_64TH	{ .op = BENCH_DIRTY, .calls = PAGES(SZ_1G) / 64, .stride = 64 * SZ_4K }
 /* A page at the end of each GiB, so that tables above those of 4K entries stay */
@@ -124,6 +133,28 @@ const struct bench_workload bench_workloads[] = {
 	  .prepare = { LAST_PAGES(GIB(64)), { .op = BENCH_FILL, .calls = 1, .span = GIB(64),
 					      .offset = BENCH_AT_4K } },
 	  .timed = { .op = BENCH_CHURN, .calls = CHURN, .span = GIB(64), .offset = BENCH_AT_4K } },
+	/* A call for each segment, one for all of a list; tables stay. */
+	{ .name = "list-map", .unit = "list", .units = 256, .builds = true,
+	  .timed = LISTS(BENCH_MAP_LIST) },
+	{ .name = "list-unmap", .unit = "list", .units = 256,
+	  .prepare = { LISTS(BENCH_MAP_LIST) }, .timed = LISTS(BENCH_UNMAP_LIST) },
+	/* Random pages where each table has 4 of 512, or each other one */
+	{ .name = "sparse-map", .unit = "map", .units = 100000,
+	  .prepare = { EACH(GIB(64), SZ_512K) },
+	  .timed = RANDOM_OF(BENCH_MAP, 100000, GIB(64), SZ_4K, SZ_512K) },
+	{ .name = "sparse-lookup", .unit = "lookup", .units = 100000,
+	  .prepare = { EACH(GIB(64), SZ_512K) },
+	  .timed = RANDOM_OF(BENCH_LOOKUP, 100000, GIB(64), 0, SZ_512K) },
+	{ .name = "half-map", .unit = "map", .units = 100000,
+	  .prepare = { EACH(SZ_1G, SZ_8K) },
+	  .timed = RANDOM_OF(BENCH_MAP, 100000, SZ_1G, SZ_4K, SZ_8K) },
+	{ .name = "half-lookup", .unit = "lookup", .units = 1000000,
+	  .prepare = { EACH(SZ_1G, SZ_8K) },
+	  .timed = RANDOM_OF(BENCH_LOOKUP, 1000000, SZ_1G, 0, SZ_8K) },
+	/* Many small tables: created, mapped into, destroyed */
+	{ .name = "small", .unit = "table", .units = 100,
+	  .timed = { .op = BENCH_TABLES, .calls = 100, .size = 8 * SZ_4K,
+		     .offset = BENCH_AT_4K } },
 	{ .name = "create", .unit = "table", .units = 1,
 	  .prepare = { MAP(SZ_4K, BENCH_AT_4K) }, .timed = CREATE },
 	{ .name = "unmap-hole", .unit = "call", .units = 1,

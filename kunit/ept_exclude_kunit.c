@@ -328,8 +328,130 @@ static const struct arena_config calls[] = {
 
 KUNIT_ARRAY_PARAM_DESC(call, calls, name);
 
+/*
+ * Long operations pause for those who map a leaf. Three wait for the lock, one after the other: the
+ * long operation, another that changes the table, and a map. The map comes in amid the first, the
+ * other does after it.
+ */
+
+#define LONG_SIZE	((u64)SZ_16M)	/* of 4K leaves, but for the last page */
+#define LAST		(SMALL + LONG_SIZE - SZ_4K)
+
+struct queued {
+	int			(*run)(struct ept *ept);
+	struct ept		*ept;
+	struct task_struct	*task;
+	int			ret;
+};
+
+struct queue {
+	struct queued	queued[3];
+	bool		formed;
+};
+
+static int take_write(struct ept *ept)
+{
+	return ept_protect(ept, SMALL, LONG_SIZE, EPT_PROT_WRITE, 0, NULL);
+}
+
+static int merge_all(struct ept *ept)
+{
+	return ept_merge(ept, SMALL, LONG_SIZE, EPT_2M);
+}
+
+static int harvest_all(struct ept *ept)
+{
+	const struct ept_harvest what = { .accessed = true };
+
+	return ept_harvest(ept, SMALL, LONG_SIZE, &what, NULL);
+}
+
+static int give_write(struct ept *ept)
+{
+	return ept_protect(ept, LAST - SZ_4K, SZ_4K, 0, EPT_PROT_WRITE, NULL);
+}
+
+static int map_last(struct ept *ept)
+{
+	return ept_map(ept, LAST, LAST, SZ_4K, &EPT_ATTRS_RAM);
+}
+
+static int run_queued(void *data)
+{
+	struct queued *queued = data;
+
+	queued->ret = queued->run(queued->ept);
+	while (!kthread_should_stop())
+		schedule_timeout_uninterruptible(1);
+	return 0;
+}
+
+/* Under the lock: returns when all wait for it, in this order. */
+static void form_queue(const struct ept_mapping *mapping, void *arg)
+{
+	struct queue *queue = arg;
+
+	if (queue->formed)
+		return;
+	queue->formed = true;
+	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++) {
+		wake_up_process(queue->queued[i].task);
+		/* Of all that it does, only the lock has it wait. */
+		do
+			schedule_timeout_uninterruptible(1);
+		while (!(READ_ONCE(queue->queued[i].task->__state) & TASK_UNINTERRUPTIBLE));
+	}
+}
+
+static void a_map_of_a_leaf_comes_in_amid_a_long_operation(struct kunit *test)
+{
+	struct queue *queue = kunit_kzalloc(test, sizeof(*queue), GFP_KERNEL);
+	const struct arena_config *config = test->param_value;
+	const struct call *call = config->arg;
+	struct arena *arena = test->priv;
+	struct ept_mapping last, before;
+
+	KUNIT_ASSERT_NOT_NULL(test, queue);
+	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, REPORTED, REPORTED, SZ_4K, &EPT_ATTRS_RAM), 0);
+	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, SMALL, SMALL, LONG_SIZE - SZ_4K,
+				      &EPT_ATTRS_RAM), 0);
+	KUNIT_ASSERT_EQ(test, ept_split(arena->ept, SMALL, LONG_SIZE, EPT_4K, NULL), 0);
+	queue->queued[0].run = call->run;
+	queue->queued[1].run = give_write;
+	queue->queued[2].run = map_last;
+	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++) {
+		queue->queued[i].ept = arena->ept;
+		queue->queued[i].task = kthread_create(run_queued, &queue->queued[i], "queued");
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, queue->queued[i].task);
+	}
+	KUNIT_EXPECT_EQ(test, ept_unmap_report(arena->ept, REPORTED, SZ_4K, form_queue, queue,
+					       NULL), 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++)
+		kthread_stop(queue->queued[i].task);
+	KUNIT_EXPECT_EQ(test, queue->queued[1].ret, 0);
+	KUNIT_EXPECT_EQ(test, queue->queued[2].ret, 0);
+	KUNIT_ASSERT_EQ(test, ept_lookup(arena->ept, LAST, &last), 0);
+	KUNIT_ASSERT_EQ(test, ept_lookup(arena->ept, LAST - SZ_4K, &before), 0);
+	if (call->run == take_write) {
+		KUNIT_EXPECT_FALSE(test, last.attrs.prot & EPT_PROT_WRITE);
+		KUNIT_EXPECT_TRUE(test, before.attrs.prot & EPT_PROT_WRITE);
+	}
+	/* The last page makes its 2M whole. */
+	KUNIT_EXPECT_EQ(test, queue->queued[0].ret,
+			call->run == merge_all ? LONG_SIZE / SZ_2M : 0);
+}
+
+static const struct arena_config long_calls[] = {
+	CALL(take_write, false),
+	CALL(merge_all, false),
+	CALL(harvest_all, false),
+};
+
+KUNIT_ARRAY_PARAM_DESC(long_call, long_calls, name);
+
 static struct kunit_case exclude_cases[] = {
 	KUNIT_CASE_PARAM(who_changes_the_table_waits, call_gen_params),
+	KUNIT_CASE_PARAM(a_map_of_a_leaf_comes_in_amid_a_long_operation, long_call_gen_params),
 	{}
 };
 

@@ -185,8 +185,12 @@ typedef struct {
 #define down_read(lock)		((lock)->readers++)
 #define rwsem_is_locked(lock)	((lock)->writers || (lock)->readers)
 #endif
+#define rwsem_is_contended(lock)	((void)(lock), false)
+#define usleep_range(min, max)		((void)0)
+#define wait_var_event(var, condition)	((void)(var))
+#define wake_up_var(var)		((void)(var))
 #define might_lock_read(lock)		((void)(lock))
-#define might_sleep()			((void)0)
+#define __might_sleep(file, line)	((void)0)
 #define preempt_disable()		((void)0)
 #define preempt_enable()		((void)0)
 #define rcu_read_lock()			((void)0)

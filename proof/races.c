@@ -218,11 +218,11 @@ static void enter_shared(void)
 	const int n = smp_processor_id();
 
 	for (unsigned int i = 0; i < ROUNDS; i++) {
-		const bool shortly = ept_enter_shared(&ept);
+		struct ept_cpu *cpu = ept_enter_shared(&ept);
 
 		WRITE_ONCE(shared, shared + n + 1);
 		threads_step();
-		ept_leave_shared(&ept, shortly);
+		ept_leave_shared(&ept, cpu);
 	}
 }
 
@@ -255,10 +255,10 @@ static void start_locks(void)
  * Who maps one leaf and who holds the lock exclude each other, twice in a row, and on a CPU that
  * never mapped before, too
  * EXHAUST -DPROOF_THREADS -DTHREADS=2 -DROUNDS=2 -DPROOF_PAGES=8
- * FAULT ept_op.h s/^	smp_mb();//
+ * FAULT ept_op.h s/xchg(&cpu->mapping, true)/WRITE_ONCE(cpu->mapping, true)/
  * FAULT ept_op.h s/while (smp_load_acquire(&cpu->mapping))/while (false)/
  * FAULT ept_op.h s/ept_cpu_appears(ept, cpu);/;/
- * FAULT ept_op.h s/smp_store_release(&this_cpu_ptr(ept->cpus)->mapping, false);//
+ * FAULT ept_op.h s/smp_store_release(&cpu->mapping, false);//
  * FAULT ept_op.h s/if (likely(!rwsem_is_locked(&ept->lock)))/if (true)/
  */
 void race_lock(void)
@@ -273,7 +273,7 @@ void race_lock(void)
  * PROOF race_lock_three
  * The same of two that map and one that holds the lock
  * EXHAUST -DPROOF_THREADS -DTHREADS=3 -DPROOF_PAGES=8
- * FAULT ept_op.h s/^	smp_mb();//
+ * FAULT ept_op.h s/xchg(&cpu->mapping, true)/WRITE_ONCE(cpu->mapping, true)/
  * FAULT ept_flush.c s/while (!try_cmpxchg(&ept->first_cpu, &cpu->next, cpu))/WRITE_ONCE(ept->first_cpu, cpu); while (false)/
  */
 void race_lock_three(void)

@@ -20,14 +20,15 @@ icount() {
 		-append "console=ttyS0 tsc=reliable ${GUEST_ARGS[*]} BED_EXIT=reboot $*"
 }
 
-# uml_timed ARGUMENT...: measures time. The memory is of huge pages where this
-# machine allows it, as a kernel's own would be.
+# uml_timed ARGUMENT...: measures time, started by $RUN_WITH, if that is set. The memory is
+# of huge pages where this machine allows it, as a kernel's own would be.
 uml_timed() {
 	local memory=$BED_DIR/memory
 
 	mkdir -p "$memory"
 	as_root mount -t tmpfs -o huge=always,size=1200M tmpfs "$memory" || memory=/dev/shm
-	TMPDIR=$memory machine "$LOG" "$KIMAGE" mem=1024M con=null con0=null,fd:1 \
+	# shellcheck disable=SC2086 # a command and its arguments
+	TMPDIR=$memory machine "$LOG" ${RUN_WITH:-} "$KIMAGE" mem=1024M con=null con0=null,fd:1 \
 		initrd="$INITRAMFS" "${GUEST_ARGS[@]}" BED_EXIT=poweroff "$@"
 	[ "$memory" = /dev/shm ] || as_root umount "$memory"
 }
