@@ -4,7 +4,6 @@
  * way. Readers, as in ept_read.h.
  */
 #include <linux/err.h>
-#include <linux/rcupdate.h>
 
 #include "ept_read.h"
 
@@ -40,10 +39,9 @@ int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping)
 	if (!ept_gpa_fits(ept, gpa))
 		return -ERANGE;
 
-	/* A few instructions: what holds preemption off holds RCU off, too, and costs less. */
-	rcu_read_lock_sched();
+	ept_read_lock_brief();
 	ept_descend(&ept->fmt, ept->root, gpa, &level, &leaf);
-	rcu_read_unlock_sched();
+	ept_read_unlock_brief();
 	if (unlikely(level != EPT_4K || !is_plain(leaf)))
 		return lookup_any(ept, leaf, level, gpa, mapping);
 	*mapping = ept_pte_mapping(&ept->fmt, leaf, EPT_4K, gpa);
@@ -112,9 +110,9 @@ int ept_explain(struct ept *ept, u64 gpa, struct ept_explanation *explanation)
 		return -EINVAL;
 	if (!ept_gpa_fits(ept, gpa))
 		return -ERANGE;
-	rcu_read_lock();
+	ept_read_lock_brief();
 	explain(ept, gpa, wanted_rights(&ept->fmt, EPT_PROT_READ), explanation);
-	rcu_read_unlock();
+	ept_read_unlock_brief();
 	return 0;
 }
 EXPORT_SYMBOL_EPT(ept_explain);
@@ -127,9 +125,9 @@ int ept_translate(struct ept *ept, u64 gpa, u32 access, phys_addr_t *hpa)
 		return -EINVAL;
 	if (!ept_gpa_fits(ept, gpa))
 		return -ERANGE;
-	rcu_read_lock();
+	ept_read_lock_brief();
 	explain(ept, gpa, wanted_rights(&ept->fmt, access), &explanation);
-	rcu_read_unlock();
+	ept_read_unlock_brief();
 	if (!explanation.verdict && hpa) {
 		typeof(*explanation.step) *leaf = &explanation.step[explanation.nr - 1];
 

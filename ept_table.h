@@ -65,6 +65,8 @@ void ept_table_free_tree(u64 *table);
 void ept_table_retire(struct page **dead, u64 *table);
 void ept_table_join_retired(struct page **dead, struct page *more);
 struct page *ept_table_next_retired(const struct page *dead);
+void ept_table_defer_retired(struct llist_head *lists, struct page *dead);
+struct page *ept_table_collect_retired(struct llist_head *lists);
 void ept_table_free_retired(struct page *dead);
 bool ept_table_is_valid(u64 entry, enum ept_level level, u64 gpa);
 unsigned long ept_table_pages(void);

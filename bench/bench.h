@@ -143,6 +143,9 @@ void bench_clock_settle(void);
 /* memory.c */
 void bench_memory(void);
 
+/* host.c */
+void bench_host(void);
+
 /* faults.c */
 void bench_faults(unsigned int rounds);
 
