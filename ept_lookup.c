@@ -49,6 +49,12 @@ int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping)
 }
 EXPORT_SYMBOL_EPT(ept_lookup);
 
+/* pfn_valid() may say more, but takes RCU, which not every reader may. */
+static bool is_in_memory(phys_addr_t address)
+{
+	return pfn_in_present_section(PHYS_PFN(address));
+}
+
 /*
  * What a CPU makes of an address: it reads entries from the root down until one maps memory, isn't
  * present or is misconfigured, and compares rights at the end, with those that all entries allow.
@@ -80,7 +86,7 @@ static void explain(struct ept *ept, u64 gpa, u64 wanted, struct ept_explanation
 			return;
 		}
 		allowed &= entry;
-		if (!step->leaf && !pfn_valid(PHYS_PFN(ept_pte_table_address(entry)))) {
+		if (!step->leaf && !is_in_memory(ept_pte_table_address(entry))) {
 			step->why = "table outside of memory";
 			explanation->verdict = -EIO;
 			return;

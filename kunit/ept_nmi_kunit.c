@@ -37,6 +37,8 @@
 
 /* Tables that a call of the handler may take */
 #define TABLES		64
+/* What the reserve is filled to where that is interrupted; in between it has no more than TABLES */
+#define FILLED		(8 * TABLES)
 
 /* What the handler maps, and unmaps again */
 #define BASE		((u64)SZ_1G)
@@ -50,7 +52,9 @@ struct amid;
  * @name: of the case
  * @busy: what brings the CPU there; NULL: it idles
  * @within: names that a function on the stack begins with, one of them
- * @at: the same of the interrupted function; none: any
+ * @at: the same of the interrupted function, or the one that had an access checked by KASAN; none:
+ *	any
+ * @locked: while it holds a lock, as far as lockdep knows
  * @reserves: the interrupted CPU fills the reserve, and not the one that sends
  */
 struct place {
@@ -58,6 +62,7 @@ struct place {
 	void		(*busy)(struct amid *amid);
 	const char	*within[4];
 	const char	*at[4];
+	bool		locked;
 	bool		reserves;
 };
 
@@ -69,7 +74,8 @@ struct amid {
 	struct ept_mtrr		mtrr;
 	struct page		*pages[3];
 	int			cpu;		/* which is interrupted */
-	bool			inside;		/* it says that it is busy */
+	bool			inside;		/* it says that it is busy, */
+	unsigned long		fills;		/* and how often it has filled the reserve */
 	bool			armed;		/* the next NMI is ours */
 	unsigned long		taken;
 	unsigned long		hits;
@@ -246,22 +252,6 @@ static bool is_named(struct amid *amid, unsigned long address, const char * cons
 	return begins_with_any(amid->symbol, names);
 }
 
-static bool is_in_place(struct amid *amid, const struct pt_regs *regs)
-{
-	const struct place *place = amid->place;
-	unsigned int nr;
-
-	if (!place->busy && !is_idle_task(current))
-		return false;
-	if (place->at[0] && !is_named(amid, regs->ip, place->at))
-		return false;
-	nr = stack_trace_save(amid->stack, DEPTH, 0);
-	for (unsigned int i = 0; i < nr; i++)
-		if (is_named(amid, amid->stack[i], place->within))
-			return true;
-	return false;
-}
-
 static bool holds_a_lock(void)
 {
 #ifdef CONFIG_LOCKDEP
@@ -269,6 +259,35 @@ static bool holds_a_lock(void)
 #else
 	return true;
 #endif
+}
+
+/* The index of the interrupted function on the stack */
+static unsigned int interrupted(struct amid *amid, unsigned int nr, const struct pt_regs *regs)
+{
+	static const char * const checks[4] = { "__kasan_check", "kasan_check", "__asan_" };
+	unsigned int i = 0;
+
+	while (i < nr && amid->stack[i] != regs->ip)
+		i++;
+	while (i < nr && is_named(amid, amid->stack[i], checks))
+		i++;
+	return i;
+}
+
+static bool is_in_place(struct amid *amid, const struct pt_regs *regs)
+{
+	const struct place *place = amid->place;
+	const unsigned int nr = stack_trace_save(amid->stack, DEPTH, 0);
+	unsigned int i = interrupted(amid, nr, regs);
+
+	if (i == nr || (place->at[0] && !is_named(amid, amid->stack[i], place->at)))
+		return false;
+	if ((!place->busy && !is_idle_task(current)) || (place->locked && !holds_a_lock()))
+		return false;
+	for (; i < nr; i++)
+		if (is_named(amid, amid->stack[i], place->within))
+			return true;
+	return false;
 }
 
 /* The case under way */
@@ -325,12 +344,12 @@ static void call_rcu_often(struct amid *amid)
 
 static void fill_reserve(struct amid *amid)
 {
-	const unsigned long taken = READ_ONCE(amid->taken);
+	const unsigned long fills = amid->fills + 1;
 
-	ept_reserve(amid->ept, ept_reserved(amid->ept) + BATCH);
-	WRITE_ONCE(amid->inside, false);
-	/* Not more than is taken away again */
-	while (READ_ONCE(amid->taken) == taken && READ_ONCE(under_way))
+	ept_reserve(amid->ept, FILLED);
+	WRITE_ONCE(amid->fills, fills);
+	/* An NMI for each, as it is the handler that takes tables away. */
+	while (READ_ONCE(amid->taken) < fills && READ_ONCE(under_way))
 		usleep_range(20, 50);
 }
 
@@ -341,7 +360,8 @@ static void trace(struct amid *amid)
 }
 
 static const struct place places[] = {
-	{ "allocator", allocate, { "__alloc_pages", "get_page_from_freelist", "__free_pages" } },
+	{ "allocator", allocate, { "__alloc_pages", "get_page_from_freelist", "__free_pages" },
+	  .locked = true },
 	{ "call_rcu", call_rcu_often, { "call_rcu", "__call_rcu" } },
 	{ "reserve", fill_reserve, { "ept_store_reserve" },
 	  { "ept_store_reserve", "give_to_reserve", "llist_add" }, .reserves = true },
@@ -368,18 +388,18 @@ static void be_busy(struct hand *hand)
  * Who sends
  */
 
-/* When the other CPU is there, or, for the reserve, amid it: the count grows as it is filled. */
-static void await_moment(struct hand *hand, struct amid *amid)
+static void await_inside(struct hand *hand, struct amid *amid)
 {
-	const unsigned long before = ept_reserved(amid->ept);
-
 	while (amid->place->busy && !READ_ONCE(amid->inside) && !READ_ONCE(hand->crew->over))
 		usleep_range(20, 50);
-	if (!amid->place->reserves) {
-		udelay(hand_below(hand, 60));
-		return;
-	}
-	while (READ_ONCE(amid->inside) && ept_reserved(amid->ept) <= before)
+	udelay(hand_below(hand, 60));
+}
+
+/* Its tables are allocated first; then the count grows. What has been filled waits for an NMI. */
+static void await_filling(struct hand *hand, struct amid *amid)
+{
+	while (ept_reserved(amid->ept) <= TABLES + 16 && READ_ONCE(amid->fills) <= amid->taken &&
+	       !READ_ONCE(hand->crew->over))
 		cpu_relax();
 }
 
@@ -388,9 +408,13 @@ static void send_one(struct hand *hand, struct amid *amid)
 	const unsigned long taken = READ_ONCE(amid->taken);
 
 	ept_reap(amid->ept);
-	if (!amid->place->reserves && ept_reserve(amid->ept, 2 * TABLES))
-		crew_wrong(hand, "no memory", 0, 0);
-	await_moment(hand, amid);
+	if (amid->place->reserves) {
+		await_filling(hand, amid);
+	} else {
+		if (ept_reserve(amid->ept, 2 * TABLES))
+			crew_wrong(hand, "no memory", 0, 0);
+		await_inside(hand, amid);
+	}
 	WRITE_ONCE(amid->armed, true);
 	apic->send_IPI(amid->cpu, NMI_VECTOR);
 	/* It comes. Pairs with the handler's. */
