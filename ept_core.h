@@ -1572,8 +1572,8 @@ void ept_gather_init(struct ept_gather *gather, struct ept *ept);
  * @gather: may be used again afterwards; NULL does nothing
  *
  * Each gather ends in this call, in ept_gather_flush_all(), ept_gather_free(),
- * ept_gather_splice() or ept_gather_defer(), also after errors. Invalidates where anything is owed that was changed
- * before the call, with this gather, another or none; otherwise only frees.
+ * ept_gather_splice() or ept_gather_defer(), also after errors. Invalidates where anything is owed
+ * that was changed before the call, with this gather, another or none; otherwise only frees.
  *
  * Context: As &ept_ops.invalidate allows. The module's own waits for other CPUs if one of them runs
  *	a guest on the table: then interrupts have to be on, as for smp_call_function().

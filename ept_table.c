@@ -255,12 +255,21 @@ static void draw_from_reserve(struct ept_pool *pool, struct ept_store *store, un
 	} while (more);
 }
 
+#ifdef EPT_KUNIT_HOOKS
+void (*ept_store_filling)(void);
+EXPORT_SYMBOL_IF_KUNIT(ept_store_filling);
+#else
+static void (*const ept_store_filling)(void);
+#endif
+
 /* Moves pages from the pool to the reserve until that has @nr, as far as they go. */
 static void give_to_reserve(struct ept_pool *pool, struct ept_store *store, unsigned long nr)
 {
 	for (; pool->nr && atomic_long_read(&store->nr_reserve) < (long)nr; pool->nr--) {
 		/* Counted first: who takes it at once finds no less than there is. */
 		atomic_long_inc(&store->nr_reserve);
+		if (ept_store_filling)
+			ept_store_filling();
 		llist_add((struct llist_node *)&pop_page(&pool->first)->lru, &store->reserve);
 	}
 }

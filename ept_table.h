@@ -53,6 +53,11 @@ struct ept_pool {
 
 void ept_store_init(struct ept_store *store, int nid, unsigned int maxphyaddr);
 void ept_store_destroy(struct ept_store *store);
+#ifdef EPT_KUNIT_HOOKS
+/* For the suites: NULL, or called amid the filling of a reserve, for each table */
+extern void (*ept_store_filling)(void);
+#endif
+
 int ept_store_reserve(struct ept_store *store, unsigned long nr);
 
 int ept_pool_fill(struct ept_pool *pool, struct ept_store *store, unsigned long nr);

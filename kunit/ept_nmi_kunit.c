@@ -28,6 +28,7 @@
 
 #include "crew.h"
 #include "ept_memtype.h"
+#include "ept_table.h"
 #include "fixture.h"
 
 #define HITS		16	/* NMIs that have to come where they should */
@@ -37,8 +38,8 @@
 
 /* Tables that a call of the handler may take */
 #define TABLES		64
-/* What the reserve is filled to where that is interrupted; in between it has no more than TABLES */
-#define FILLED		(8 * TABLES)
+/* What the reserve is filled to where that is interrupted; before, it has no more than TABLES */
+#define FILLED		(4 * TABLES)
 
 /* What the handler maps, and unmaps again */
 #define BASE		((u64)SZ_1G)
@@ -52,16 +53,13 @@ struct amid;
  * @name: of the case
  * @busy: what brings the CPU there; NULL: it idles
  * @within: names that a function on the stack begins with, one of them
- * @at: the same of the interrupted function, or the one that had an access checked by KASAN; none:
- *	any
  * @locked: while it holds a lock, as far as lockdep knows
- * @reserves: the interrupted CPU fills the reserve, and not the one that sends
+ * @reserves: the interrupted CPU fills the reserve, and sends the NMI itself
  */
 struct place {
 	const char	*name;
 	void		(*busy)(struct amid *amid);
 	const char	*within[4];
-	const char	*at[4];
 	bool		locked;
 	bool		reserves;
 };
@@ -74,9 +72,9 @@ struct amid {
 	struct ept_mtrr		mtrr;
 	struct page		*pages[3];
 	int			cpu;		/* which is interrupted */
-	bool			inside;		/* it says that it is busy, */
-	unsigned long		fills;		/* and how often it has filled the reserve */
-	bool			armed;		/* the next NMI is ours */
+	bool			inside;		/* it says that it is busy */
+	unsigned long		fills;		/* how many tables came to the reserve, */
+	unsigned long		interrupt_at;	/* and amid which of them an NMI is sent */
 	unsigned long		taken;
 	unsigned long		hits;
 	unsigned long		locked;		/* of these, how many amid a lock */
@@ -261,46 +259,33 @@ static bool holds_a_lock(void)
 #endif
 }
 
-/* The index of the interrupted function on the stack */
-static unsigned int interrupted(struct amid *amid, unsigned int nr, const struct pt_regs *regs)
-{
-	static const char * const checks[4] = { "__kasan_check", "kasan_check", "__asan_" };
-	unsigned int i = 0;
-
-	while (i < nr && amid->stack[i] != regs->ip)
-		i++;
-	while (i < nr && is_named(amid, amid->stack[i], checks))
-		i++;
-	return i;
-}
-
-static bool is_in_place(struct amid *amid, const struct pt_regs *regs)
+static bool is_in_place(struct amid *amid)
 {
 	const struct place *place = amid->place;
-	const unsigned int nr = stack_trace_save(amid->stack, DEPTH, 0);
-	unsigned int i = interrupted(amid, nr, regs);
+	unsigned int nr;
 
-	if (i == nr || (place->at[0] && !is_named(amid, amid->stack[i], place->at)))
-		return false;
 	if ((!place->busy && !is_idle_task(current)) || (place->locked && !holds_a_lock()))
 		return false;
-	for (; i < nr; i++)
+	nr = stack_trace_save(amid->stack, DEPTH, 0);
+	for (unsigned int i = 0; i < nr; i++)
 		if (is_named(amid, amid->stack[i], place->within))
 			return true;
 	return false;
 }
 
-/* The case under way */
+/* The case under way, and that the next NMI is ours */
 static struct amid *under_way;
+static bool armed;
 
 static int handle_nmi(unsigned int type, struct pt_regs *regs)
 {
 	struct amid *amid = READ_ONCE(under_way);
 
-	if (!amid || smp_processor_id() != amid->cpu || !READ_ONCE(amid->armed))
+	if (!xchg(&armed, false))
 		return NMI_DONE;
-	WRITE_ONCE(amid->armed, false);
-	if (is_in_place(amid, regs)) {
+	if (!amid)
+		return NMI_HANDLED;
+	if (is_in_place(amid)) {
 		WRITE_ONCE(amid->hits, amid->hits + 1);
 		amid->locked += holds_a_lock();
 	}
@@ -342,15 +327,24 @@ static void call_rcu_often(struct amid *amid)
 	rcu_barrier();
 }
 
+/* Of the many tables of a filling, one; the CPU is a moment in there, so it interrupts itself. */
+static void filling(void)
+{
+	struct amid *amid = READ_ONCE(under_way);
+
+	if (!amid || raw_smp_processor_id() != amid->cpu || amid->fills++ != amid->interrupt_at)
+		return;
+	WRITE_ONCE(armed, true);
+	apic->send_IPI(amid->cpu, NMI_VECTOR);
+}
+
 static void fill_reserve(struct amid *amid)
 {
-	const unsigned long fills = amid->fills + 1;
-
+	amid->fills = 0;
+	amid->interrupt_at = amid->taken * 31 % (FILLED - TABLES);
+	ept_store_filling = filling;
 	ept_reserve(amid->ept, FILLED);
-	WRITE_ONCE(amid->fills, fills);
-	/* An NMI for each, as it is the handler that takes tables away. */
-	while (READ_ONCE(amid->taken) < fills && READ_ONCE(under_way))
-		usleep_range(20, 50);
+	ept_store_filling = NULL;
 }
 
 static void trace(struct amid *amid)
@@ -363,8 +357,7 @@ static const struct place places[] = {
 	{ "allocator", allocate, { "__alloc_pages", "get_page_from_freelist", "__free_pages" },
 	  .locked = true },
 	{ "call_rcu", call_rcu_often, { "call_rcu", "__call_rcu" } },
-	{ "reserve", fill_reserve, { "ept_store_reserve" },
-	  { "ept_store_reserve", "give_to_reserve", "llist_add" }, .reserves = true },
+	{ "reserve", fill_reserve, { "ept_store_reserve", "give_to_reserve" }, .reserves = true },
 	{ "idle", NULL, { "default_idle", "cpuidle_enter", "acpi_idle", "acpi_safe_halt" } },
 	{ "trace_event", trace, { "trace_event_raw_event_ept" } },
 };
@@ -395,27 +388,19 @@ static void await_inside(struct hand *hand, struct amid *amid)
 	udelay(hand_below(hand, 60));
 }
 
-/* Its tables are allocated first; then the count grows. What has been filled waits for an NMI. */
-static void await_filling(struct hand *hand, struct amid *amid)
-{
-	while (ept_reserved(amid->ept) <= TABLES + 16 && READ_ONCE(amid->fills) <= amid->taken &&
-	       !READ_ONCE(hand->crew->over))
-		cpu_relax();
-}
-
 static void send_one(struct hand *hand, struct amid *amid)
 {
 	const unsigned long taken = READ_ONCE(amid->taken);
 
 	ept_reap(amid->ept);
 	if (amid->place->reserves) {
-		await_filling(hand, amid);
-	} else {
-		if (ept_reserve(amid->ept, 2 * TABLES))
-			crew_wrong(hand, "no memory", 0, 0);
-		await_inside(hand, amid);
+		usleep_range(20, 50);
+		return;
 	}
-	WRITE_ONCE(amid->armed, true);
+	if (ept_reserve(amid->ept, 2 * TABLES))
+		crew_wrong(hand, "no memory", 0, 0);
+	await_inside(hand, amid);
+	WRITE_ONCE(armed, true);
 	apic->send_IPI(amid->cpu, NMI_VECTOR);
 	/* It comes. Pairs with the handler's. */
 	while (smp_load_acquire(&amid->taken) == taken)
