@@ -256,10 +256,10 @@ static void draw_from_reserve(struct ept_pool *pool, struct ept_store *store, un
 }
 
 #ifdef EPT_KUNIT_HOOKS
-void (*ept_store_filling)(void);
+ept_store_fn ept_store_filling;
 EXPORT_SYMBOL_IF_KUNIT(ept_store_filling);
 #else
-static void (*const ept_store_filling)(void);
+static const ept_store_fn ept_store_filling;
 #endif
 
 /* Moves pages from the pool to the reserve until that has @nr, as far as they go. */

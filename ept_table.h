@@ -53,9 +53,10 @@ struct ept_pool {
 
 void ept_store_init(struct ept_store *store, int nid, unsigned int maxphyaddr);
 void ept_store_destroy(struct ept_store *store);
-#ifdef EPT_KUNIT_HOOKS
 /* For the suites: NULL, or called amid the filling of a reserve, for each table */
-extern void (*ept_store_filling)(void);
+typedef void (*ept_store_fn)(void);
+#ifdef EPT_KUNIT_HOOKS
+extern ept_store_fn ept_store_filling;
 #endif
 
 int ept_store_reserve(struct ept_store *store, unsigned long nr);

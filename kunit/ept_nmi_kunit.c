@@ -220,18 +220,6 @@ static void do_all(struct amid *amid)
 	MUST(0, ept_gather_defer(&gather));
 }
 
-/* As many tables as it can, so that there is something to be filled again */
-static void empty_reserve(struct amid *amid)
-{
-	struct ept_gather gather;
-
-	ept_gather_init(&gather, amid->ept);
-	for (u64 gpa = 0; ept_reserved(amid->ept) > TABLES; gpa += SZ_2M)
-		MUST(0, ept_map(amid->ept, gpa, gpa, SZ_4K, &EPT_ATTRS_RAM));
-	MUST(0, ept_unmap(amid->ept, 0, (u64)SZ_1G * 256, &gather));
-	MUST(0, ept_gather_defer(&gather));
-}
-
 /*
  * Where it came
  */
@@ -290,8 +278,6 @@ static int handle_nmi(unsigned int type, struct pt_regs *regs)
 		amid->locked += holds_a_lock();
 	}
 	do_all(amid);
-	if (amid->place->reserves)
-		empty_reserve(amid);
 	/* With it, all that was done. */
 	smp_store_release(&amid->taken, amid->taken + 1);
 	return NMI_HANDLED;
@@ -338,8 +324,22 @@ static void filling(void)
 	apic->send_IPI(amid->cpu, NMI_VECTOR);
 }
 
+/* So that there is something to be filled. Where this is called, no NMI is on its way. */
+static void empty_reserve(struct amid *amid)
+{
+	struct ept_gather gather;
+
+	ept_gather_init(&gather, amid->ept);
+	for (u64 gpa = 0; ept_reserved(amid->ept) > TABLES; gpa += SZ_2M)
+		MUST(0, ept_map(amid->ept, gpa, gpa, SZ_4K, &EPT_ATTRS_RAM));
+	MUST(0, ept_unmap(amid->ept, 0, (u64)SZ_1G * 256, &gather));
+	MUST(0, ept_gather_defer(&gather));
+}
+
 static void fill_reserve(struct amid *amid)
 {
+	ept_reserve(amid->ept, TABLES);
+	empty_reserve(amid);
 	amid->fills = 0;
 	amid->interrupt_at = amid->taken * 31 % (FILLED - TABLES);
 	ept_store_filling = filling;
