@@ -278,15 +278,41 @@ static __always_inline int change_short(struct ept *ept, struct ept_gather *gath
 	return !change_all(ept, gather, run, change);
 }
 
+/* The same where each leaf can be read: then all rights that are given are legal. */
+static __always_inline int change_short_readable(struct ept *ept, struct ept_gather *gather,
+						 const struct ept_run *run, void *change)
+{
+	u64 any, all;
+
+	if (!ept_run_only_leaves(run, &any, &all) || !(all & EPT_PTE_READ))
+		return 1;
+	return change_short(ept, gather, run, change);
+}
+
+/* Most changes that have to be judged give a right to leaves that can be read, and stay so. */
+static noinline int change_judged(struct ept_gather *gather, u64 gpa, u64 size,
+				  struct change change, const struct prot_change prot)
+{
+	struct ept *ept = gather->ept;
+	const u32 exec = prot.set & (EPT_PROT_EXEC | EPT_PROT_UEXEC);
+	int ret = 1;
+
+	if (!(prot.clear & EPT_PROT_READ) &&
+	    (exec != EPT_PROT_UEXEC || ept->fmt.features & EPT_FEATURE_MODE_EXEC))
+		ret = ept_op_short(ept, gather, gpa, size, change_short_readable, &change);
+	return ret ? change_long(gather, gpa, size, change, prot) : 0;
+}
+
 /* For valid arguments */
 static __always_inline int change_range(struct ept *ept, struct ept_gather *gather, u64 gpa,
 					u64 size, struct change change,
 					const struct prot_change prot)
 {
-	int ret = 1;
+	int ret;
 
-	if (likely(!prot.judge))
-		ret = ept_op_short(ept, gather, gpa, size, change_short, &change);
+	if (unlikely(prot.judge))
+		return change_judged(gather, gpa, size, change, prot);
+	ret = ept_op_short(ept, gather, gpa, size, change_short, &change);
 	return likely(!ret) ? 0 : change_long(gather, gpa, size, change, prot);
 }
 

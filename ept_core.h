@@ -70,8 +70,8 @@ struct seq_file;
  * DOC: EPT locking
  *
  * - Readers (ept_lookup(), ept_translate(), ept_explain(), ept_for_each_mapping(),
- *   ept_cursor_next(), ept_dump(), ept_get_stats(), ept_age()) take RCU inside and run in any
- *   context, against any writer. Each entry is read once; a reader sees it as it was before or
+ *   ept_cursor_next(), ept_dump(), ept_get_stats(), ept_age()) are RCU sections inside, and run in
+ *   any context, against any writer. Each entry is read once; a reader sees it as it was before or
  *   after a change, never torn.
  * - ept_map() and ept_map_if() of one leaf (4K, 2M or 1G, the fault path) run in parallel with each
  *   other: of two callers that map the same page, one gets 0 and the other -EEXIST. They write no
@@ -156,13 +156,13 @@ struct seq_file;
  *   ept_map_if(). They take no lock, draw tables from the reserve without one, call neither
  *   allocator nor RCU, and record no event. ept_reserved() tells when to have a worker call
  *   ept_reserve();
- * - ept_gather_init() and ept_gather_splice(). Flushing and freeing are for later: each CPU runs
- *   ept_invept_context() for itself, on its way back to the guest, and when each has,
- *   ept_gather_free() gives the tables back in a normal context;
- * - ept_lookup(), ept_translate(), ept_explain(), ept_age() and ept_violation_decode(). They take
- *   RCU, which means nothing where the exit came from the idle loop, in which RCU doesn't watch:
- *   the exclusion of changes until the tables that these unlink are freed is what protects the
- *   handler. It needs no RCU.
+ * - ept_gather_init(), ept_gather_splice() and ept_gather_defer(). Flushing and freeing are for
+ *   later, in a normal context: ept_reap() has each CPU invalidate, and gives back the tables that
+ *   were deferred. A client whose CPUs run ept_invept_context() for themselves, on their way back
+ *   to the guest, keeps the gather instead, and calls ept_gather_free() when each has;
+ * - all readers. On an atomic table they, too, don't call RCU, which may have been interrupted, and
+ *   doesn't watch where the exit came from the idle loop. So the client sees to it that a CPU
+ *   invalidates when it isn't in the handler, or has left it: tables are freed after that.
  *
  * The capabilities are read before a hypervisor hides VMX from the kernel, ept_caps_read()
  * included.
@@ -1582,9 +1582,9 @@ void ept_gather_init(struct ept_gather *gather, struct ept *ept);
  * ept_gather_flush() - invalidate what was gathered, then free the tables that were unlinked
  * @gather: may be used again afterwards; NULL does nothing
  *
- * Each gather ends in this call, in ept_gather_flush_all(), ept_gather_free() or
- * ept_gather_splice(), also after errors. Invalidates where anything is owed that was changed
- * before the call, with this gather, another or none; otherwise only frees.
+ * Each gather ends in this call, in ept_gather_flush_all(), ept_gather_free(),
+ * ept_gather_splice() or ept_gather_defer(), also after errors. Invalidates where anything is owed
+ * that was changed before the call, with this gather, another or none; otherwise only frees.
  *
  * Context: As &ept_ops.invalidate allows. The module's own waits for other CPUs if one of them runs
  *	a guest on the table: then interrupts have to be on, as for smp_call_function().
@@ -1626,6 +1626,30 @@ void ept_gather_free(struct ept_gather *gather);
  * Return: 0, -EINVAL for NULL, the same gather twice and gathers of different tables.
  */
 int ept_gather_splice(struct ept_gather *to, struct ept_gather *from);
+
+/**
+ * ept_gather_defer() - leave to ept_reap() what was gathered
+ * @gather: may be used again afterwards
+ *
+ * For who can neither flush nor keep the gather, as the exit handler of a thin hypervisor. Takes no
+ * lock, and neither allocates nor frees.
+ *
+ * Context: Any, VMX root and NMI included.
+ * Return: 0, -EINVAL for NULL, and for a gather with what ept_merge_gather() unlinked, which it
+ *	keeps.
+ */
+int ept_gather_defer(struct ept_gather *gather);
+
+/**
+ * ept_reap() - flush, and free what was deferred
+ * @ept: a table; NULL does nothing
+ *
+ * As ept_gather_flush() of all that ept_gather_defer() was given before the call. Others may change
+ * the table, defer and reap meanwhile. What nobody reaps ept_destroy() frees.
+ *
+ * Context: As ept_gather_flush().
+ */
+void ept_reap(struct ept *ept);
 
 /**
  * ept_flush() - invalidate, unconditionally

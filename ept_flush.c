@@ -323,6 +323,29 @@ int ept_gather_splice(struct ept_gather *to, struct ept_gather *from)
 }
 EXPORT_SYMBOL_EPT(ept_gather_splice);
 
+int ept_gather_defer(struct ept_gather *gather)
+{
+	if (!gather || IS_ERR_OR_NULL(gather->ept) || gather->merged)
+		return -EINVAL;
+	ept_table_defer_retired(&gather->ept->deferred, gather->dead);
+	ept_gather_init(gather, gather->ept);
+	return 0;
+}
+EXPORT_SYMBOL_EPT(ept_gather_defer);
+
+void ept_reap(struct ept *ept)
+{
+	struct ept_gather gather;
+
+	if (IS_ERR_OR_NULL(ept))
+		return;
+	ept_gather_init(&gather, ept);
+	/* First: a change that unlinked one of these was numbered before it was deferred. */
+	gather.dead = ept_table_collect_retired(&ept->deferred);
+	ept_gather_flush(&gather);
+}
+EXPORT_SYMBOL_EPT(ept_reap);
+
 void ept_flush(struct ept *ept)
 {
 	struct ept_gather all = { .ept = ept, .owes = true }, *gather = &all;
@@ -342,6 +365,7 @@ void ept_flush_release(struct ept *ept)
 	if (has_own_way(ept))
 		ept_flush(ept);
 	ept_table_free_retired(ept->stuck);
+	ept_table_free_retired(ept_table_collect_retired(&ept->deferred));
 }
 
 /*

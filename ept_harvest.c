@@ -3,9 +3,9 @@
  * ept_harvest() and its two short forms, ept_clear_dirty(), ept_age(): what CPUs set.
  */
 #include <linux/err.h>
-#include <linux/rcupdate.h>
 
 #include "ept_op.h"
+#include "ept_read.h"
 #include "ept_trace.h"
 
 /**
@@ -311,6 +311,7 @@ static const struct ept_visitor age_visitor = {
 int ept_age(struct ept *ept, u64 gpa, u64 size, bool clear)
 {
 	struct age age = { .clear = clear };
+	bool brief;
 	int err;
 
 	if (IS_ERR_OR_NULL(ept))
@@ -323,10 +324,10 @@ int ept_age(struct ept *ept, u64 gpa, u64 size, bool clear)
 	age.walk.root = ept->root;
 	age.walk.gpa = gpa;
 	age.walk.end = gpa + size;
-	rcu_read_lock();
+	brief = ept_read_lock(ept);
 	ept_walk_begin(&age.walk);
 	ept_walk_pass(&age.walk, &age_visitor);
-	rcu_read_unlock();
+	ept_read_unlock(brief);
 	return age.young;
 }
 EXPORT_SYMBOL_EPT(ept_age);

@@ -4,7 +4,6 @@
  * way. Readers, as in ept_read.h.
  */
 #include <linux/err.h>
-#include <linux/rcupdate.h>
 
 #include "ept_read.h"
 
@@ -40,16 +39,21 @@ int ept_lookup(struct ept *ept, u64 gpa, struct ept_mapping *mapping)
 	if (!ept_gpa_fits(ept, gpa))
 		return -ERANGE;
 
-	/* A few instructions: what holds preemption off holds RCU off, too, and costs less. */
-	rcu_read_lock_sched();
+	ept_read_lock_brief();
 	ept_descend(&ept->fmt, ept->root, gpa, &level, &leaf);
-	rcu_read_unlock_sched();
+	ept_read_unlock_brief();
 	if (unlikely(level != EPT_4K || !is_plain(leaf)))
 		return lookup_any(ept, leaf, level, gpa, mapping);
 	*mapping = ept_pte_mapping(&ept->fmt, leaf, EPT_4K, gpa);
 	return 0;
 }
 EXPORT_SYMBOL_EPT(ept_lookup);
+
+/* pfn_valid() may say more, but takes RCU, which not every reader may. */
+static bool is_in_memory(phys_addr_t address)
+{
+	return pfn_in_present_section(PHYS_PFN(address));
+}
 
 /*
  * What a CPU makes of an address: it reads entries from the root down until one maps memory, isn't
@@ -82,7 +86,7 @@ static void explain(struct ept *ept, u64 gpa, u64 wanted, struct ept_explanation
 			return;
 		}
 		allowed &= entry;
-		if (!step->leaf && !pfn_valid(PHYS_PFN(ept_pte_table_address(entry)))) {
+		if (!step->leaf && !is_in_memory(ept_pte_table_address(entry))) {
 			step->why = "table outside of memory";
 			explanation->verdict = -EIO;
 			return;
@@ -112,9 +116,9 @@ int ept_explain(struct ept *ept, u64 gpa, struct ept_explanation *explanation)
 		return -EINVAL;
 	if (!ept_gpa_fits(ept, gpa))
 		return -ERANGE;
-	rcu_read_lock();
+	ept_read_lock_brief();
 	explain(ept, gpa, wanted_rights(&ept->fmt, EPT_PROT_READ), explanation);
-	rcu_read_unlock();
+	ept_read_unlock_brief();
 	return 0;
 }
 EXPORT_SYMBOL_EPT(ept_explain);
@@ -127,9 +131,9 @@ int ept_translate(struct ept *ept, u64 gpa, u32 access, phys_addr_t *hpa)
 		return -EINVAL;
 	if (!ept_gpa_fits(ept, gpa))
 		return -ERANGE;
-	rcu_read_lock();
+	ept_read_lock_brief();
 	explain(ept, gpa, wanted_rights(&ept->fmt, access), &explanation);
-	rcu_read_unlock();
+	ept_read_unlock_brief();
 	if (!explanation.verdict && hpa) {
 		typeof(*explanation.step) *leaf = &explanation.step[explanation.nr - 1];
 

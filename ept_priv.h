@@ -6,6 +6,7 @@
 #define _EPT_PRIV_H
 
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/percpu.h>
 #include <linux/rhashtable-types.h>
 #include <linux/rwsem.h>
@@ -51,6 +52,7 @@ struct ept_cpu {
  * @generation: number of invalidations, plus 1: a new table is behind everywhere
  * @unfolded: gathers with tables of which a merge has not yet collected accessed and dirty; changed
  *	where changes are excluded
+ * @deferred: unlinked tables that ept_reap() frees, a list of lists
  * @stuck: unlinked tables that a CPU may still use, as it refused to run INVEPT
  * @splits: ept_stats.splits
  * @merges: ept_stats.merges
@@ -78,6 +80,7 @@ struct ept {
 	atomic64_t		flushed;
 	atomic64_t		generation;
 	struct list_head	unfolded;
+	struct llist_head	deferred;
 	struct page		*stuck;
 	atomic64_t		splits;
 	atomic64_t		merges;

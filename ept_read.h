@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What readers share. Each takes RCU, reads each entry once, and changes nothing. A table that is
- * unlinked meanwhile keeps its contents until they are done.
+ * What readers share. Each is a section to RCU, reads each entry once, and changes nothing. A table
+ * that is unlinked meanwhile keeps its contents until they are done.
  *
  * A reader of a whole table goes on a tour: a walk in RCU sections that are short, however large
  * the table is.
@@ -9,7 +9,46 @@
 #ifndef _EPT_READ_H
 #define _EPT_READ_H
 
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+
 #include "ept_priv.h"
+
+/*
+ * Preemption that is off is a section, too, and calls nothing of RCU's: a reader may be in an exit
+ * handler that came amid RCU itself, or where RCU doesn't watch. For a few instructions it also
+ * costs less.
+ */
+static inline void ept_read_lock_brief(void)
+{
+	preempt_disable_notrace();
+}
+
+static inline void ept_read_unlock_brief(void)
+{
+	preempt_enable_notrace();
+}
+
+/* For more than a few instructions. What is returned is for ept_read_unlock(). */
+static inline bool ept_read_lock(const struct ept *ept)
+{
+	/* May be made atomic meanwhile. */
+	const bool brief = READ_ONCE(ept->store.atomic);
+
+	if (brief)
+		ept_read_lock_brief();
+	else
+		rcu_read_lock();
+	return brief;
+}
+
+static inline void ept_read_unlock(bool brief)
+{
+	if (brief)
+		ept_read_unlock_brief();
+	else
+		rcu_read_unlock();
+}
 
 static inline bool ept_gpa_fits(const struct ept *ept, u64 gpa)
 {
@@ -19,12 +58,14 @@ static inline bool ept_gpa_fits(const struct ept *ept, u64 gpa)
 /**
  * struct ept_tour - a reader's walk; readers embed it
  * @walk: over its range, of which what was visited is cut off
+ * @ept: the table
  * @may_sleep: reschedule between sections
  * @left: tables that may yet be opened in this section
  * @resume: where the next one begins
  */
 struct ept_tour {
 	struct ept_walk	walk;
+	const struct ept *ept;
 	bool		may_sleep;
 	unsigned long	left;
 	u64		resume;

@@ -255,12 +255,21 @@ static void draw_from_reserve(struct ept_pool *pool, struct ept_store *store, un
 	} while (more);
 }
 
+#ifdef EPT_KUNIT_HOOKS
+ept_store_fn ept_store_filling;
+EXPORT_SYMBOL_IF_KUNIT(ept_store_filling);
+#else
+static const ept_store_fn ept_store_filling;
+#endif
+
 /* Moves pages from the pool to the reserve until that has @nr, as far as they go. */
 static void give_to_reserve(struct ept_pool *pool, struct ept_store *store, unsigned long nr)
 {
 	for (; pool->nr && atomic_long_read(&store->nr_reserve) < (long)nr; pool->nr--) {
 		/* Counted first: who takes it at once finds no less than there is. */
 		atomic_long_inc(&store->nr_reserve);
+		if (ept_store_filling)
+			ept_store_filling();
 		llist_add((struct llist_node *)&pop_page(&pool->first)->lru, &store->reserve);
 	}
 }
@@ -426,8 +435,7 @@ struct page *ept_table_next_retired(const struct page *dead)
 }
 EXPORT_SYMBOL_IF_KUNIT(ept_table_next_retired);
 
-/* Lists of tables whose grace period is over, and that are too many to free in a softirq */
-static LLIST_HEAD(late_lists);
+/* A list in a list of lists is its first page, whose page->lru.next is the link. */
 
 static struct llist_node *page_to_llist(struct page *page)
 {
@@ -438,6 +446,30 @@ static struct page *llist_to_page(struct llist_node *node)
 {
 	return container_of((struct list_head *)node, struct page, lru);
 }
+
+/* Leaves a list of dead tables to whoever collects them. Both in any context, without a lock. */
+void ept_table_defer_retired(struct llist_head *lists, struct page *dead)
+{
+	if (dead)
+		llist_add(page_to_llist(dead), lists);
+}
+
+struct page *ept_table_collect_retired(struct llist_head *lists)
+{
+	struct llist_node *node = llist_del_all(lists);
+	struct page *dead = NULL;
+
+	while (node) {
+		struct page *page = llist_to_page(node);
+
+		node = node->next;
+		ept_table_join_retired(&dead, page);
+	}
+	return dead;
+}
+
+/* Lists of tables whose grace period is over, and that are too many to free in a softirq */
+static LLIST_HEAD(late_lists);
 
 static void free_late_lists(struct work_struct *work)
 {

@@ -53,6 +53,12 @@ struct ept_pool {
 
 void ept_store_init(struct ept_store *store, int nid, unsigned int maxphyaddr);
 void ept_store_destroy(struct ept_store *store);
+/* For the suites: NULL, or called amid the filling of a reserve, for each table */
+typedef void (*ept_store_fn)(void);
+#ifdef EPT_KUNIT_HOOKS
+extern ept_store_fn ept_store_filling;
+#endif
+
 int ept_store_reserve(struct ept_store *store, unsigned long nr);
 
 int ept_pool_fill(struct ept_pool *pool, struct ept_store *store, unsigned long nr);
@@ -65,6 +71,8 @@ void ept_table_free_tree(u64 *table);
 void ept_table_retire(struct page **dead, u64 *table);
 void ept_table_join_retired(struct page **dead, struct page *more);
 struct page *ept_table_next_retired(const struct page *dead);
+void ept_table_defer_retired(struct llist_head *lists, struct page *dead);
+struct page *ept_table_collect_retired(struct llist_head *lists);
 void ept_table_free_retired(struct page *dead);
 bool ept_table_is_valid(u64 entry, enum ept_level level, u64 gpa);
 unsigned long ept_table_pages(void);

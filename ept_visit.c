@@ -4,7 +4,6 @@
  * step. Readers, as in ept_read.h.
  */
 #include <linux/err.h>
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 
 #include "ept_read.h"
@@ -17,6 +16,7 @@
 
 void ept_tour_init(struct ept_tour *tour, struct ept *ept, u64 gpa, u64 end, bool may_sleep)
 {
+	tour->ept = ept;
 	tour->walk.fmt = &ept->fmt;
 	tour->walk.root = ept->root;
 	tour->walk.gpa = gpa;
@@ -33,13 +33,14 @@ void ept_tour_init(struct ept_tour *tour, struct ept *ept, u64 gpa, u64 end, boo
 int ept_tour(struct ept_tour *tour, const struct ept_visitor *visitor)
 {
 	for (;;) {
+		bool brief;
 		int err;
 
 		tour->left = SECTION_TABLES;
-		rcu_read_lock();
+		brief = ept_read_lock(tour->ept);
 		ept_walk_begin(&tour->walk);
 		err = ept_walk_pass(&tour->walk, visitor);
-		rcu_read_unlock();
+		ept_read_unlock(brief);
 		if (err != -EAGAIN)
 			return err;
 		tour->walk.gpa = tour->resume;
@@ -149,10 +150,12 @@ static const struct ept_visitor each_visitor = {
 
 static int visit_each(struct each *each)
 {
+	bool brief;
+
 	ept_tour(&each->tour, &each_visitor);
-	rcu_read_lock();
+	brief = ept_read_lock(each->tour.ept);
 	each_flush(each);
-	rcu_read_unlock();
+	ept_read_unlock(brief);
 	return each->ret;
 }
 

@@ -152,6 +152,9 @@ void bench_memory(void);
 typedef int (*bench_on_cpu)(void *arg, unsigned int cpu);
 s64 bench_on_cpus(unsigned int nr, bench_on_cpu fn, void *arg);
 
+/* host.c */
+void bench_host(void);
+
 /* faults.c */
 void bench_faults(unsigned int rounds);
 

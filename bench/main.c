@@ -285,6 +285,8 @@ static int __init bench_init(void)
 	}
 	if (wanted("tables"))
 		bench_memory();
+	if (wanted("host"))
+		bench_host();
 	bench_bitmap = vzalloc(BENCH_BITMAP_PAGES / 8);
 	if (!bench_bitmap)
 		return -ENOMEM;

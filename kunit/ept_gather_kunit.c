@@ -640,6 +640,87 @@ static void a_spliced_gather_has_what_both_had(struct kunit *test)
 	ept_destroy(other);
 }
 
+/* Three changes that unlink tables, each deferred; the first one has several. */
+static void defer_some(struct kunit *test, struct ept *ept)
+{
+	static const u64 sizes[] = { 4ULL * SZ_2M, SZ_2M, SZ_4K };
+	struct ept_gather gather;
+	unsigned int i;
+
+	ept_gather_init(&gather, ept);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		KUNIT_EXPECT_EQ(test, ept_map(ept, SZ_1G, SZ_4K, sizes[i], &EPT_ATTRS_RAM), 0);
+		KUNIT_EXPECT_EQ(test, ept_unmap(ept, SZ_1G, sizes[i], &gather), 0);
+		KUNIT_EXPECT_EQ(test, ept_gather_defer(&gather), 0);
+	}
+	/* It has nothing any more. */
+	ept_gather_free(&gather);
+}
+
+static void what_was_deferred_is_reaped_by_one_flush(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+	unsigned long pages = table_pages();
+
+	KUNIT_EXPECT_EQ(test, ept_gather_defer(NULL), -EINVAL);
+	ept_reap(NULL);
+	ept_reap(ept);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
+	defer_some(test, ept);
+	KUNIT_EXPECT_GT(test, table_pages(), pages);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
+	ept_reap(ept);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	KUNIT_EXPECT_EQ(test, table_pages(), pages);
+	/* A flush that came after is good for it, too. */
+	defer_some(test, ept);
+	ept_flush(ept);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
+	ept_reap(ept);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
+	KUNIT_EXPECT_EQ(test, table_pages(), pages);
+	/* What is left goes with the table. */
+	defer_some(test, ept);
+}
+
+static void count_tables_at_flush(struct fixture *fixture)
+{
+	*(unsigned long *)fixture->arg = table_pages();
+}
+
+static void what_was_deferred_outlives_the_flush(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned long before, meanwhile = 0;
+
+	defer_some(test, fixture->ept);
+	before = table_pages();
+	fixture->arg = &meanwhile;
+	fixture->on_invalidate = count_tables_at_flush;
+	ept_reap(fixture->ept);
+	fixture->on_invalidate = NULL;
+	KUNIT_EXPECT_EQ(test, meanwhile, before);
+	KUNIT_EXPECT_LT(test, table_pages(), before);
+}
+
+/* Its flags have to be collected, where changes are excluded. */
+static void a_merge_is_not_deferred(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+	struct ept_gather gather;
+
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, ept_split(ept, 0, SZ_2M, EPT_4K, NULL), 0);
+	ept_gather_init(&gather, ept);
+	KUNIT_EXPECT_EQ(test, ept_merge_gather(ept, 0, SZ_2M, EPT_2M, &gather), 1);
+	KUNIT_EXPECT_EQ(test, ept_gather_defer(&gather), -EINVAL);
+	ept_gather_flush(&gather);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
+	KUNIT_EXPECT_EQ(test, ept_gather_defer(&gather), 0);
+}
+
 /* As where a view is merged in root, and flushed elsewhere */
 static void a_merges_flags_go_with_its_gather(struct kunit *test)
 {
@@ -725,6 +806,9 @@ static struct kunit_case gather_cases[] = {
 	KUNIT_CASE_PARAM(a_change_after_the_clients_flush_is_owed, configs_gen_params),
 	KUNIT_CASE_PARAM(a_spliced_gather_has_what_both_had, configs_gen_params),
 	KUNIT_CASE(a_merges_flags_go_with_its_gather),
+	KUNIT_CASE(what_was_deferred_is_reaped_by_one_flush),
+	KUNIT_CASE(what_was_deferred_outlives_the_flush),
+	KUNIT_CASE(a_merge_is_not_deferred),
 	KUNIT_CASE_PARAM(gathers_of_several_tables_are_flushed_at_once, configs_gen_params),
 	{}
 };

@@ -89,7 +89,6 @@ struct thinvmm {
 	struct ept		*step;		/* what a stopped instruction runs on */
 	struct mutex		mutex;		/* the system's, for tables and watches */
 	unsigned long		busy;		/* bit 0: ept is being changed */
-	struct ept_gather	owed;		/* by faults; with that bit */
 	unsigned long		step_lock;	/* bit 0: step is being changed, in root */
 	struct mm_struct	*mm;		/* whose page tables root uses */
 	unsigned long		msr_bitmap;

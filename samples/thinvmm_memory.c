@@ -19,7 +19,10 @@
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
+#include <linux/memory.h>
 #include <linux/mm.h>
+#include <linux/notifier.h>
+#include <linux/pfn.h>
 #include <linux/printk.h>
 #include <linux/sched/mm.h>
 #include <linux/sizes.h>
@@ -99,18 +102,19 @@ void thinvmm_unlock_ept(void)
 struct change {
 	thinvmm_change_fn	change;
 	void			*arg;
-	struct ept_gather	*gather;
 	int			err;
 };
 
 static void change_in_root(void *arg)
 {
 	struct change *change = arg;
+	struct ept_gather gather;
 
+	ept_gather_init(&gather, thinvmm.ept);
 	wait_lock(&thinvmm.busy);
-	change->err = change->change(change->arg, change->gather);
-	ept_gather_splice(change->gather, &thinvmm.owed);
+	change->err = change->change(change->arg, &gather);
 	unlock(&thinvmm.busy);
+	ept_gather_defer(&gather);
 }
 
 /*
@@ -119,17 +123,15 @@ static void change_in_root(void *arg)
  */
 int thinvmm_change(thinvmm_change_fn fn, void *arg, u64 size)
 {
-	struct ept_gather gather;
-	struct change change = { .change = fn, .arg = arg, .gather = &gather };
+	struct change change = { .change = fn, .arg = arg };
 	int err;
 
 	lockdep_assert_held(&thinvmm.mutex);
 	err = reserve(thinvmm.ept, size);
 	if (err)
 		return err;
-	ept_gather_init(&gather, thinvmm.ept);
 	thinvmm_call(change_in_root, &change);
-	ept_gather_flush(&gather);
+	ept_reap(thinvmm.ept);
 	return change.err;
 }
 
@@ -180,6 +182,29 @@ static struct ept *create_table(const char *name)
 	return ERR_PTR(err);
 }
 
+/*
+ * Memory that goes online or went offline. The step table needs none of that: what it has too much
+ * nobody uses, and what it lacks is mapped when it is used.
+ */
+static int memory_event(struct notifier_block *block, unsigned long action, void *memory)
+{
+	const struct memory_notify *notify = memory;
+	int err;
+
+	mutex_lock(&thinvmm.mutex);
+	err = reserve(thinvmm.ept, PFN_PHYS(notify->nr_pages));
+	if (!err) {
+		thinvmm_lock_ept();
+		err = ept_host_memory_event(thinvmm.ept, &EPT_ATTRS_RAM, &thinvmm.mtrr, action,
+					    memory);
+		thinvmm_unlock_ept();
+	}
+	mutex_unlock(&thinvmm.mutex);
+	return notifier_from_errno(err);
+}
+
+static struct notifier_block memory_block = { .notifier_call = memory_event };
+
 static int read_mtrr(void)
 {
 	int err = ept_mtrr_read(&thinvmm.mtrr);
@@ -191,7 +216,7 @@ static int read_mtrr(void)
 
 void thinvmm_memory_destroy(void)
 {
-	ept_gather_free(&thinvmm.owed);
+	unregister_memory_notifier(&memory_block);
 	ept_destroy(thinvmm.ept);
 	ept_destroy(thinvmm.step);
 	thinvmm.ept = NULL;
@@ -213,8 +238,9 @@ int thinvmm_memory_create(void)
 	mmgrab(thinvmm.mm);
 	thinvmm.step = create_table("thinvmm-step");
 	thinvmm.ept = create_table("thinvmm");
-	ept_gather_init(&thinvmm.owed, thinvmm.ept);
 	err = PTR_ERR_OR_ZERO(thinvmm.step) ?: PTR_ERR_OR_ZERO(thinvmm.ept);
+	if (!err)
+		err = register_memory_notifier(&memory_block);
 	if (err)
 		thinvmm_memory_destroy();
 	return err;
@@ -285,17 +311,19 @@ struct replacement {
 	u64			gpa;
 	phys_addr_t		hpa;
 	struct ept_attrs	attrs;
-	struct ept_gather	*gather;
 	int			err;
 };
 
 static void replace_in_root(void *arg)
 {
 	struct replacement *new = arg;
+	struct ept_gather gather;
 
+	ept_gather_init(&gather, thinvmm.step);
 	wait_lock(&thinvmm.step_lock);
-	new->err = ept_remap(thinvmm.step, new->gpa, new->hpa, PAGE_SIZE, &new->attrs, new->gather);
+	new->err = ept_remap(thinvmm.step, new->gpa, new->hpa, PAGE_SIZE, &new->attrs, &gather);
 	unlock(&thinvmm.step_lock);
+	ept_gather_defer(&gather);
 }
 
 /* The step table has another page at @gpa, or with @hpa == @gpa its own one again. */
@@ -303,7 +331,6 @@ int thinvmm_replace(u64 gpa, phys_addr_t hpa)
 {
 	struct replacement new = { .gpa = gpa, .hpa = hpa };
 	struct ept_mapping mapping;
-	struct ept_gather gather;
 	int err;
 
 	err = ept_lookup(thinvmm.step, gpa, &mapping);
@@ -312,11 +339,9 @@ int thinvmm_replace(u64 gpa, phys_addr_t hpa)
 	err = reserve(thinvmm.step, PAGE_SIZE);
 	if (err)
 		return err;
-	ept_gather_init(&gather, thinvmm.step);
 	new.attrs = mapping.attrs;
-	new.gather = &gather;
 	thinvmm_call(replace_in_root, &new);
-	ept_gather_flush(&gather);
+	ept_reap(thinvmm.step);
 	return new.err;
 }
 
@@ -393,13 +418,15 @@ static u32 wanted(const struct ept_violation *violation)
  */
 static bool grant(const struct ept_mapping *mapping)
 {
+	struct ept_gather gather;
 	int err;
 
 	if (!try_lock(&thinvmm.busy))
 		return false;
-	err = ept_protect(thinvmm.ept, mapping->gpa, mapping->size, 0, EPT_ATTRS_RAM.prot,
-			  &thinvmm.owed);
+	ept_gather_init(&gather, thinvmm.ept);
+	err = ept_protect(thinvmm.ept, mapping->gpa, mapping->size, 0, EPT_ATTRS_RAM.prot, &gather);
 	unlock(&thinvmm.busy);
+	ept_gather_defer(&gather);
 	return !err;
 }
 
