@@ -22,7 +22,7 @@ struct mm_struct;
  * region       a range of guest-physical addresses, and what is behind it
  * backing      what is behind a region; parts of a region that was cut share it
  * kind         of a backing: &enum ept_region_kind
- * change       adding, setting, removing or protecting regions
+ * change       what adds, sets, removes or moves regions, or changes what their mappings are like
  * populate     map before the guest touches it
  * log          which pages were written since one last asked
  * ===========  ================================================================================
@@ -108,10 +108,10 @@ struct ept_piece {
  * @access: NULL: the host reads and writes what @get gives. Else called for ept_space_read() and
  *	ept_space_write(), never across a page. May sleep. Returns 0 or an error.
  * @release: NULL, or called once, when no part of the region is left, and nothing is under way in
- *	it. May sleep.
+ *	it. May sleep. Not called for a region that was refused.
  *
  * @cookie is &ept_region.cookie. Offsets count from &ept_region.offset of the region as it was
- * added.
+ * added, wherever it was moved.
  */
 struct ept_backend {
 	int (*get)(void *cookie, u64 offset, u32 access, struct ept_piece *piece);
@@ -328,6 +328,41 @@ int ept_space_remove(struct ept_space *space, u64 gpa, u64 size);
  *	-ERANGE, -EOPNOTSUPP for rights that this table cannot give, -ENOMEM, -EINTR.
  */
 int ept_space_protect(struct ept_space *space, u64 gpa, u64 size, u32 prot);
+
+/**
+ * ept_space_set_memtype() - change the memory type of regions
+ * @space: a space
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @memtype: the new one
+ *
+ * As ept_space_protect().
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL for a misaligned or empty range, NULL or a value that is no memory type,
+ *	-ERANGE, -ENOMEM, -EINTR.
+ */
+int ept_space_set_memtype(struct ept_space *space, u64 gpa, u64 size, enum ept_memtype memtype);
+
+/**
+ * ept_space_move() - give regions another address
+ * @space: a space
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @to: where they begin afterwards, multiple of 4K
+ *
+ * All that is in the range, holes included. Regions that the edges cut stay outside of it. What is
+ * behind them is the same as before, cookie, offsets and anonymous pages with what is in them too,
+ * and so are the rights that they give now. Moves that overlap themselves take two steps. A log has
+ * of the old range what was written there, and all of what is moved into its own. A process has to
+ * be there still, for its memory to be moved.
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL for misaligned addresses, an empty range or NULL, -ERANGE for either range,
+ *	-ENOENT if no region is in the range, -EEXIST if one is where it is to go, -ENOMEM, -EFAULT
+ *	if the process is gone, -EINTR.
+ */
+int ept_space_move(struct ept_space *space, u64 gpa, u64 size, u64 to);
 
 /**
  * ept_space_find() - the region at an address, or the next one

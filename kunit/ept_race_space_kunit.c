@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CPUs that fault, read and write in a space, while it is protected, logged, populated and changed
- * around them: no write is lost.
+ * CPUs that fault, read and write in a space, while it is protected, moved, logged, populated and
+ * changed around them: no write is lost.
  */
 #include <kunit/test.h>
 #include <linux/bitmap.h>
@@ -45,7 +45,7 @@ static void use(struct hand *hand)
 	int ret = guest_access(race->guest, &racer->cpu, GPA + page * (u64)SZ_4K + hand->id,
 			       &byte, 1, write);
 
-	if (ret == EPT_VERDICT_PROTECTED)
+	if (ret == EPT_VERDICT_PROTECTED || ret == EPT_VERDICT_NONE)
 		return;
 	if (ret != EPT_VERDICT_RESUME)
 		return crew_wrong(hand, "verdict", ret, page);
@@ -85,6 +85,15 @@ static void log_all(struct hand *hand, struct race *race)
 	expect(hand, ept_space_log_stop(space, GPA, size));
 }
 
+/* A CPU that finds nothing there meanwhile goes on to another page. */
+static void move_and_back(struct hand *hand, struct race *race, u64 gpa, u64 size)
+{
+	const u64 away = GPA + SZ_1G + hand_below(hand, 2) * SZ_4K;
+
+	expect(hand, ept_space_move(race->guest->space, gpa, size, away));
+	expect(hand, ept_space_move(race->guest->space, away, size, gpa));
+}
+
 static void disturb(struct hand *hand)
 {
 	struct race *race = hand->arg;
@@ -92,7 +101,7 @@ static void disturb(struct hand *hand)
 	const u32 nr = 1 + hand_below(hand, 700), first = hand_below(hand, PAGES - nr);
 	const u64 gpa = GPA + first * (u64)SZ_4K, size = nr * (u64)SZ_4K;
 
-	switch (hand_below(hand, 4)) {
+	switch (hand_below(hand, 6)) {
 	case 0:
 		expect(hand, ept_space_protect(space, gpa, size, EPT_PROT_READ));
 		expect(hand, ept_space_protect(space, gpa, size, RW | EXEC_ALL));
@@ -102,6 +111,13 @@ static void disturb(struct hand *hand)
 		break;
 	case 2:
 		change_beside(hand, race->guest);
+		break;
+	case 3:
+		expect(hand, ept_space_set_memtype(space, gpa, size, EPT_MT_UC));
+		expect(hand, ept_space_set_memtype(space, gpa, size, EPT_MT_WB));
+		break;
+	case 4:
+		move_and_back(hand, race, gpa, size);
 		break;
 	default:
 		log_all(hand, race);

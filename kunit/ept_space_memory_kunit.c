@@ -121,6 +121,17 @@ static int protect(struct guest *guest)
 	return ept_space_protect(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M, EPT_PROT_READ);
 }
 
+static int set_memtype(struct guest *guest)
+{
+	return ept_space_set_memtype(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M, EPT_MT_UC);
+}
+
+/* The edge cuts the large leaf, and the new place takes tables. */
+static int move(struct guest *guest)
+{
+	return ept_space_move(guest->space, GPA + SZ_1M - SZ_4K, SZ_4M, OTHER);
+}
+
 static int get_log(struct guest *guest)
 {
 	return ept_space_log_start(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M, 0);
@@ -143,7 +154,8 @@ static const struct {
 	int		(*run)(struct guest *guest);
 } operations[] = {
 	{ "add", add }, { "set", set }, { "remove", remove }, { "protect", protect },
-	{ "log", get_log }, { "fault", fault }, { "populate", populate },
+	{ "memtype", set_memtype },
+	{ "move", move }, { "log", get_log }, { "fault", fault }, { "populate", populate },
 };
 
 static void get_description(const void *operation, char *description)

@@ -103,7 +103,7 @@ static void add(struct run *run, bool set)
 	same(run, set ? ept_space_set(run->guest->space, &region) :
 			ept_space_add(run->guest->space, &region), expect);
 	if (!expect)
-		model_set(run->model, first, nr, kind, source, rights);
+		model_set(run->model, first, nr, kind, source, rights, EPT_MT_WB);
 }
 
 static void remove(struct run *run)
@@ -124,6 +124,34 @@ static void protect(struct run *run)
 	same(run, ept_space_protect(run->guest->space, gpa_of(first), nr * SZ_4K, prot_of(rights)),
 	     0);
 	model_protect(run->model, first, nr, rights);
+}
+
+static void set_memtype(struct run *run)
+{
+	static const enum ept_memtype some[] = { EPT_MT_WB, EPT_MT_WB, EPT_MT_UC, EPT_MT_WC };
+	const enum ept_memtype memtype = some[below(run, ARRAY_SIZE(some))];
+	unsigned long first, nr;
+
+	range(run, &first, &nr);
+	same(run, ept_space_set_memtype(run->guest->space, gpa_of(first), nr * SZ_4K, memtype), 0);
+	model_set_memtype(run->model, first, nr, memtype);
+}
+
+static void move(struct run *run)
+{
+	unsigned long first, nr, to, other;
+	int expect = 0;
+
+	range(run, &first, &nr);
+	range(run, &to, &other);
+	nr = min(nr, other);
+	if (!model_is_free(run->model, to, nr))
+		expect = -EEXIST;
+	else if (model_is_free(run->model, first, nr))
+		expect = -ENOENT;
+	same(run, ept_space_move(run->guest->space, gpa_of(first), nr * SZ_4K, gpa_of(to)), expect);
+	if (!expect)
+		model_move(run->model, first, nr, to);
 }
 
 /* By the guest, up to the page's end */
@@ -240,6 +268,20 @@ static void take_log(struct run *run)
 		run->model->pages[page].written = false;
 }
 
+static void change(struct run *run)
+{
+	switch (below(run, 6)) {
+	case 0: case 1:
+		return remove(run);
+	case 2: case 3:
+		return move(run);
+	case 4:
+		return protect(run);
+	default:
+		return set_memtype(run);
+	}
+}
+
 /* Several changes as one */
 static void changes(struct run *run)
 {
@@ -247,10 +289,8 @@ static void changes(struct run *run)
 	for (u32 i = 1 + below(run, 4); i; i--) {
 		if (below(run, 3))
 			add(run, below(run, 2));
-		else if (below(run, 2))
-			remove(run);
 		else
-			protect(run);
+			change(run);
 	}
 	same(run, ept_space_commit(run->guest->space), 0);
 }
@@ -259,10 +299,13 @@ static void compare(struct run *run)
 {
 	for (unsigned long page = 0; page < WINDOW_PAGES && !run->wrong; page++) {
 		const enum model_verdict expect = model_verdict(run->model, page, 1);
+		struct ept_mapping mapping;
 
 		same(run, guest_access(run->guest, &run->guest->cpu, gpa_of(page), run->buffer,
 				       SZ_4K,
 				       false), (int)verdicts[expect]);
+		if (expect == MODEL_OK && !ept_lookup(run->guest->ept, gpa_of(page), &mapping))
+			same(run, mapping.attrs.memtype, run->model->pages[page].memtype);
 		if (expect == MODEL_OK)
 			same(run, memcmp(run->buffer, model_bytes(run->model, page), SZ_4K), 0);
 	}
@@ -276,10 +319,8 @@ static void step(struct run *run)
 		return add(run, true);
 	case 1: case 2:
 		return add(run, false);
-	case 3:
-		return remove(run);
-	case 4:
-		return protect(run);
+	case 3: case 4:
+		return change(run);
 	case 5:
 		return populate(run);
 	case 6:

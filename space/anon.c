@@ -14,7 +14,8 @@
 
 #define LARGE_ORDER	9
 
-static struct backing *anon_create(struct ept_space *space, const struct ept_region *region)
+static struct backing *anon_create(struct ept_space *space, const struct ept_region *region,
+				     const struct backing *from)
 {
 	struct backing *backing = kzalloc(sizeof(*backing), GFP_KERNEL_ACCOUNT);
 

@@ -19,6 +19,7 @@ static void init(struct ept_space *space, const struct ept_config *config)
 	mutex_init(&space->lock);
 	mt_init_flags(&space->spans, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
 	mt_set_external_lock(&space->spans, &space->lock);
+	rwlock_init(&space->walking);
 	mt_init_flags(&space->logs, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
 	mt_set_external_lock(&space->logs, &space->lock);
 	INIT_LIST_HEAD(&space->pending);

@@ -80,7 +80,11 @@ static void zap_range(struct process *process, u64 gpa, u64 end)
 			zap_changing(process, &part, &gather);
 	}
 	srcu_read_unlock(&space->srcu, idx);
+	atomic_long_inc(&space->stale);
 	ept_gather_flush(&gather);
+	/* Those who walk the guest's page tables are done with it, too. */
+	write_lock(&space->walking);
+	write_unlock(&space->walking);
 }
 
 static bool user_invalidate(struct mmu_interval_notifier *notifier,
@@ -109,7 +113,8 @@ static const struct mmu_interval_notifier_ops user_ops = {
 	.invalidate = user_invalidate,
 };
 
-static struct backing *user_create(struct ept_space *space, const struct ept_region *region)
+static struct backing *user_create(struct ept_space *space, const struct ept_region *region,
+				     const struct backing *from)
 {
 	struct process *process = kzalloc(sizeof(*process), GFP_KERNEL_ACCOUNT);
 	int err = -EFAULT;
@@ -254,8 +259,7 @@ static int user_fault(const struct place *place, u32 access)
 static void user_gone(struct ept_space *space, struct backing *backing,
 		      const struct ept_mapping *mapping)
 {
-	const bool dirty = space->accessed_dirty ? mapping->dirty :
-						   mapping->attrs.prot & EPT_PROT_WRITE;
+	const bool dirty = space_was_written(space, mapping);
 	unsigned long pfn = PHYS_PFN(mapping->hpa);
 	const unsigned long end = pfn + (mapping->size >> PAGE_SHIFT);
 
