@@ -143,6 +143,9 @@ void bench_clock_settle(void);
 /* memory.c */
 void bench_memory(void);
 
+/* space.c */
+void bench_layers(unsigned int rounds);
+
 /* faults.c */
 void bench_faults(unsigned int rounds);
 

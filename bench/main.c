@@ -273,6 +273,8 @@ static int __init bench_init(void)
 	}
 	if (wanted("tables"))
 		bench_memory();
+	if (wanted("layers"))
+		bench_layers(rounds);
 	bench_bitmap = vzalloc(BENCH_BITMAP_PAGES / 8);
 	if (!bench_bitmap)
 		return -ENOMEM;

@@ -9,6 +9,12 @@
 #define CREATE_TRACE_POINTS
 #include "space_trace.h"
 
+/*
+ * Without MT_FLAGS_ALLOC_RANGE, whose gaps nobody needs, Linux 6.12 takes the metadata in a node's
+ * last slot for a child when it frees the tree, or a part that one store replaces.
+ */
+#define TREE_FLAGS	(MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN)
+
 static void init(struct ept_space *space, const struct ept_config *config)
 {
 	space->max_leaf = config->max_leaf;
@@ -17,10 +23,10 @@ static void init(struct ept_space *space, const struct ept_config *config)
 	space->nid = config->nid;
 	space->limit = BIT_ULL(config->levels == 5 ? 57 : 48);
 	mutex_init(&space->lock);
-	mt_init_flags(&space->spans, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
+	mt_init_flags(&space->spans, TREE_FLAGS);
 	mt_set_external_lock(&space->spans, &space->lock);
 	rwlock_init(&space->walking);
-	mt_init_flags(&space->logs, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
+	mt_init_flags(&space->logs, TREE_FLAGS);
 	mt_set_external_lock(&space->logs, &space->lock);
 	INIT_LIST_HEAD(&space->pending);
 	INIT_LIST_HEAD(&space->dead);
