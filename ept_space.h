@@ -13,6 +13,7 @@
 #include "ept_core.h"
 
 struct ept_space;
+struct file;
 struct mm_struct;
 
 /**
@@ -33,7 +34,7 @@ struct mm_struct;
  * errors there are:
  *
  * ============  ===============================================================================
- * -EACCES       the region doesn't give the right that was asked for
+ * -EACCES       the region, or the memory behind it, doesn't give the right that was asked for
  * -EFAULT       nothing is behind the address: the process has no memory there, or is gone; or
  *               memory that isn't the kernel's RAM, where the host was to read or write it
  * -EHWPOISON    the page is poisoned
@@ -71,6 +72,17 @@ struct mm_struct;
  * @EPT_REGION_PAGES: pages of the client's, one for each 4K, that need not be contiguous
  * @EPT_REGION_MMIO: nothing; faults are reported with offset and cookie
  * @EPT_REGION_CLIENT: what &struct ept_backend says
+ * @EPT_REGION_PINNED: as %EPT_REGION_USER, but the pages that the process has when the region is
+ *	added are pinned until their part of it is removed, for devices that reach them, and charged
+ *	to the process' RLIMIT_MEMLOCK. Where the process maps others afterwards, or ends, the guest
+ *	keeps these. Pinned for reading only if the region is added without write, and then never
+ *	written. 8 bytes a page
+ * @EPT_REGION_FILE: the pages of a file's page cache, which is shared: who reads the file reads
+ *	what the guest writes. Each is read when it is first touched, and kept until its part of the
+ *	region is removed; so what is cut off the file meanwhile stays with the guest, and what was
+ *	beyond its end is -EFAULT. Writable are files in memory alone (memfd, tmpfs); added without
+ *	write, the region is never written. Others' writes belong to a process that maps the file.
+ *	8 bytes a page
  */
 enum ept_region_kind {
 	EPT_REGION_LINEAR,
@@ -79,6 +91,8 @@ enum ept_region_kind {
 	EPT_REGION_PAGES,
 	EPT_REGION_MMIO,
 	EPT_REGION_CLIENT,
+	EPT_REGION_PINNED,
+	EPT_REGION_FILE,
 };
 
 /**
@@ -130,9 +144,12 @@ struct ept_backend {
  * @cookie: the client's own
  * @offset: the client's own, for @gpa; what is found in the middle of a region has it advanced
  * @hpa: of %EPT_REGION_LINEAR: multiple of 4K
- * @user: of %EPT_REGION_USER
+ * @user: of %EPT_REGION_USER and %EPT_REGION_PINNED
  * @user.mm: the process' memory. The space keeps the structure, not the memory
  * @user.address: multiple of 4K
+ * @file: of %EPT_REGION_FILE
+ * @file.file: opened for reading, and for writing if rights have that. The space keeps a reference
+ * @file.offset: in the file, for @gpa; multiple of 4K
  * @pages: of %EPT_REGION_PAGES: one for each 4K, none NULL. Array and pages stay until the region
  *	is removed; the space takes no reference
  * @backend: of %EPT_REGION_CLIENT: must outlive the region
@@ -150,6 +167,10 @@ struct ept_region {
 			struct mm_struct	*mm;
 			unsigned long		address;
 		} user;
+		struct {
+			struct file		*file;
+			u64			offset;
+		} file;
 		struct page			**pages;
 		const struct ept_backend	*backend;
 	};
@@ -282,8 +303,11 @@ int ept_space_commit(struct ept_space *space);
  * Return: 0, -EINVAL for NULL, a misaligned or empty range, a misaligned hpa or address, an unknown
  *	kind, what its kind needs and isn't there, or attributes that no table can have, -ERANGE
  *	beyond an address width or the end of an address space, -EOPNOTSUPP for attributes that this
- *	table cannot have and for a process' memory where the kernel has no notifiers, -EEXIST if a
- *	region is there, -ENOMEM, -EFAULT if the process is gone, -EINTR.
+ *	table cannot have, for a process' memory where the kernel has no notifiers and for a file
+ *	without a page cache, or to be written and not in memory alone, -EACCES for a file that
+ *	wasn't opened for this or is sealed, -EEXIST if a region is there, -ENOMEM, also beyond
+ *	RLIMIT_MEMLOCK, -EFAULT if the process is gone, -EINTR; of %EPT_REGION_PINNED also -EFAULT
+ *	for what it doesn't have, and -EHWPOISON.
  */
 int ept_space_add(struct ept_space *space, const struct ept_region *region);
 
@@ -320,8 +344,8 @@ int ept_space_remove(struct ept_space *space, u64 gpa, u64 size);
  * @size: bytes, multiple of 4K
  * @prot: EPT_PROT_* bits that the guest gets from now on
  *
- * Also for pages that aren't mapped yet, and also more than the region was added with. Holes are
- * fine, and so is mmio, which has no rights.
+ * Also for pages that aren't mapped yet, and also more than the region was added with, but for
+ * write where &enum ept_region_kind says never. Holes are fine, and so is mmio, which has no rights.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL for a misaligned or empty range, NULL, write without read or an unknown bit,

@@ -29,7 +29,7 @@ struct run {
 
 static const enum ept_region_kind kinds[MODEL_KINDS + 1] = {
 	EPT_REGION_LINEAR, EPT_REGION_ANON, EPT_REGION_PAGES, EPT_REGION_CLIENT, EPT_REGION_USER,
-	EPT_REGION_MMIO,
+	EPT_REGION_PINNED, EPT_REGION_FILE, EPT_REGION_MMIO,
 };
 
 #define FRESH	1
@@ -85,7 +85,7 @@ static u32 prot_of(u8 rights)
 static void add(struct run *run, bool set)
 {
 	const u32 any = below(run, ARRAY_SIZE(kinds));
-	const u32 kind = any == PROCESS && !run->guest->mm ? FRESH : any;
+	const u32 kind = any == PROCESS && !guest_has_process() ? FRESH : any;
 	const u8 rights = kind == MODEL_KINDS ? 7 : rights_of(run);
 	struct ept_region region;
 	unsigned long first, nr;
@@ -103,7 +103,8 @@ static void add(struct run *run, bool set)
 	same(run, set ? ept_space_set(run->guest->space, &region) :
 			ept_space_add(run->guest->space, &region), expect);
 	if (!expect)
-		model_set(run->model, first, nr, kind, source, rights, EPT_MT_WB);
+		model_set(run->model, first, nr, kind, source, rights, EPT_MT_WB,
+			  kind > PROCESS && !(rights & 2));
 }
 
 static void remove(struct run *run)
@@ -178,12 +179,13 @@ static void access(struct run *run)
 }
 
 /* How far the host comes */
-static size_t reach(struct run *run, u64 gpa, size_t size)
+static size_t reach(struct run *run, u64 gpa, size_t size, bool write)
 {
 	const u64 from = gpa - WINDOW;
 	u64 at = from;
 
-	while (at < from + size && at >> 12 < WINDOW_PAGES && model_bytes(run->model, at >> 12))
+	while (at < from + size && at >> 12 < WINDOW_PAGES && model_bytes(run->model, at >> 12) &&
+	       !(write && run->model->pages[at >> 12].sealed))
 		at = (at | 4095) + 1;
 	return min(at, from + size) - from;
 }
@@ -193,7 +195,7 @@ static void host_access(struct run *run)
 	const u64 gpa = gpa_of(below(run, WINDOW_PAGES - 16)) + below(run, SZ_4K);
 	const u32 size = 1 + below(run, SZ_64K - SZ_4K);
 	const bool write = below(run, 2);
-	const size_t far = reach(run, gpa, size);
+	const size_t far = reach(run, gpa, size, write);
 	ssize_t done;
 
 	prandom_bytes_state(&run->random, run->buffer, size);
@@ -202,7 +204,8 @@ static void host_access(struct run *run)
 	if (far)
 		same(run, done, (ssize_t)far);
 	else
-		same(run, done == -ENOENT || done == -EOPNOTSUPP, true);
+		same(run, done == -ENOENT || done == -EOPNOTSUPP || (write && done == -EACCES),
+		     true);
 	for (size_t i = 0; i < far; i++) {
 		const unsigned long page = (gpa + i - WINDOW) >> 12;
 		u8 *byte = model_bytes(run->model, page) + (gpa + i) % SZ_4K;
@@ -233,8 +236,6 @@ static void process(struct run *run)
 	const unsigned long page = below(run, GUEST_PAGES), nr = 1 + below(run, GUEST_PAGES - page);
 	u8 *bytes = run->model->memory[PROCESS] + page * SZ_4K;
 
-	if (!run->guest->mm)
-		return;
 	if (below(run, 3)) {
 		prandom_bytes_state(&run->random, run->buffer, 64);
 		same(run, copy_to_user(guest_user(run->guest, page), run->buffer, 64), 0);
@@ -340,8 +341,7 @@ static void every_byte_is_as_the_model_says(struct kunit *test)
 {
 	struct run run = { .guest = test->priv };
 
-	if (guest_has_process())
-		guest_need_process(run.guest);
+	guest_make_process(run.guest);
 	prandom_seed_state(&run.random, 20 + run.guest->config.levels * 8 +
 					run.guest->config.max_leaf * 64 +
 					run.guest->config.features * 1024);

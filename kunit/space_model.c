@@ -51,7 +51,7 @@ bool model_is_free(const struct model *model, unsigned long first, unsigned long
 }
 
 void model_set(struct model *model, unsigned long first, unsigned long nr, u8 kind,
-	       u32 source, u8 rights, u8 memtype)
+	       u32 source, u8 rights, u8 memtype, bool sealed)
 {
 	model_remove(model, first, nr);
 	for (unsigned long i = 0; i < nr; i++) {
@@ -60,6 +60,7 @@ void model_set(struct model *model, unsigned long first, unsigned long nr, u8 ki
 		page->kind = kind;
 		page->rights = rights;
 		page->rom = !(rights & 2);
+		page->sealed = sealed;
 		page->memtype = memtype;
 		page->source = kind == model->fresh ? first + i : source + i;
 	}
@@ -76,7 +77,7 @@ void model_protect(struct model *model, unsigned long first, unsigned long nr, u
 {
 	for (unsigned long i = first; i < first + nr; i++)
 		if (model->pages[i].kind < MODEL_KINDS)
-			model->pages[i].rights = rights;
+			model->pages[i].rights = model->pages[i].sealed ? rights & ~2 : rights;
 }
 
 void model_set_memtype(struct model *model, unsigned long first, unsigned long nr, u8 memtype)

@@ -16,12 +16,14 @@ struct wish {
 	bool			memtype;
 };
 
-static void grant(const struct wish *wish, struct ept_attrs *attrs)
+static void grant(const struct wish *wish, const struct backing *backing, struct ept_attrs *attrs)
 {
 	if (wish->memtype)
 		attrs->memtype = wish->attrs.memtype;
 	else
 		attrs->prot = wish->attrs.prot;
+	if (backing->readonly)
+		attrs->prot &= ~EPT_PROT_WRITE;
 }
 
 /* Spans with the new attributes, for all that is ever mapped */
@@ -33,7 +35,7 @@ static int make_new(struct ept_space *space, struct change *change, const struct
 		struct backing *backing = part->old->backing;
 		struct ept_attrs attrs = part->old->attrs;
 
-		grant(wish, &attrs);
+		grant(wish, backing, &attrs);
 		part->new = part->old;
 		if (!backing->kind->fault || (attrs.prot == part->old->attrs.prot &&
 					      attrs.memtype == part->old->attrs.memtype))

@@ -25,7 +25,7 @@ static bool fits(const struct ept_region *region, const struct ept_piece *piece,
 	       piece->size <= region->size - (piece->offset - region->offset);
 }
 
-static int client_fault(const struct place *place, u32 access)
+static int client_fault(struct place *place, u32 access)
 {
 	struct backing *backing = place->span->backing;
 	const struct ept_region *region = &backing->region;

@@ -33,6 +33,15 @@ static enum ept_verdict denied(const struct span *span, u32 lacking, bool page_w
 								   EPT_VERDICT_READONLY;
 }
 
+/* Looks, and says whether there is nothing to do. */
+static bool has_rights(struct place *place, u32 access)
+{
+	place_look_up(place);
+	if (!place->space->mode_exec)
+		access &= ~EPT_PROT_UEXEC;
+	return place->mapped && !(access & ~place->there.attrs.prot);
+}
+
 /* Once, within the read side */
 static int look(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
 		struct ept_fault *fault)
@@ -55,7 +64,7 @@ static int look(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
 		return 0;
 	}
 	fault->verdict = EPT_VERDICT_RESUME;
-	if (!ept_translate(space->ept, gpa, access, NULL))
+	if (has_rights(&place, access))
 		return 0;
 	return backing->kind->fault(&place, access);
 }
@@ -104,7 +113,7 @@ static int populate_one(struct ept_space *space, u64 *gpa, u32 access)
 		*gpa = place.end;
 		return 0;
 	}
-	if (ept_translate(space->ept, at, access, NULL))
+	if (!has_rights(&place, access))
 		err = place.span->backing->kind->fault(&place, access);
 	if (err)
 		return err;

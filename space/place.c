@@ -107,6 +107,11 @@ struct ept_attrs place_attrs(const struct place *place, u32 prot, u32 access)
 	return attrs;
 }
 
+void place_look_up(struct place *place)
+{
+	place->mapped = !ept_lookup(place->space->ept, place->gpa, &place->there);
+}
+
 /* What fits into a hole of @level, [@low, @high), and where @hpa is what is behind @low. */
 static enum ept_level largest(const struct place *place, u64 low, u64 high, u64 hpa,
 			      enum ept_level level)
@@ -127,19 +132,18 @@ static enum ept_level largest(const struct place *place, u64 low, u64 high, u64 
  * by the leaf at the place, as large as that, the span and the log allow. Returns 0 or an error,
  * -EAGAIN if the backing's number has moved on.
  */
-int place_install(const struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access)
+int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access)
 {
 	const struct ept_attrs attrs = place_attrs(place, prot, access);
 	const unsigned long *seq = backing_seq(place->span->backing);
 	const u64 low = max(gpa, place->start), high = min(gpa + size, place->end);
 	struct ept *ept = place->space->ept;
-	struct ept_mapping found;
 	u64 leaf, bytes = SZ_4K;
 	int err;
 
 	hpa += low - gpa;
-	while (ept_lookup(ept, place->gpa, &found) == -ENOENT) {
-		bytes = level_size(largest(place, low, high, hpa, found.level));
+	for (; !place->mapped; place_look_up(place)) {
+		bytes = level_size(largest(place, low, high, hpa, place->there.level));
 		leaf = place->gpa & ~(bytes - 1);
 		err = ept_map_if(ept, leaf, hpa + (leaf - low), bytes, &attrs, seq, place->seen);
 		if (err != -EEXIST)
@@ -148,10 +152,10 @@ int place_install(const struct place *place, u64 gpa, u64 hpa, u64 size, u32 pro
 	/* The leaf that is there, if it is of this memory, or else the page alone */
 	leaf = place->gpa;
 	bytes = SZ_4K;
-	if (found.gpa >= low && found.gpa + found.size <= high &&
-	    found.hpa == hpa + (found.gpa - low)) {
-		leaf = found.gpa;
-		bytes = found.size;
+	if (place->there.gpa >= low && place->there.gpa + place->there.size <= high &&
+	    place->there.hpa == hpa + (place->there.gpa - low)) {
+		leaf = place->there.gpa;
+		bytes = place->there.size;
 	}
 	err = ept_install(ept, leaf, hpa + (leaf - low), bytes, &attrs, seq, place->seen, NULL);
 	return min(err, 0);
@@ -167,7 +171,9 @@ void place_region(struct ept_region *region, u64 gpa, u64 size)
 	region->offset += offset;
 	if (region->kind == EPT_REGION_LINEAR)
 		region->hpa += offset;
-	else if (region->kind == EPT_REGION_USER)
+	else if (region->kind == EPT_REGION_FILE)
+		region->file.offset += offset;
+	else if (region->kind == EPT_REGION_USER || region->kind == EPT_REGION_PINNED)
 		region->user.address += offset;
 	else if (region->kind == EPT_REGION_PAGES)
 		region->pages += offset >> PAGE_SHIFT;

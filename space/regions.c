@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Changes that add, set and remove regions. */
 #include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
 
 #include "ept_compat.h"
@@ -53,6 +54,8 @@ static const struct kind *const kinds[] = {
 	[EPT_REGION_PAGES] = &space_pages,
 	[EPT_REGION_MMIO] = &space_mmio,
 	[EPT_REGION_CLIENT] = &space_client,
+	[EPT_REGION_PINNED] = &space_pinned,
+	[EPT_REGION_FILE] = &space_file,
 };
 
 static int judge_memory(const struct ept_region *region)
@@ -61,6 +64,7 @@ static int judge_memory(const struct ept_region *region)
 	case EPT_REGION_LINEAR:
 		return region->hpa & ~PAGE_MASK ? -EINVAL : 0;
 	case EPT_REGION_USER:
+	case EPT_REGION_PINNED:
 		if (!region->user.mm || region->user.address & ~PAGE_MASK)
 			return -EINVAL;
 		return 0;
@@ -68,6 +72,8 @@ static int judge_memory(const struct ept_region *region)
 		return region->pages ? 0 : -EINVAL;
 	case EPT_REGION_CLIENT:
 		return region->backend && region->backend->get ? 0 : -EINVAL;
+	case EPT_REGION_FILE:
+		return region->file.file && !(region->file.offset & ~PAGE_MASK) ? 0 : -EINVAL;
 	default:
 		return 0;
 	}
@@ -79,7 +85,9 @@ static int judge_end(struct ept_space *space, const struct ept_region *region)
 	if (region->kind == EPT_REGION_LINEAR)
 		return ept_map_check(space->ept, region->gpa, region->hpa, region->size,
 				     &region->attrs);
-	if (region->kind == EPT_REGION_USER) {
+	if (region->kind == EPT_REGION_FILE)
+		return region->file.offset > MAX_LFS_FILESIZE - region->size ? -ERANGE : 0;
+	if (region->kind == EPT_REGION_USER || region->kind == EPT_REGION_PINNED) {
 		const unsigned long end = READ_ONCE(region->user.mm->task_size);
 
 		if (region->user.address >= end || region->size > end - region->user.address)

@@ -41,6 +41,7 @@ struct kind;
  * @region: as it was added; gpa, offset and the memory belong together for all of it
  * @source: what it was moved from, if that is still needed
  * @added: its region got into the space
+ * @readonly: nobody writes to its memory, whatever the region gives
  * @seq: changes before anything of it is taken from the table
  * @spans: that have it, and backings whose source it is
  * @flushed: among those that wait to hear of the flush
@@ -50,6 +51,7 @@ struct backing {
 	struct ept_region	region;
 	struct backing		*source;
 	bool			added;
+	bool			readonly;
 	atomic_long_t		seq;
 	unsigned int		spans;
 	struct list_head	flushed;
@@ -130,6 +132,8 @@ struct log {
  * @start: where the span begins, around it
  * @end: where it ends
  * @seen: the backing's number
+ * @mapped: something was mapped there, when place_look_up() looked
+ * @there: what, or else the hole
  */
 struct place {
 	struct ept_space	*space;
@@ -139,6 +143,8 @@ struct place {
 	u64			start;
 	u64			end;
 	unsigned long		seen;
+	bool			mapped;
+	struct ept_mapping	there;
 };
 
 /* What place_find() says beside errors: wait until it is committed. */
@@ -171,7 +177,8 @@ struct touch {
  * @shares: what is moved needs the backing that it was moved from
  * @create: a backing for a region that was checked; @from: NULL, or the backing of which it was a
  *	part before it moved
- * @fault: makes an access possible; -EAGAIN: look again. NULL: nothing is ever mapped
+ * @fault: makes an access possible, after place_look_up(); -EAGAIN: look again. NULL: nothing is
+ *	ever mapped
  * @gone: NULL, or hears of a leaf that went; under the table's lock
  * @touch: NULL, or does what the table can't: reads and writes for the host; -EAGAIN: look again
  * @flushed: NULL, or hears that nobody uses what went
@@ -184,7 +191,7 @@ struct kind {
 	bool		shares;
 	struct backing	*(*create)(struct ept_space *space, const struct ept_region *region,
 				   const struct backing *from);
-	int		(*fault)(const struct place *place, u32 access);
+	int		(*fault)(struct place *place, u32 access);
 	void		(*gone)(struct ept_space *space, struct backing *backing,
 				const struct ept_mapping *mapping);
 	int		(*touch)(const struct place *place, struct touch *touch);
@@ -199,6 +206,8 @@ extern const struct kind space_user;
 extern const struct kind space_pages;
 extern const struct kind space_mmio;
 extern const struct kind space_client;
+extern const struct kind space_pinned;
+extern const struct kind space_file;
 
 /**
  * struct ept_space - a space
@@ -291,7 +300,8 @@ int place_find(struct ept_space *space, u64 gpa, struct place *place);
 int space_again(struct ept_space *space, int err);
 void place_region(struct ept_region *region, u64 gpa, u64 size);
 struct ept_attrs place_attrs(const struct place *place, u32 prot, u32 access);
-int place_install(const struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access);
+void place_look_up(struct place *place);
+int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access);
 
 /* change.c */
 int space_lock(struct ept_space *space);
@@ -305,6 +315,9 @@ struct log *log_at(struct ept_space *space, u64 gpa);
 bool log_is_in(struct ept_space *space, u64 gpa, u64 size);
 void log_note(struct log *log, u64 gpa);
 void log_note_range(struct ept_space *space, u64 gpa, u64 size);
+
+/* held.c */
+int space_pages_error(long err);
 
 /* anon.c */
 void anon_free_pages(struct list_head *pages);

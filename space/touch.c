@@ -9,25 +9,24 @@
 #include "space.h"
 
 /* What the table has at a place; brings it there first */
-static int mapped_page(const struct place *place, u32 access, struct page **page)
+static int mapped_page(struct place *place, u32 access, struct page **page)
 {
-	struct ept_mapping mapping;
 	unsigned long pfn;
 	int err;
 
-	while (ept_lookup(place->space->ept, place->gpa, &mapping) == -ENOENT) {
+	for (place_look_up(place); !place->mapped; place_look_up(place)) {
 		err = place->span->backing->kind->fault(place, access);
 		if (err)
 			return err;
 	}
-	pfn = PHYS_PFN(mapping.hpa + (place->gpa - mapping.gpa));
+	pfn = PHYS_PFN(place->there.hpa + (place->gpa - place->there.gpa));
 	if (!pfn_valid(pfn) || PageReserved(pfn_to_page(pfn)))
 		return -EFAULT;
 	*page = pfn_to_page(pfn);
 	return 0;
 }
 
-static int touch_mapped(const struct place *place, struct touch *touch, u32 access)
+static int touch_mapped(struct place *place, struct touch *touch, u32 access)
 {
 	struct page *page;
 	void *base;
@@ -54,7 +53,8 @@ static int touch_once(struct ept_space *space, struct touch *touch, u32 rights)
 	kind = place.span->backing->kind;
 	if (!kind->fault)
 		return -EOPNOTSUPP;
-	if (rights & ~place.span->attrs.prot)
+	if (rights & ~place.span->attrs.prot ||
+	    (touch->write && place.span->backing->readonly))
 		return -EACCES;
 	backend = place.span->backing->region.backend;
 	if (kind->touch && (kind != &space_client || backend->access))

@@ -157,16 +157,10 @@ static int get_page_of(struct mm_struct *mm, unsigned long address, bool write,
 	case 1:
 		return 0;
 	case 0:
-		return -EAGAIN;
-	case -ENOMEM:
-	case -EHWPOISON:
-	case -EINTR:
 	case -EAGAIN:
-		return nr;
-	case -ERESTARTSYS:
-		return -EINTR;
+		return -EAGAIN;
 	default:
-		return -EFAULT;
+		return space_pages_error(nr);
 	}
 }
 
@@ -198,13 +192,12 @@ static u64 leaf_size(const struct place *place, unsigned long address, bool writ
 	const u64 leaf = place->gpa & ~(u64)(SZ_2M - 1), offset = place->gpa - leaf;
 	struct mm_struct *mm = place->span->backing->region.user.mm;
 	const u64 hpa = page_to_phys(page) - offset;
-	struct ept_mapping hole;
 
 	if (place->log || place->space->max_leaf < EPT_2M || !IS_ALIGNED(hpa, SZ_2M) ||
 	    leaf < place->start || leaf + SZ_2M > place->end ||
 	    folio_nr_pages(page_folio(page)) < SZ_2M / SZ_4K)
 		return SZ_4K;
-	if (ept_lookup(place->space->ept, place->gpa, &hole) != -ENOENT || hole.level < EPT_2M)
+	if (place->mapped || place->there.level < EPT_2M)
 		return SZ_4K;
 	return is_large(mm, address - offset, write, hpa) ? SZ_2M : SZ_4K;
 }
@@ -232,7 +225,7 @@ static int find_page(const struct place *place, bool write, struct page **page, 
 	return err;
 }
 
-static int user_fault(const struct place *place, u32 access)
+static int user_fault(struct place *place, u32 access)
 {
 	struct process *process = to_process(place->span->backing);
 	const bool write = access & EPT_PROT_WRITE;
