@@ -12,9 +12,12 @@
 
 #include "ept_core.h"
 
+struct ept_guest_paging;
+struct ept_guest_walk;
 struct ept_space;
 struct file;
 struct mm_struct;
+struct page;
 
 /**
  * DOC: Space language
@@ -25,6 +28,7 @@ struct mm_struct;
  * kind         of a backing: &enum ept_region_kind
  * change       what adds, sets, removes or moves regions, or changes what their mappings are like
  * populate     map before the guest touches it
+ * window       a page that the host reads and writes where it is
  * log          which pages were written since one last asked
  * ===========  ================================================================================
  *
@@ -39,6 +43,7 @@ struct mm_struct;
  *               memory that isn't the kernel's RAM, where the host was to read or write it
  * -EHWPOISON    the page is poisoned
  * -EINTR        a fatal signal waits
+ * -EAGAIN       a window is stale
  * -EDEADLK      the caller would wait for its own ept_space_commit()
  * ============  ===============================================================================
  */
@@ -497,6 +502,94 @@ ssize_t ept_space_write(struct ept_space *space, u64 gpa, const void *buffer, si
  *	-EOPNOTSUPP also for a backing with &ept_backend.access, else as ept_space_read().
  */
 int ept_space_cmpxchg(struct ept_space *space, u64 gpa, unsigned int size, u64 *old, u64 new);
+
+/**
+ * ept_space_walk() - translate a linear address of the guest as a CPU does
+ * @space: a space
+ * @paging: as ept_guest_walk() of ept_guest.h, which has these
+ * @gva: as ept_guest_walk()
+ * @access: as ept_guest_walk()
+ * @walk: filled in, as by ept_guest_walk()
+ * @fault: filled in where 0 is returned
+ *
+ * As ept_guest_walk(), and what isn't mapped is brought as by a fault: the guest's page tables and
+ * the page that they lead to. So @walk.verdict is %EPT_WALK_VIOLATION only where the space refuses,
+ * and @fault says why, as ept_space_fault() does; else @fault.verdict is %EPT_VERDICT_RESUME. With
+ * %EPT_GUEST_AS_HOST the rights that regions give don't count. Entries in which
+ * %EPT_GUEST_SET_AD set flags are in the log. Unlike ept_guest_walk() it may be used with any
+ * memory, whoever takes it away meanwhile.
+ *
+ * Context: As ept_space_fault().
+ * Return: 0 whatever the verdicts, -EINVAL as ept_guest_walk(), and as ept_space_fault().
+ */
+int ept_space_walk(struct ept_space *space, const struct ept_guest_paging *paging, u64 gva,
+		   u32 access, struct ept_guest_walk *walk, struct ept_fault *fault);
+
+/**
+ * struct ept_window - a page that the host reads and writes where it is
+ * @memory: the byte that it was opened for
+ * @size: bytes from there to the page's end
+ * @space: of the space, as all that follows
+ * @gpa: where
+ * @write: it may be written
+ * @page: kept as long as the window is open
+ * @seen: the space's number when it was opened
+ */
+struct ept_window {
+	void			*memory;
+	size_t			size;
+	struct ept_space	*space;
+	u64			gpa;
+	bool			write;
+	struct page		*page;
+	long			seen;
+};
+
+/**
+ * ept_space_window_open() - keep a page at hand, for an emulator
+ * @space: a space
+ * @gpa: of any alignment
+ * @access: as ept_space_read()
+ * @write: it is to be written, too
+ * @window: filled in; zeroed on an error of the memory's
+ *
+ * What isn't there yet is brought, as by a fault. The guest's CPUs use the page meanwhile as they
+ * like, and the space does: no change, notifier or log waits for a window. Where the space takes the
+ * page away the window becomes stale: its memory stays what it is, as long as the window is open,
+ * but is no longer the guest's. Of memory that the client gave (%EPT_REGION_LINEAR,
+ * %EPT_REGION_PAGES, %EPT_REGION_CLIENT) windows have to be closed before it goes.
+ *
+ * Context: As ept_space_fault().
+ * Return: 0, -EINVAL, and as ept_space_read() or ept_space_write(), -EOPNOTSUPP also for a backing
+ *	with &ept_backend.access.
+ */
+int ept_space_window_open(struct ept_space *space, u64 gpa, u32 access, bool write,
+			  struct ept_window *window);
+
+/**
+ * ept_space_window_valid() - whether a window still shows the guest's memory
+ * @window: a window
+ *
+ * Ask after reading: if it is still valid, what was read was the guest's. A few instructions. A
+ * window may become stale without need, by what changes elsewhere in the space.
+ *
+ * Context: Any.
+ * Return: true; false for a window that is stale, one that isn't open, and NULL.
+ */
+bool ept_space_window_valid(const struct ept_window *window);
+
+/**
+ * ept_space_window_close() - let go of a page
+ * @window: a window; not open any more afterwards
+ * @wrote: it was written to
+ *
+ * What was written is in the log from here on.
+ *
+ * Context: As ept_space_fault().
+ * Return: 0, -EINVAL for NULL, a window that isn't open, and @wrote of one that was not opened for
+ *	that; -EAGAIN if it had become stale: it is closed, and what was written to it may be lost.
+ */
+int ept_space_window_close(struct ept_window *window, bool wrote);
 
 /*
  * The log of dirty pages

@@ -69,19 +69,13 @@ static int look(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
 	return backing->kind->fault(&place, access);
 }
 
-int ept_space_fault(struct ept_space *space, u64 gpa, const struct ept_violation *violation,
-		    struct ept_fault *fault)
+/* Of an access without any right, one of the host's: whatever the region gives */
+int space_answer(struct ept_space *space, u64 gpa, const struct ept_violation *violation,
+		 struct ept_fault *fault)
 {
+	const u32 access = needed(space, violation);
 	int idx, ret, err;
-	u32 access;
 
-	if (IS_ERR_OR_NULL(space) || !violation || !fault)
-		return -EINVAL;
-	access = needed(space, violation);
-	if (!access)
-		return -EINVAL;
-	if (gpa >= space->limit)
-		return -ERANGE;
 	do {
 		idx = srcu_read_lock(&space->srcu);
 		ret = look(space, gpa, access, violation->page_walk, fault);
@@ -94,6 +88,14 @@ int ept_space_fault(struct ept_space *space, u64 gpa, const struct ept_violation
 		this_cpu_inc(space->counts->faults[fault->verdict]);
 	trace_ept_space_fault(ept_pointer(space->ept), gpa, access, fault->verdict, err);
 	return err;
+}
+
+int ept_space_fault(struct ept_space *space, u64 gpa, const struct ept_violation *violation,
+		    struct ept_fault *fault)
+{
+	if (IS_ERR_OR_NULL(space) || !violation || !fault || !needed(space, violation))
+		return -EINVAL;
+	return gpa >= space->limit ? -ERANGE : space_answer(space, gpa, violation, fault);
 }
 EXPORT_SYMBOL_EPT(ept_space_fault);
 

@@ -152,16 +152,16 @@ struct place {
 
 /**
  * struct touch - what the host does within a page
- * @fn: gets the byte at @gpa; what it returns is passed on
+ * @fn: gets the page, for the time of the call; what it returns is passed on
  * @gpa: where
- * @data: from where, or to where; NULL for a compare and exchange
+ * @data: from where, or to where; NULL: where it is
  * @size: bytes
  * @write: it may write
  * @old: what a compare and exchange expects
  * @new: what it puts there; set to what was there
  */
 struct touch {
-	int		(*fn)(struct touch *touch, void *byte);
+	int		(*fn)(struct touch *touch, struct page *page);
 	u64		gpa;
 	void		*data;
 	size_t		size;
@@ -302,6 +302,13 @@ void place_region(struct ept_region *region, u64 gpa, u64 size);
 struct ept_attrs place_attrs(const struct place *place, u32 prot, u32 access);
 void place_look_up(struct place *place);
 int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access);
+
+/* fault.c */
+int space_answer(struct ept_space *space, u64 gpa, const struct ept_violation *violation,
+		 struct ept_fault *fault);
+
+/* touch.c */
+int space_touch(struct ept_space *space, struct touch *touch, u32 rights);
 
 /* change.c */
 int space_lock(struct ept_space *space);

@@ -7,7 +7,6 @@
  * waits in mmu_interval_read_begin(), and maps with the number that was read, has looked up with no
  * invalidation under way, and maps only if none has begun since.
  */
-#include <linux/highmem.h>
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -270,14 +269,11 @@ static void user_gone(struct ept_space *space, struct backing *backing,
 static int user_touch(const struct place *place, struct touch *touch)
 {
 	struct page *page;
-	void *base;
 	int ret = find_page(place, touch->write, &page, NULL);
 
 	if (ret)
 		return ret;
-	base = kmap_local_page(page);
-	ret = touch->fn(touch, base + offset_in_page(touch->gpa));
-	kunmap_local(base);
+	ret = touch->fn(touch, page);
 	if (touch->write)
 		set_page_dirty_lock(page);
 	put_page(page);
