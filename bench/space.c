@@ -109,6 +109,7 @@ static int add(struct subject *subject, enum ept_region_kind kind, u64 gpa, u64 
 {
 	const struct ept_region region = {
 		.gpa = gpa, .size = size, .kind = kind, .attrs = EPT_ATTRS_RAM,
+		.hpa = kind == EPT_REGION_LINEAR ? BENCH_AT_4K : 0,
 	};
 
 	return ept_space_add(subject->space, &region);
@@ -119,6 +120,13 @@ static int prepare_lesser(struct subject *subject)
 {
 	return ept_space_protect(subject->space, GPA, SZ_2M, EPT_PROT_READ) ?:
 	       ept_space_protect(subject->space, GPA, SZ_2M, RW);
+}
+
+/* Pages that nothing is mapped to yet, beside one whose table is */
+static int prepare_holes(struct subject *subject)
+{
+	return ept_space_remove(subject->space, GPA, PAGES * SZ_4K) ?:
+	       add(subject, EPT_REGION_LINEAR, GPA, PAGES * SZ_4K);
 }
 
 static int run_faults(struct subject *subject)
@@ -178,15 +186,20 @@ static void bench_faults_of(struct subject *subject, unsigned int rounds)
 {
 	if (add(subject, EPT_REGION_ANON, GPA, SZ_2M) ||
 	    ept_space_protect(subject->space, GPA + SZ_2M - SZ_4K, SZ_4K, EPT_PROT_READ) ||
-	    ept_space_populate(subject->space, GPA, SZ_2M, RW, NULL, NULL))
+	    ept_space_populate(subject->space, GPA, SZ_2M, RW, NULL, NULL)) {
+		pr_err("bench: FAIL faults in a space: no memory\n");
 		return;
+	}
 	subject->unit = "fault";
 	subject->units = PAGES;
 	subject->run = run_faults;
 	subject->name = "space-again";
 	measure(subject, rounds);
-	subject->name = "space-fault";
+	subject->name = "space-lesser";
 	subject->prepare = prepare_lesser;
+	measure(subject, rounds);
+	subject->name = "space-fault";
+	subject->prepare = prepare_holes;
 	measure(subject, rounds);
 	subject->prepare = NULL;
 }
@@ -197,6 +210,8 @@ static void bench_lookups_of(struct subject *subject, unsigned int rounds)
 		if (add(subject, EPT_REGION_MMIO, i * SZ_8K, SZ_4K))
 			return;
 	subject->name = "space-mmio";
+	subject->unit = "fault";
+	subject->units = PAGES;
 	subject->run = run_mmio;
 	measure(subject, rounds);
 }
