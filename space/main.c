@@ -10,10 +10,16 @@
 #include "space_trace.h"
 
 /*
- * Without MT_FLAGS_ALLOC_RANGE, whose gaps nobody needs, Linux 6.12 takes the metadata in a node's
- * last slot for a child when it frees the tree, or a part that one store replaces.
+ * Without room for gaps, a maple tree that readers walk damages memory: when it drops a full inner
+ * node with all that is below it, it clears two bytes of the last child's address, where it takes a
+ * number of entries to be, and frees what is there (mt_clear_meta(), Linux 6.1 to 7.3 at least). A
+ * node with room for gaps has that number elsewhere.
  */
-#define TREE_FLAGS	(MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN)
+static void init_tree(struct ept_space *space, struct maple_tree *tree)
+{
+	mt_init_flags(tree, MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
+	mt_set_external_lock(tree, &space->lock);
+}
 
 static void init(struct ept_space *space, const struct ept_config *config)
 {
@@ -23,11 +29,9 @@ static void init(struct ept_space *space, const struct ept_config *config)
 	space->nid = config->nid;
 	space->limit = BIT_ULL(config->levels == 5 ? 57 : 48);
 	mutex_init(&space->lock);
-	mt_init_flags(&space->spans, TREE_FLAGS);
-	mt_set_external_lock(&space->spans, &space->lock);
 	rwlock_init(&space->walking);
-	mt_init_flags(&space->logs, TREE_FLAGS);
-	mt_set_external_lock(&space->logs, &space->lock);
+	init_tree(space, &space->spans);
+	init_tree(space, &space->logs);
 	INIT_LIST_HEAD(&space->pending);
 	INIT_LIST_HEAD(&space->dead);
 	INIT_LIST_HEAD(&space->changes);
