@@ -65,9 +65,13 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
 #define ept_get_user_pages(mm, start, nr, flags, pages, locked)		\
 	get_user_pages_remote(mm, start, nr, flags, pages, locked)
+#define ept_pin_user_pages(mm, start, nr, flags, pages)			\
+	pin_user_pages_remote(mm, start, nr, flags, pages, NULL)
 #else
 #define ept_get_user_pages(mm, start, nr, flags, pages, locked)		\
 	get_user_pages_remote(mm, start, nr, flags, pages, NULL, locked)
+#define ept_pin_user_pages(mm, start, nr, flags, pages)			\
+	pin_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL)
 #endif
 
 #endif /* _EPT_COMPAT_H */

@@ -185,6 +185,9 @@ enum ept_walk_verdict {
 	EPT_WALK_NO_MEMORY,
 };
 
+/* Levels of the guest's page tables, at the most */
+#define EPT_GUEST_LEVELS	5
+
 /**
  * struct ept_guest_walk - what a walk of guest paging found
  * @verdict: what ended it
@@ -199,6 +202,8 @@ enum ept_walk_verdict {
  * @global: the page is global, if CR4.PGE says so
  * @pkey: the page's protection key, in 4- and 5-level paging
  * @pat: index of the page's PAT entry; 0 without paging, when the guest's type is write-back
+ * @nr_entries: %EPT_WALK_OK with %EPT_GUEST_SET_AD: how many entries of the guest's led there
+ * @entries: where these are, from the top down; flags may have been set in each
  * @vector: %EPT_WALK_FAULT: 14 for #PF, 13 for #GP, 12 for #SS
  * @error_code: %EPT_WALK_FAULT: the exception's
  * @violation: %EPT_WALK_VIOLATION: what the exit qualification has of it. @violation.page_walk: the
@@ -218,6 +223,8 @@ struct ept_guest_walk {
 	bool			global;
 	u8			pkey;
 	u8			pat;
+	u8			nr_entries;
+	u64			entries[EPT_GUEST_LEVELS];
 	u8			vector;
 	u32			error_code;
 	struct ept_violation	violation;

@@ -12,8 +12,12 @@
 
 #include "ept_core.h"
 
+struct ept_guest_paging;
+struct ept_guest_walk;
 struct ept_space;
+struct file;
 struct mm_struct;
+struct page;
 
 /**
  * DOC: Space language
@@ -22,8 +26,9 @@ struct mm_struct;
  * region       a range of guest-physical addresses, and what is behind it
  * backing      what is behind a region; parts of a region that was cut share it
  * kind         of a backing: &enum ept_region_kind
- * change       adding, setting, removing or protecting regions
+ * change       what adds, sets, removes or moves regions, or changes what their mappings are like
  * populate     map before the guest touches it
+ * window       a page that the host reads and writes where it is
  * log          which pages were written since one last asked
  * ===========  ================================================================================
  *
@@ -33,11 +38,12 @@ struct mm_struct;
  * errors there are:
  *
  * ============  ===============================================================================
- * -EACCES       the region doesn't give the right that was asked for
+ * -EACCES       the region, or the memory behind it, doesn't give the right that was asked for
  * -EFAULT       nothing is behind the address: the process has no memory there, or is gone; or
  *               memory that isn't the kernel's RAM, where the host was to read or write it
  * -EHWPOISON    the page is poisoned
  * -EINTR        a fatal signal waits
+ * -EAGAIN       a window is stale
  * -EDEADLK      the caller would wait for its own ept_space_commit()
  * ============  ===============================================================================
  */
@@ -71,6 +77,17 @@ struct mm_struct;
  * @EPT_REGION_PAGES: pages of the client's, one for each 4K, that need not be contiguous
  * @EPT_REGION_MMIO: nothing; faults are reported with offset and cookie
  * @EPT_REGION_CLIENT: what &struct ept_backend says
+ * @EPT_REGION_PINNED: as %EPT_REGION_USER, but the pages that the process has when the region is
+ *	added are pinned until their part of it is removed, for devices that reach them, and charged
+ *	to the process' RLIMIT_MEMLOCK. Where the process maps others afterwards, or ends, the guest
+ *	keeps these. Pinned for reading only if the region is added without write, and then never
+ *	written. 8 bytes a page
+ * @EPT_REGION_FILE: the pages of a file's page cache, which is shared: who reads the file reads
+ *	what the guest writes. Each is read when it is first touched, and kept until its part of the
+ *	region is removed; so what is cut off the file meanwhile stays with the guest, and what was
+ *	beyond its end is -EFAULT. Writable are files in memory alone (memfd, tmpfs); added without
+ *	write, the region is never written. Others' writes belong to a process that maps the file.
+ *	8 bytes a page
  */
 enum ept_region_kind {
 	EPT_REGION_LINEAR,
@@ -79,6 +96,8 @@ enum ept_region_kind {
 	EPT_REGION_PAGES,
 	EPT_REGION_MMIO,
 	EPT_REGION_CLIENT,
+	EPT_REGION_PINNED,
+	EPT_REGION_FILE,
 };
 
 /**
@@ -108,10 +127,10 @@ struct ept_piece {
  * @access: NULL: the host reads and writes what @get gives. Else called for ept_space_read() and
  *	ept_space_write(), never across a page. May sleep. Returns 0 or an error.
  * @release: NULL, or called once, when no part of the region is left, and nothing is under way in
- *	it. May sleep.
+ *	it. May sleep. Not called for a region that was refused.
  *
  * @cookie is &ept_region.cookie. Offsets count from &ept_region.offset of the region as it was
- * added.
+ * added, wherever it was moved.
  */
 struct ept_backend {
 	int (*get)(void *cookie, u64 offset, u32 access, struct ept_piece *piece);
@@ -130,9 +149,12 @@ struct ept_backend {
  * @cookie: the client's own
  * @offset: the client's own, for @gpa; what is found in the middle of a region has it advanced
  * @hpa: of %EPT_REGION_LINEAR: multiple of 4K
- * @user: of %EPT_REGION_USER
+ * @user: of %EPT_REGION_USER and %EPT_REGION_PINNED
  * @user.mm: the process' memory. The space keeps the structure, not the memory
  * @user.address: multiple of 4K
+ * @file: of %EPT_REGION_FILE
+ * @file.file: opened for reading, and for writing if rights have that. The space keeps a reference
+ * @file.offset: in the file, for @gpa; multiple of 4K
  * @pages: of %EPT_REGION_PAGES: one for each 4K, none NULL. Array and pages stay until the region
  *	is removed; the space takes no reference
  * @backend: of %EPT_REGION_CLIENT: must outlive the region
@@ -150,6 +172,10 @@ struct ept_region {
 			struct mm_struct	*mm;
 			unsigned long		address;
 		} user;
+		struct {
+			struct file		*file;
+			u64			offset;
+		} file;
 		struct page			**pages;
 		const struct ept_backend	*backend;
 	};
@@ -282,8 +308,11 @@ int ept_space_commit(struct ept_space *space);
  * Return: 0, -EINVAL for NULL, a misaligned or empty range, a misaligned hpa or address, an unknown
  *	kind, what its kind needs and isn't there, or attributes that no table can have, -ERANGE
  *	beyond an address width or the end of an address space, -EOPNOTSUPP for attributes that this
- *	table cannot have and for a process' memory where the kernel has no notifiers, -EEXIST if a
- *	region is there, -ENOMEM, -EFAULT if the process is gone, -EINTR.
+ *	table cannot have, for a process' memory where the kernel has no notifiers and for a file
+ *	without a page cache, or to be written and not in memory alone, -EACCES for a file that
+ *	wasn't opened for this or is sealed, -EEXIST if a region is there, -ENOMEM, also beyond
+ *	RLIMIT_MEMLOCK, -EFAULT if the process is gone, -EINTR; of %EPT_REGION_PINNED also -EFAULT
+ *	for what it doesn't have, and -EHWPOISON.
  */
 int ept_space_add(struct ept_space *space, const struct ept_region *region);
 
@@ -320,14 +349,49 @@ int ept_space_remove(struct ept_space *space, u64 gpa, u64 size);
  * @size: bytes, multiple of 4K
  * @prot: EPT_PROT_* bits that the guest gets from now on
  *
- * Also for pages that aren't mapped yet, and also more than the region was added with. Holes are
- * fine, and so is mmio, which has no rights.
+ * Also for pages that aren't mapped yet, and also more than the region was added with, but for
+ * write where &enum ept_region_kind says never. Holes are fine, and so is mmio, which has no rights.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL for a misaligned or empty range, NULL, write without read or an unknown bit,
  *	-ERANGE, -EOPNOTSUPP for rights that this table cannot give, -ENOMEM, -EINTR.
  */
 int ept_space_protect(struct ept_space *space, u64 gpa, u64 size, u32 prot);
+
+/**
+ * ept_space_set_memtype() - change the memory type of regions
+ * @space: a space
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @memtype: the new one
+ *
+ * As ept_space_protect().
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL for a misaligned or empty range, NULL or a value that is no memory type,
+ *	-ERANGE, -ENOMEM, -EINTR.
+ */
+int ept_space_set_memtype(struct ept_space *space, u64 gpa, u64 size, enum ept_memtype memtype);
+
+/**
+ * ept_space_move() - give regions another address
+ * @space: a space
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ * @to: where they begin afterwards, multiple of 4K
+ *
+ * All that is in the range, holes included. Regions that the edges cut stay outside of it. What is
+ * behind them is the same as before, cookie, offsets and anonymous pages with what is in them too,
+ * and so are the rights that they give now. Moves that overlap themselves take two steps. A log has
+ * of the old range what was written there, and all of what is moved into its own. A process has to
+ * be there still, for its memory to be moved.
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL for misaligned addresses, an empty range or NULL, -ERANGE for either range,
+ *	-ENOENT if no region is in the range, -EEXIST if one is where it is to go, -ENOMEM, -EFAULT
+ *	if the process is gone, -EINTR.
+ */
+int ept_space_move(struct ept_space *space, u64 gpa, u64 size, u64 to);
 
 /**
  * ept_space_find() - the region at an address, or the next one
@@ -438,6 +502,94 @@ ssize_t ept_space_write(struct ept_space *space, u64 gpa, const void *buffer, si
  *	-EOPNOTSUPP also for a backing with &ept_backend.access, else as ept_space_read().
  */
 int ept_space_cmpxchg(struct ept_space *space, u64 gpa, unsigned int size, u64 *old, u64 new);
+
+/**
+ * ept_space_walk() - translate a linear address of the guest as a CPU does
+ * @space: a space
+ * @paging: as ept_guest_walk() of ept_guest.h, which has these
+ * @gva: as ept_guest_walk()
+ * @access: as ept_guest_walk()
+ * @walk: filled in, as by ept_guest_walk()
+ * @fault: filled in where 0 is returned
+ *
+ * As ept_guest_walk(), and what isn't mapped is brought as by a fault: the guest's page tables and
+ * the page that they lead to. So @walk.verdict is %EPT_WALK_VIOLATION only where the space refuses,
+ * and @fault says why, as ept_space_fault() does; else @fault.verdict is %EPT_VERDICT_RESUME. With
+ * %EPT_GUEST_AS_HOST the rights that regions give don't count. Entries in which
+ * %EPT_GUEST_SET_AD set flags are in the log. Unlike ept_guest_walk() it may be used with any
+ * memory, whoever takes it away meanwhile.
+ *
+ * Context: As ept_space_fault().
+ * Return: 0 whatever the verdicts, -EINVAL as ept_guest_walk(), and as ept_space_fault().
+ */
+int ept_space_walk(struct ept_space *space, const struct ept_guest_paging *paging, u64 gva,
+		   u32 access, struct ept_guest_walk *walk, struct ept_fault *fault);
+
+/**
+ * struct ept_window - a page that the host reads and writes where it is
+ * @memory: the byte that it was opened for
+ * @size: bytes from there to the page's end
+ * @space: of the space, as all that follows
+ * @gpa: where
+ * @write: it may be written
+ * @page: kept as long as the window is open
+ * @seen: the space's number when it was opened
+ */
+struct ept_window {
+	void			*memory;
+	size_t			size;
+	struct ept_space	*space;
+	u64			gpa;
+	bool			write;
+	struct page		*page;
+	long			seen;
+};
+
+/**
+ * ept_space_window_open() - keep a page at hand, for an emulator
+ * @space: a space
+ * @gpa: of any alignment
+ * @access: as ept_space_read()
+ * @write: it is to be written, too
+ * @window: filled in; zeroed on an error of the memory's
+ *
+ * What isn't there yet is brought, as by a fault. The guest's CPUs use the page meanwhile as they
+ * like, and the space does: no change, notifier or log waits for a window. Where the space takes the
+ * page away the window becomes stale: its memory stays what it is, as long as the window is open,
+ * but is no longer the guest's. Of memory that the client gave (%EPT_REGION_LINEAR,
+ * %EPT_REGION_PAGES, %EPT_REGION_CLIENT) windows have to be closed before it goes.
+ *
+ * Context: As ept_space_fault().
+ * Return: 0, -EINVAL, and as ept_space_read() or ept_space_write(), -EOPNOTSUPP also for a backing
+ *	with &ept_backend.access.
+ */
+int ept_space_window_open(struct ept_space *space, u64 gpa, u32 access, bool write,
+			  struct ept_window *window);
+
+/**
+ * ept_space_window_valid() - whether a window still shows the guest's memory
+ * @window: a window
+ *
+ * Ask after reading: if it is still valid, what was read was the guest's. A few instructions. A
+ * window may become stale without need, by what changes elsewhere in the space.
+ *
+ * Context: Any.
+ * Return: true; false for a window that is stale, one that isn't open, and NULL.
+ */
+bool ept_space_window_valid(const struct ept_window *window);
+
+/**
+ * ept_space_window_close() - let go of a page
+ * @window: a window; not open any more afterwards
+ * @wrote: it was written to
+ *
+ * What was written is in the log from here on.
+ *
+ * Context: As ept_space_fault().
+ * Return: 0, -EINVAL for NULL, a window that isn't open, and @wrote of one that was not opened for
+ *	that; -EAGAIN if it had become stale: it is closed, and what was written to it may be lost.
+ */
+int ept_space_window_close(struct ept_window *window, bool wrote);
 
 /*
  * The log of dirty pages

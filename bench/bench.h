@@ -155,6 +155,9 @@ s64 bench_on_cpus(unsigned int nr, bench_on_cpu fn, void *arg);
 /* host.c */
 void bench_host(void);
 
+/* space.c */
+void bench_layers(unsigned int rounds);
+
 /* faults.c */
 void bench_faults(unsigned int rounds);
 

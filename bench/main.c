@@ -287,6 +287,8 @@ static int __init bench_init(void)
 		bench_memory();
 	if (wanted("host"))
 		bench_host();
+	if (wanted("layers"))
+		bench_layers(rounds);
 	bench_bitmap = vzalloc(BENCH_BITMAP_PAGES / 8);
 	if (!bench_bitmap)
 		return -ENOMEM;

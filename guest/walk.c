@@ -48,8 +48,6 @@
 #define ANY_ACCESS		(ANY_PROT | EPT_GUEST_USER | EPT_GUEST_IMPLICIT |	\
 				 EPT_GUEST_STACK | EPT_GUEST_SET_AD)
 
-#define MAX_LEVELS		5
-
 /**
  * struct step - an entry that the walk used
  * @at: where it is
@@ -106,7 +104,7 @@ struct walker {
 	u64				all;
 	u64				any;
 	unsigned int			nr;
-	struct step			step[MAX_LEVELS];
+	struct step			step[EPT_GUEST_LEVELS];
 };
 
 /*
@@ -458,6 +456,13 @@ static bool walk_tables(struct walker *w, u64 *gpa)
 	return true;
 }
 
+static void tell_entries(const struct walker *w)
+{
+	for (unsigned int i = 0; i < w->nr; i++)
+		w->walk->entries[i] = w->step[i].gpa;
+	w->walk->nr_entries = w->nr;
+}
+
 /* Field by field: the usual end, and a whole struct would be made elsewhere first. */
 static void translated(struct walker *w, u64 gpa)
 {
@@ -476,6 +481,9 @@ static void translated(struct walker *w, u64 gpa)
 	walk->global = leaf & ENTRY_GLOBAL;
 	walk->pkey = w->long_mode ? FIELD_GET(ENTRY_KEY, leaf) : 0;
 	walk->pat = FIELD_GET(ENTRY_PWT | ENTRY_PCD, leaf) | (leaf & pat ? 4 : 0);
+	walk->nr_entries = 0;
+	if (w->access & EPT_GUEST_SET_AD)
+		tell_entries(w);
 	walk->vector = 0;
 	walk->error_code = 0;
 	walk->violation = (struct ept_violation){};

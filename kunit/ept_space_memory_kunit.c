@@ -9,6 +9,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "ept_guest.h"
 #include "fixture.h"
 #include "space_guest.h"
 
@@ -102,6 +103,43 @@ static int add(struct guest *guest)
 	return ept_space_add(guest->space, &region);
 }
 
+static int add_pinned(struct guest *guest)
+{
+	const struct ept_region region = guest_region(guest, EPT_REGION_PINNED, OTHER, SZ_64K, 0);
+
+	return ept_space_add(guest->space, &region);
+}
+
+static int use_file(struct guest *guest)
+{
+	const struct ept_region region = guest_region(guest, EPT_REGION_FILE, OTHER, SZ_64K, 0);
+	int err = ept_space_add(guest->space, &region);
+
+	if (err)
+		return err;
+	err = ept_space_populate(guest->space, OTHER, SZ_64K, RW, NULL, NULL);
+	if (err)
+		ept_space_remove(guest->space, OTHER, SZ_64K);
+	return err;
+}
+
+static int walk(struct guest *guest)
+{
+	static const struct ept_guest_paging unpaged = { .maxphyaddr = 46 };
+	struct ept_guest_walk walk;
+	struct ept_fault fault;
+
+	return ept_space_walk(guest->space, &unpaged, SZ_4K, EPT_PROT_WRITE, &walk, &fault);
+}
+
+static int open_window(struct guest *guest)
+{
+	struct ept_window window;
+	int err = ept_space_window_open(guest->space, SZ_4K, 0, true, &window);
+
+	return err ?: ept_space_window_close(&window, true);
+}
+
 /* The edges cut both regions, and the large leaf. */
 static int set(struct guest *guest)
 {
@@ -119,6 +157,17 @@ static int remove(struct guest *guest)
 static int protect(struct guest *guest)
 {
 	return ept_space_protect(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M, EPT_PROT_READ);
+}
+
+static int set_memtype(struct guest *guest)
+{
+	return ept_space_set_memtype(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M, EPT_MT_UC);
+}
+
+/* The edge cuts the large leaf, and the new place takes tables. */
+static int move(struct guest *guest)
+{
+	return ept_space_move(guest->space, GPA + SZ_1M - SZ_4K, SZ_4M, OTHER);
 }
 
 static int get_log(struct guest *guest)
@@ -143,7 +192,9 @@ static const struct {
 	int		(*run)(struct guest *guest);
 } operations[] = {
 	{ "add", add }, { "set", set }, { "remove", remove }, { "protect", protect },
-	{ "log", get_log }, { "fault", fault }, { "populate", populate },
+	{ "memtype", set_memtype },
+	{ "move", move }, { "log", get_log }, { "fault", fault }, { "populate", populate },
+	{ "pinned", add_pinned }, { "file", use_file }, { "walk", walk }, { "window", open_window },
 };
 
 static void get_description(const void *operation, char *description)
@@ -168,6 +219,7 @@ static void an_allocation_that_fails_changes_nothing(struct kunit *test)
 	unsigned int failures = 0;
 	bool failed = true;
 
+	guest_make_process(guest);
 	for (unsigned int nth = 1; failed && nth < TRIES; nth++) {
 		int err;
 
@@ -185,6 +237,8 @@ static void an_allocation_that_fails_changes_nothing(struct kunit *test)
 	}
 	KUNIT_EXPECT_GE(test, failures, 1);
 	KUNIT_EXPECT_FALSE(test, failed);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(guest->mm->locked_vm), 0UL);
+	guest_end_process(guest);
 }
 
 static struct kunit_case cases[] = {

@@ -29,7 +29,7 @@ struct run {
 
 static const enum ept_region_kind kinds[MODEL_KINDS + 1] = {
 	EPT_REGION_LINEAR, EPT_REGION_ANON, EPT_REGION_PAGES, EPT_REGION_CLIENT, EPT_REGION_USER,
-	EPT_REGION_MMIO,
+	EPT_REGION_PINNED, EPT_REGION_FILE, EPT_REGION_MMIO,
 };
 
 #define FRESH	1
@@ -85,7 +85,7 @@ static u32 prot_of(u8 rights)
 static void add(struct run *run, bool set)
 {
 	const u32 any = below(run, ARRAY_SIZE(kinds));
-	const u32 kind = any == PROCESS && !run->guest->mm ? FRESH : any;
+	const u32 kind = any == PROCESS && !guest_has_process() ? FRESH : any;
 	const u8 rights = kind == MODEL_KINDS ? 7 : rights_of(run);
 	struct ept_region region;
 	unsigned long first, nr;
@@ -103,7 +103,8 @@ static void add(struct run *run, bool set)
 	same(run, set ? ept_space_set(run->guest->space, &region) :
 			ept_space_add(run->guest->space, &region), expect);
 	if (!expect)
-		model_set(run->model, first, nr, kind, source, rights);
+		model_set(run->model, first, nr, kind, source, rights, EPT_MT_WB,
+			  kind > PROCESS && !(rights & 2));
 }
 
 static void remove(struct run *run)
@@ -124,6 +125,34 @@ static void protect(struct run *run)
 	same(run, ept_space_protect(run->guest->space, gpa_of(first), nr * SZ_4K, prot_of(rights)),
 	     0);
 	model_protect(run->model, first, nr, rights);
+}
+
+static void set_memtype(struct run *run)
+{
+	static const enum ept_memtype some[] = { EPT_MT_WB, EPT_MT_WB, EPT_MT_UC, EPT_MT_WC };
+	const enum ept_memtype memtype = some[below(run, ARRAY_SIZE(some))];
+	unsigned long first, nr;
+
+	range(run, &first, &nr);
+	same(run, ept_space_set_memtype(run->guest->space, gpa_of(first), nr * SZ_4K, memtype), 0);
+	model_set_memtype(run->model, first, nr, memtype);
+}
+
+static void move(struct run *run)
+{
+	unsigned long first, nr, to, other;
+	int expect = 0;
+
+	range(run, &first, &nr);
+	range(run, &to, &other);
+	nr = min(nr, other);
+	if (!model_is_free(run->model, to, nr))
+		expect = -EEXIST;
+	else if (model_is_free(run->model, first, nr))
+		expect = -ENOENT;
+	same(run, ept_space_move(run->guest->space, gpa_of(first), nr * SZ_4K, gpa_of(to)), expect);
+	if (!expect)
+		model_move(run->model, first, nr, to);
 }
 
 /* By the guest, up to the page's end */
@@ -150,12 +179,13 @@ static void access(struct run *run)
 }
 
 /* How far the host comes */
-static size_t reach(struct run *run, u64 gpa, size_t size)
+static size_t reach(struct run *run, u64 gpa, size_t size, bool write)
 {
 	const u64 from = gpa - WINDOW;
 	u64 at = from;
 
-	while (at < from + size && at >> 12 < WINDOW_PAGES && model_bytes(run->model, at >> 12))
+	while (at < from + size && at >> 12 < WINDOW_PAGES && model_bytes(run->model, at >> 12) &&
+	       !(write && run->model->pages[at >> 12].sealed))
 		at = (at | 4095) + 1;
 	return min(at, from + size) - from;
 }
@@ -165,7 +195,7 @@ static void host_access(struct run *run)
 	const u64 gpa = gpa_of(below(run, WINDOW_PAGES - 16)) + below(run, SZ_4K);
 	const u32 size = 1 + below(run, SZ_64K - SZ_4K);
 	const bool write = below(run, 2);
-	const size_t far = reach(run, gpa, size);
+	const size_t far = reach(run, gpa, size, write);
 	ssize_t done;
 
 	prandom_bytes_state(&run->random, run->buffer, size);
@@ -174,7 +204,8 @@ static void host_access(struct run *run)
 	if (far)
 		same(run, done, (ssize_t)far);
 	else
-		same(run, done == -ENOENT || done == -EOPNOTSUPP, true);
+		same(run, done == -ENOENT || done == -EOPNOTSUPP || (write && done == -EACCES),
+		     true);
 	for (size_t i = 0; i < far; i++) {
 		const unsigned long page = (gpa + i - WINDOW) >> 12;
 		u8 *byte = model_bytes(run->model, page) + (gpa + i) % SZ_4K;
@@ -205,8 +236,6 @@ static void process(struct run *run)
 	const unsigned long page = below(run, GUEST_PAGES), nr = 1 + below(run, GUEST_PAGES - page);
 	u8 *bytes = run->model->memory[PROCESS] + page * SZ_4K;
 
-	if (!run->guest->mm)
-		return;
 	if (below(run, 3)) {
 		prandom_bytes_state(&run->random, run->buffer, 64);
 		same(run, copy_to_user(guest_user(run->guest, page), run->buffer, 64), 0);
@@ -240,6 +269,20 @@ static void take_log(struct run *run)
 		run->model->pages[page].written = false;
 }
 
+static void change(struct run *run)
+{
+	switch (below(run, 6)) {
+	case 0: case 1:
+		return remove(run);
+	case 2: case 3:
+		return move(run);
+	case 4:
+		return protect(run);
+	default:
+		return set_memtype(run);
+	}
+}
+
 /* Several changes as one */
 static void changes(struct run *run)
 {
@@ -247,10 +290,8 @@ static void changes(struct run *run)
 	for (u32 i = 1 + below(run, 4); i; i--) {
 		if (below(run, 3))
 			add(run, below(run, 2));
-		else if (below(run, 2))
-			remove(run);
 		else
-			protect(run);
+			change(run);
 	}
 	same(run, ept_space_commit(run->guest->space), 0);
 }
@@ -259,10 +300,13 @@ static void compare(struct run *run)
 {
 	for (unsigned long page = 0; page < WINDOW_PAGES && !run->wrong; page++) {
 		const enum model_verdict expect = model_verdict(run->model, page, 1);
+		struct ept_mapping mapping;
 
 		same(run, guest_access(run->guest, &run->guest->cpu, gpa_of(page), run->buffer,
 				       SZ_4K,
 				       false), (int)verdicts[expect]);
+		if (expect == MODEL_OK && !ept_lookup(run->guest->ept, gpa_of(page), &mapping))
+			same(run, mapping.attrs.memtype, run->model->pages[page].memtype);
 		if (expect == MODEL_OK)
 			same(run, memcmp(run->buffer, model_bytes(run->model, page), SZ_4K), 0);
 	}
@@ -276,10 +320,8 @@ static void step(struct run *run)
 		return add(run, true);
 	case 1: case 2:
 		return add(run, false);
-	case 3:
-		return remove(run);
-	case 4:
-		return protect(run);
+	case 3: case 4:
+		return change(run);
 	case 5:
 		return populate(run);
 	case 6:
@@ -299,8 +341,7 @@ static void every_byte_is_as_the_model_says(struct kunit *test)
 {
 	struct run run = { .guest = test->priv };
 
-	if (guest_has_process())
-		guest_need_process(run.guest);
+	guest_make_process(run.guest);
 	prandom_seed_state(&run.random, 20 + run.guest->config.levels * 8 +
 					run.guest->config.max_leaf * 64 +
 					run.guest->config.features * 1024);

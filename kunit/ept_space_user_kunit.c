@@ -157,6 +157,35 @@ static void parts_of_a_region_follow_the_process(struct kunit *test)
 	guest_end_process(guest);
 }
 
+static void memory_that_moved_follows_the_process(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const u64 away = GPA + SZ_1G;
+
+	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
+	for (unsigned int page = 0; page < 64; page++)
+		guest_store(guest, GPA + page * SZ_4K, page + 1);
+	KUNIT_EXPECT_EQ(test, ept_space_move(guest->space, GPA + SZ_64K, SZ_64K, away), 0);
+	for (unsigned int page = 0; page < 16; page++) {
+		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + page * SZ_4K), page + 1);
+		KUNIT_EXPECT_EQ(test, guest_load(guest, away + page * SZ_4K), page + 17);
+	}
+	guest_discard(guest, 8, 16);
+	for (unsigned int page = 0; page < 16; page++) {
+		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + page * SZ_4K),
+				page < 8 ? page + 1 : 0);
+		KUNIT_EXPECT_EQ(test, guest_load(guest, away + page * SZ_4K),
+				page < 8 ? 0 : page + 17);
+	}
+	guest_store(guest, away, 99);
+	KUNIT_EXPECT_EQ(test, process_load(guest, 16), 99);
+	/* What was behind the first address isn't notified any more. */
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+	guest_discard(guest, 0, 64);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, away), 0);
+	guest_end_process(guest);
+}
+
 static void the_log_has_what_went_with_the_process_memory(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -204,6 +233,8 @@ static void the_process_may_end_before_its_guest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_READ), -EFAULT);
 	region = guest_region(guest, EPT_REGION_USER, GPA + SZ_1G, SZ_4K, 0);
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EFAULT);
+	KUNIT_EXPECT_EQ(test, ept_space_move(guest->space, GPA, GUEST_SIZE, 0), -EFAULT);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_READ), -EFAULT);
 	mmdrop(mm);
 }
 
@@ -213,6 +244,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_discard_while_the_cpu_keeps_the_page_is_seen),
 	KUNIT_CASE(memory_that_the_process_only_reads_is_not_written),
 	KUNIT_CASE(parts_of_a_region_follow_the_process),
+	KUNIT_CASE_PARAM(memory_that_moved_follows_the_process, configs_gen_params),
 	KUNIT_CASE_PARAM(the_log_has_what_went_with_the_process_memory, configs_gen_params),
 	KUNIT_CASE(bad_memory_is_refused),
 	KUNIT_CASE(the_process_may_end_before_its_guest),

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The guest of a space, and its memory. */
+#include <linux/file.h>
 #include <linux/gfp.h>
 #include <linux/kthread.h>
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
+#include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -100,6 +102,12 @@ struct ept_region guest_region(struct guest *guest, enum ept_region_kind kind, u
 	if (kind == EPT_REGION_USER) {
 		region.user.mm = guest->mm;
 		region.user.address = guest->address + first * SZ_4K;
+	} else if (kind == EPT_REGION_PINNED) {
+		region.user.mm = guest->mm;
+		region.user.address = guest->pinned + first * SZ_4K;
+	} else if (kind == EPT_REGION_FILE) {
+		region.file.file = guest->file;
+		region.file.offset = first * (u64)SZ_4K;
 	}
 	return region;
 }
@@ -122,14 +130,27 @@ bool guest_has_process(void)
 	return IS_ENABLED(CONFIG_MMU_NOTIFIER);
 }
 
+static unsigned long map_memory(struct guest *guest)
+{
+	unsigned long address = kunit_vm_mmap(guest->test, NULL, 0, GUEST_SIZE,
+					      PROT_READ | PROT_WRITE, MAP_FLAGS, 0);
+
+	KUNIT_ASSERT_TRUE(guest->test, address && !IS_ERR_VALUE(address));
+	return address;
+}
+
+void guest_make_process(struct guest *guest)
+{
+	guest->address = map_memory(guest);
+	guest->pinned = map_memory(guest);
+	guest->mm = current->mm;
+}
+
 void guest_need_process(struct guest *guest)
 {
 	if (!guest_has_process())
 		kunit_skip(guest->test, "this kernel has no notifiers");
-	guest->address = kunit_vm_mmap(guest->test, NULL, 0, GUEST_SIZE, PROT_READ | PROT_WRITE,
-				       MAP_FLAGS, 0);
-	KUNIT_ASSERT_TRUE(guest->test, guest->address && !IS_ERR_VALUE(guest->address));
-	guest->mm = current->mm;
+	guest_make_process(guest);
 }
 
 void guest_end_process(struct guest *guest)
@@ -282,6 +303,8 @@ int guest_init(struct kunit *test)
 	guest->pages = make_pages();
 	guest->client = make_pages();
 	KUNIT_ASSERT_TRUE(test, guest->pages && guest->client);
+	guest->file = shmem_file_setup("guest", GUEST_SIZE, 0);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, guest->file);
 	guest->space = ept_space_create(&guest->config);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, guest->space);
 	guest->ept = ept_space_table(guest->space);
@@ -296,6 +319,8 @@ void guest_exit(struct kunit *test)
 	if (!guest)
 		return;
 	ept_space_destroy(guest->space);
+	if (!IS_ERR_OR_NULL(guest->file))
+		fput(guest->file);
 	free_pages_of(guest->pages);
 	free_pages_of(guest->client);
 	KUNIT_EXPECT_EQ_MSG(test, table_pages(), guest->tables_before, "pages of tables leaked");

@@ -54,6 +54,8 @@ struct guest {
 	struct page		**client;
 	struct mm_struct	*mm;		/* of the case's thread; NULL: there is none */
 	unsigned long		address;	/* of GUEST_PAGES */
+	unsigned long		pinned;		/* of as many others */
+	struct file		*file;		/* in memory alone, as large */
 };
 
 /* For a suite; the parameter is a struct test_config, or the first one is taken. */
@@ -66,8 +68,9 @@ extern const struct ept_backend guest_backend;
 
 /*
  * A process' memory, all of it writable, for the thread of the case, which ends it, too: KUnit
- * forgets to. Skips the case where the kernel can't.
+ * forgets to. The second skips the case where such memory cannot be a region's, but for pinned.
  */
+void guest_make_process(struct guest *guest);
 void guest_need_process(struct guest *guest);
 void guest_end_process(struct guest *guest);
 bool guest_has_process(void);
@@ -77,6 +80,11 @@ void guest_discard(struct guest *guest, unsigned long first, unsigned long nr);
 static inline void __user *guest_user(const struct guest *guest, unsigned long page)
 {
 	return (void __user *)(guest->address + page * PAGE_SIZE);
+}
+
+static inline void __user *guest_pinned(const struct guest *guest, unsigned long page)
+{
+	return (void __user *)(guest->pinned + page * PAGE_SIZE);
 }
 
 /* A region over the guest's own memory of a kind, from its page @first on */

@@ -51,7 +51,7 @@ bool model_is_free(const struct model *model, unsigned long first, unsigned long
 }
 
 void model_set(struct model *model, unsigned long first, unsigned long nr, u8 kind,
-	       u32 source, u8 rights)
+	       u32 source, u8 rights, u8 memtype, bool sealed)
 {
 	model_remove(model, first, nr);
 	for (unsigned long i = 0; i < nr; i++) {
@@ -60,6 +60,8 @@ void model_set(struct model *model, unsigned long first, unsigned long nr, u8 ki
 		page->kind = kind;
 		page->rights = rights;
 		page->rom = !(rights & 2);
+		page->sealed = sealed;
+		page->memtype = memtype;
 		page->source = kind == model->fresh ? first + i : source + i;
 	}
 }
@@ -75,7 +77,39 @@ void model_protect(struct model *model, unsigned long first, unsigned long nr, u
 {
 	for (unsigned long i = first; i < first + nr; i++)
 		if (model->pages[i].kind < MODEL_KINDS)
-			model->pages[i].rights = rights;
+			model->pages[i].rights = model->pages[i].sealed ? rights & ~2 : rights;
+}
+
+void model_set_memtype(struct model *model, unsigned long first, unsigned long nr, u8 memtype)
+{
+	for (unsigned long i = first; i < first + nr; i++)
+		model->pages[i].memtype = memtype;
+}
+
+static u8 *fresh_bytes(const struct model *model, unsigned long page)
+{
+	return model->memory[model->fresh] + page * PAGE_BYTES;
+}
+
+/* To where nothing is */
+void model_move(struct model *model, unsigned long first, unsigned long nr, unsigned long to)
+{
+	for (unsigned long i = 0; i < nr; i++) {
+		const struct model_page *from = &model->pages[first + i];
+		struct model_page *page = &model->pages[to + i];
+		const bool written = page->written;
+
+		if (from->kind == MODEL_HOLE)
+			continue;
+		*page = *from;
+		page->written = written || from->kind < MODEL_KINDS;
+		if (from->kind == model->fresh) {
+			page->source = to + i;
+			memcpy(fresh_bytes(model, to + i), fresh_bytes(model, first + i),
+			       PAGE_BYTES);
+		}
+		model_remove(model, first + i, 1);
+	}
 }
 
 enum model_verdict model_verdict(const struct model *model, unsigned long page, u8 rights)

@@ -8,14 +8,16 @@
 
 #include <linux/types.h>
 
-#define MODEL_KINDS	5	/* that have memory; what is beyond has none */
+#define MODEL_KINDS	7	/* that have memory; what is beyond has none */
 #define MODEL_HOLE	0xff
 
 struct model_page {
 	u8	kind;
 	u8	rights;		/* 1 read, 2 write, 4 execute */
 	bool	rom;		/* added without write */
+	bool	sealed;		/* and nobody ever writes there */
 	u32	source;		/* page of the kind's memory */
+	u8	memtype;
 	bool	written;	/* since the log was asked */
 };
 
@@ -35,9 +37,11 @@ void model_destroy(struct model *model);
 
 bool model_is_free(const struct model *model, unsigned long first, unsigned long nr);
 void model_set(struct model *model, unsigned long first, unsigned long nr, u8 kind,
-	       u32 source, u8 rights);
+	       u32 source, u8 rights, u8 memtype, bool sealed);
 void model_remove(struct model *model, unsigned long first, unsigned long nr);
 void model_protect(struct model *model, unsigned long first, unsigned long nr, u8 rights);
+void model_set_memtype(struct model *model, unsigned long first, unsigned long nr, u8 memtype);
+void model_move(struct model *model, unsigned long first, unsigned long nr, unsigned long to);
 
 enum model_verdict model_verdict(const struct model *model, unsigned long page, u8 rights);
 /* NULL: no memory is there */

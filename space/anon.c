@@ -14,7 +14,8 @@
 
 #define LARGE_ORDER	9
 
-static struct backing *anon_create(struct ept_space *space, const struct ept_region *region)
+static struct backing *anon_create(struct ept_space *space, const struct ept_region *region,
+				     const struct backing *from)
 {
 	struct backing *backing = kzalloc(sizeof(*backing), GFP_KERNEL_ACCOUNT);
 
@@ -60,7 +61,7 @@ static enum ept_level anon_level(const struct place *place, enum ept_level hole)
 }
 
 /* New pages for the hole; -EEXIST: somebody was faster */
-static int anon_fill(const struct place *place, enum ept_level level, u32 access)
+static int anon_fill(struct place *place, enum ept_level level, u32 access)
 {
 	const struct ept_attrs attrs = place_attrs(place, PROT_ALL, access);
 	struct ept_space *space = place->space;
@@ -83,17 +84,17 @@ static int anon_fill(const struct place *place, enum ept_level level, u32 access
 	return err;
 }
 
-static int anon_fault(const struct place *place, u32 access)
+static int anon_fault(struct place *place, u32 access)
 {
-	struct ept_mapping mapping;
 	int err;
 
-	while (ept_lookup(place->space->ept, place->gpa, &mapping) == -ENOENT) {
-		err = anon_fill(place, anon_level(place, mapping.level), access);
+	for (; !place->mapped; place_look_up(place)) {
+		err = anon_fill(place, anon_level(place, place->there.level), access);
 		if (err != -EEXIST)
 			return err;
 	}
-	return place_install(place, mapping.gpa, mapping.hpa, mapping.size, PROT_ALL, access);
+	return place_install(place, place->there.gpa, place->there.hpa, place->there.size, PROT_ALL,
+			     access);
 }
 
 static void anon_gone(struct ept_space *space, struct backing *backing,

@@ -5,7 +5,8 @@
 
 #include "space.h"
 
-static struct backing *client_create(struct ept_space *space, const struct ept_region *region)
+static struct backing *client_create(struct ept_space *space, const struct ept_region *region,
+				     const struct backing *from)
 {
 	struct backing *backing = kzalloc(sizeof(*backing), GFP_KERNEL_ACCOUNT);
 
@@ -15,7 +16,7 @@ static struct backing *client_create(struct ept_space *space, const struct ept_r
 	return backing;
 }
 
-/* Part of the region, and with the page that was asked for */
+/* Part of the region as it was added, and with the page that was asked for */
 static bool fits(const struct ept_region *region, const struct ept_piece *piece, u64 offset)
 {
 	return !((piece->offset | piece->hpa | piece->size) & ~PAGE_MASK) &&
@@ -24,30 +25,34 @@ static bool fits(const struct ept_region *region, const struct ept_piece *piece,
 	       piece->size <= region->size - (piece->offset - region->offset);
 }
 
-static int client_fault(const struct place *place, u32 access)
+static int client_fault(struct place *place, u32 access)
 {
 	struct backing *backing = place->span->backing;
 	const struct ept_region *region = &backing->region;
+	const struct ept_region *whole = &(backing->source ?: backing)->region;
 	const u64 offset = region->offset + backing_at(backing, place->gpa);
 	struct ept_piece piece = { .offset = offset, .size = SZ_4K, .prot = PROT_ALL };
 	int err = region->backend->get(region->cookie, offset, access, &piece);
+	u64 before = 0;
 
 	if (err)
 		return err < 0 ? err : -EINVAL;
-	if (!fits(region, &piece, offset))
+	if (!fits(whole, &piece, offset))
 		return -EINVAL;
 	if (access & ~piece.prot)
 		return -EACCES;
-	return place_install(place, region->gpa + (piece.offset - region->offset), piece.hpa,
-			     piece.size, piece.prot, access);
+	/* What lies in front of a part that was moved isn't in front of it any more. */
+	if (piece.offset < region->offset)
+		before = region->offset - piece.offset;
+	return place_install(place, region->gpa + (piece.offset + before - region->offset),
+			     piece.hpa + before, piece.size - before, piece.prot, access);
 }
 
 static void client_gone(struct ept_space *space, struct backing *backing,
 			const struct ept_mapping *mapping)
 {
 	const struct ept_region *region = &backing->region;
-	const bool dirty = space->accessed_dirty ? mapping->dirty :
-						   mapping->attrs.prot & EPT_PROT_WRITE;
+	const bool dirty = space_was_written(space, mapping);
 
 	if (region->backend->gone)
 		region->backend->gone(region->cookie,
@@ -78,13 +83,14 @@ static int client_touch(const struct place *place, struct touch *touch)
 
 static void client_destroy(struct backing *backing)
 {
-	if (backing->region.backend->release)
+	if (backing->added && !backing->source && backing->region.backend->release)
 		backing->region.backend->release(backing->region.cookie);
 	kfree(backing);
 }
 
 const struct kind space_client = {
 	.name = "client",
+	.shares = true,
 	.create = client_create,
 	.fault = client_fault,
 	.gone = client_gone,

@@ -12,6 +12,7 @@ static const char *kind_name(enum ept_region_kind kind)
 		[EPT_REGION_LINEAR] = "linear",	[EPT_REGION_ANON] = "anon",
 		[EPT_REGION_USER] = "user",	[EPT_REGION_PAGES] = "pages",
 		[EPT_REGION_MMIO] = "mmio",	[EPT_REGION_CLIENT] = "client",
+		[EPT_REGION_PINNED] = "pinned",	[EPT_REGION_FILE] = "file",
 	};
 
 	return names[kind];
@@ -22,7 +23,10 @@ static u64 where(const struct ept_region *region)
 	switch (region->kind) {
 	case EPT_REGION_LINEAR:
 		return region->hpa;
+	case EPT_REGION_FILE:
+		return region->file.offset;
 	case EPT_REGION_USER:
+	case EPT_REGION_PINNED:
 		return region->user.address;
 	default:
 		return region->offset;

@@ -33,6 +33,15 @@ static enum ept_verdict denied(const struct span *span, u32 lacking, bool page_w
 								   EPT_VERDICT_READONLY;
 }
 
+/* Looks, and says whether there is nothing to do. */
+static bool has_rights(struct place *place, u32 access)
+{
+	place_look_up(place);
+	if (!place->space->mode_exec)
+		access &= ~EPT_PROT_UEXEC;
+	return place->mapped && !(access & ~place->there.attrs.prot);
+}
+
 /* Once, within the read side */
 static int look(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
 		struct ept_fault *fault)
@@ -55,24 +64,18 @@ static int look(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
 		return 0;
 	}
 	fault->verdict = EPT_VERDICT_RESUME;
-	if (!ept_translate(space->ept, gpa, access, NULL))
+	if (has_rights(&place, access))
 		return 0;
 	return backing->kind->fault(&place, access);
 }
 
-int ept_space_fault(struct ept_space *space, u64 gpa, const struct ept_violation *violation,
-		    struct ept_fault *fault)
+/* Of an access without any right, one of the host's: whatever the region gives */
+int space_answer(struct ept_space *space, u64 gpa, const struct ept_violation *violation,
+		 struct ept_fault *fault)
 {
+	const u32 access = needed(space, violation);
 	int idx, ret, err;
-	u32 access;
 
-	if (IS_ERR_OR_NULL(space) || !violation || !fault)
-		return -EINVAL;
-	access = needed(space, violation);
-	if (!access)
-		return -EINVAL;
-	if (gpa >= space->limit)
-		return -ERANGE;
 	do {
 		idx = srcu_read_lock(&space->srcu);
 		ret = look(space, gpa, access, violation->page_walk, fault);
@@ -85,6 +88,14 @@ int ept_space_fault(struct ept_space *space, u64 gpa, const struct ept_violation
 		this_cpu_inc(space->counts->faults[fault->verdict]);
 	trace_ept_space_fault(ept_pointer(space->ept), gpa, access, fault->verdict, err);
 	return err;
+}
+
+int ept_space_fault(struct ept_space *space, u64 gpa, const struct ept_violation *violation,
+		    struct ept_fault *fault)
+{
+	if (IS_ERR_OR_NULL(space) || !violation || !fault || !needed(space, violation))
+		return -EINVAL;
+	return gpa >= space->limit ? -ERANGE : space_answer(space, gpa, violation, fault);
 }
 EXPORT_SYMBOL_EPT(ept_space_fault);
 
@@ -104,7 +115,7 @@ static int populate_one(struct ept_space *space, u64 *gpa, u32 access)
 		*gpa = place.end;
 		return 0;
 	}
-	if (ept_translate(space->ept, at, access, NULL))
+	if (!has_rights(&place, access))
 		err = place.span->backing->kind->fault(&place, access);
 	if (err)
 		return err;

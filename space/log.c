@@ -15,7 +15,16 @@
 /* Within the read side, or with the lock */
 struct log *log_at(struct ept_space *space, u64 gpa)
 {
+	if (!rcu_access_pointer(space->logs.ma_root))
+		return NULL;
 	return mtree_load(&space->logs, gpa >> PAGE_SHIFT);
+}
+
+bool log_is_in(struct ept_space *space, u64 gpa, u64 size)
+{
+	unsigned long index = gpa >> PAGE_SHIFT;
+
+	return mt_find(&space->logs, &index, (gpa + size - 1) >> PAGE_SHIFT);
 }
 
 void log_note(struct log *log, u64 gpa)
@@ -104,13 +113,23 @@ static int forget_writes(struct ept_space *space, const struct log *log, u64 gpa
 	return ept_protect(space->ept, gpa, size, EPT_PROT_WRITE, 0, &space->gather);
 }
 
+/* What the three that follow have in common; @legal: their own arguments */
+static int enter(struct ept_space *space, u64 gpa, u64 size, bool legal)
+{
+	int err;
+
+	if (IS_ERR_OR_NULL(space) || !legal)
+		return -EINVAL;
+	err = space_judge(space, gpa, size);
+	return err ?: space_lock(space);
+}
+
 static int start(struct ept_space *space, u64 gpa, u64 size, u32 flags)
 {
-	unsigned long index = gpa >> PAGE_SHIFT;
 	struct log *log;
 	int err;
 
-	if (mt_find(&space->logs, &index, (gpa + size - 1) >> PAGE_SHIFT))
+	if (log_is_in(space, gpa, size))
 		return -EEXIST;
 	log = make_log(space, gpa, size, flags);
 	if (!log)
@@ -134,18 +153,11 @@ static int start(struct ept_space *space, u64 gpa, u64 size, u32 flags)
 
 int ept_space_log_start(struct ept_space *space, u64 gpa, u64 size, u32 flags)
 {
-	int err;
+	int err = enter(space, gpa, size, !(flags & ~EPT_LOG_PML));
 
-	if (IS_ERR_OR_NULL(space) || flags & ~EPT_LOG_PML)
-		return -EINVAL;
-	err = space_judge(space, gpa, size);
-	if (!err && flags && !space->accessed_dirty)
-		err = -EOPNOTSUPP;
-	if (!err)
-		err = space_lock(space);
 	if (err)
 		return err;
-	err = start(space, gpa, size, flags);
+	err = flags && !space->accessed_dirty ? -EOPNOTSUPP : start(space, gpa, size, flags);
 	space_unlock(space);
 	trace_ept_space_log_start(ept_pointer(space->ept), gpa, size, err);
 	return err;
@@ -191,13 +203,8 @@ static int get(struct ept_space *space, u64 gpa, u64 size, unsigned long *bitmap
 
 int ept_space_log_get(struct ept_space *space, u64 gpa, u64 size, unsigned long *bitmap)
 {
-	int err;
+	int err = enter(space, gpa, size, bitmap);
 
-	if (IS_ERR_OR_NULL(space) || !bitmap)
-		return -EINVAL;
-	err = space_judge(space, gpa, size);
-	if (!err)
-		err = space_lock(space);
 	if (err)
 		return err;
 	err = get(space, gpa, size, bitmap);
@@ -243,13 +250,8 @@ static int stop(struct ept_space *space, u64 gpa, u64 size)
 
 int ept_space_log_stop(struct ept_space *space, u64 gpa, u64 size)
 {
-	int err;
+	int err = enter(space, gpa, size, true);
 
-	if (IS_ERR_OR_NULL(space))
-		return -EINVAL;
-	err = space_judge(space, gpa, size);
-	if (!err)
-		err = space_lock(space);
 	if (err)
 		return err;
 	err = stop(space, gpa, size);

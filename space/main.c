@@ -29,6 +29,7 @@ static void init(struct ept_space *space, const struct ept_config *config)
 	space->nid = config->nid;
 	space->limit = BIT_ULL(config->levels == 5 ? 57 : 48);
 	mutex_init(&space->lock);
+	rwlock_init(&space->walking);
 	init_tree(space, &space->spans);
 	init_tree(space, &space->logs);
 	INIT_LIST_HEAD(&space->pending);

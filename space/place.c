@@ -12,11 +12,6 @@ int space_judge(const struct ept_space *space, u64 gpa, u64 size)
 	return gpa >= space->limit || size > space->limit - gpa ? -ERANGE : 0;
 }
 
-static struct span *span_at(struct ept_space *space, u64 gpa)
-{
-	return mtree_load(&space->spans, gpa >> PAGE_SHIFT);
-}
-
 /*
  * The first span at @gpa or after it, before @end: as @part, clipped to these. @gpa is moved to
  * where it ends. False: there is none.
@@ -59,17 +54,20 @@ static struct span *find_extent(struct place *place)
  */
 int place_find(struct ept_space *space, u64 gpa, struct place *place)
 {
+	const long version = atomic_long_read_acquire(&space->version);
+
 	place->space = space;
 	place->gpa = gpa & PAGE_MASK;
-	place->span = span_at(space, gpa);
+	place->span = find_extent(place);
 	if (!place->span)
-		return find_extent(place) ? -EAGAIN : -ENOENT;
+		return -ENOENT;
 	if (!place->span->backing || READ_ONCE(place->span->pending))
 		return PLACE_BUSY;
-	/* What moved the number on has changed the tree, and the logs, before. */
+	/* What moved the number on has changed the tree's version, and the logs, before. */
 	place->seen = atomic_long_read_acquire(&place->span->backing->seq);
 	place->log = log_at(space, gpa);
-	return find_extent(place) == place->span ? 0 : -EAGAIN;
+	smp_rmb();	/* what was found, before the version */
+	return atomic_long_read(&space->version) == version ? 0 : -EAGAIN;
 }
 
 /*
@@ -109,6 +107,11 @@ struct ept_attrs place_attrs(const struct place *place, u32 prot, u32 access)
 	return attrs;
 }
 
+void place_look_up(struct place *place)
+{
+	place->mapped = !ept_lookup(place->space->ept, place->gpa, &place->there);
+}
+
 /* What fits into a hole of @level, [@low, @high), and where @hpa is what is behind @low. */
 static enum ept_level largest(const struct place *place, u64 low, u64 high, u64 hpa,
 			      enum ept_level level)
@@ -129,19 +132,18 @@ static enum ept_level largest(const struct place *place, u64 low, u64 high, u64 
  * by the leaf at the place, as large as that, the span and the log allow. Returns 0 or an error,
  * -EAGAIN if the backing's number has moved on.
  */
-int place_install(const struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access)
+int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access)
 {
 	const struct ept_attrs attrs = place_attrs(place, prot, access);
 	const unsigned long *seq = backing_seq(place->span->backing);
 	const u64 low = max(gpa, place->start), high = min(gpa + size, place->end);
 	struct ept *ept = place->space->ept;
-	struct ept_mapping found;
 	u64 leaf, bytes = SZ_4K;
 	int err;
 
 	hpa += low - gpa;
-	while (ept_lookup(ept, place->gpa, &found) == -ENOENT) {
-		bytes = level_size(largest(place, low, high, hpa, found.level));
+	for (; !place->mapped; place_look_up(place)) {
+		bytes = level_size(largest(place, low, high, hpa, place->there.level));
 		leaf = place->gpa & ~(bytes - 1);
 		err = ept_map_if(ept, leaf, hpa + (leaf - low), bytes, &attrs, seq, place->seen);
 		if (err != -EEXIST)
@@ -150,13 +152,31 @@ int place_install(const struct place *place, u64 gpa, u64 hpa, u64 size, u32 pro
 	/* The leaf that is there, if it is of this memory, or else the page alone */
 	leaf = place->gpa;
 	bytes = SZ_4K;
-	if (found.gpa >= low && found.gpa + found.size <= high &&
-	    found.hpa == hpa + (found.gpa - low)) {
-		leaf = found.gpa;
-		bytes = found.size;
+	if (place->there.gpa >= low && place->there.gpa + place->there.size <= high &&
+	    place->there.hpa == hpa + (place->there.gpa - low)) {
+		leaf = place->there.gpa;
+		bytes = place->there.size;
 	}
 	err = ept_install(ept, leaf, hpa + (leaf - low), bytes, &attrs, seq, place->seen, NULL);
 	return min(err, 0);
+}
+
+/* Of a region as it was added, makes the part at an address. */
+void place_region(struct ept_region *region, u64 gpa, u64 size)
+{
+	const u64 offset = gpa - region->gpa;
+
+	region->gpa = gpa;
+	region->size = size;
+	region->offset += offset;
+	if (region->kind == EPT_REGION_LINEAR)
+		region->hpa += offset;
+	else if (region->kind == EPT_REGION_FILE)
+		region->file.offset += offset;
+	else if (region->kind == EPT_REGION_USER || region->kind == EPT_REGION_PINNED)
+		region->user.address += offset;
+	else if (region->kind == EPT_REGION_PAGES)
+		region->pages += offset >> PAGE_SHIFT;
 }
 
 int ept_space_find(struct ept_space *space, u64 gpa, struct ept_region *region)
@@ -171,22 +191,12 @@ int ept_space_find(struct ept_space *space, u64 gpa, struct ept_region *region)
 	while (err && space_next(space, &at, space->limit, &part)) {
 		struct backing *backing = part.old->backing;
 		struct place place = { .space = space, .gpa = part.gpa };
-		u64 offset;
 
 		if (!backing || find_extent(&place) != part.old)
 			continue;
-		offset = backing_at(backing, place.start);
 		*region = backing->region;
-		region->gpa = place.start;
-		region->size = place.end - place.start;
+		place_region(region, place.start, place.end - place.start);
 		region->attrs = part.old->attrs;
-		region->offset += offset;
-		if (region->kind == EPT_REGION_LINEAR)
-			region->hpa += offset;
-		else if (region->kind == EPT_REGION_USER)
-			region->user.address += offset;
-		else if (region->kind == EPT_REGION_PAGES)
-			region->pages += offset >> PAGE_SHIFT;
 		err = 0;
 	}
 	srcu_read_unlock(&space->srcu, idx);

@@ -7,10 +7,10 @@
  * change stores another one in its place. Where a span begins and ends is known to the tree alone,
  * so that cutting one takes no more than that store.
  *
- * How a fault and a change meet: the change stores a span that says "busy", then moves on the
- * numbers of the backings, then takes from the table. The fault reads the number, then finds its
- * span still there, and maps only if the number is the same (ept_map_if()). So nothing of a backing
- * is mapped after it was taken.
+ * How a fault and a change meet: the change stores a span that says "busy", moves on the tree's
+ * version, then the numbers of the backings, then takes from the table. The fault finds its span,
+ * reads the number, finds the version that it began with, and maps only if the number is the same
+ * (ept_map_if()). So nothing of a backing is mapped after it was taken.
  *
  * What nobody may use any more goes after the flush, and after all that was under way in the space
  * (SRCU). So a page that was found in the table may be used within the same read side.
@@ -24,6 +24,7 @@
 #include <linux/maple_tree.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/rwlock.h>
 #include <linux/sizes.h>
 #include <linux/srcu.h>
 
@@ -38,13 +39,19 @@ struct kind;
  * struct backing - what is behind spans
  * @kind: what it has to do
  * @region: as it was added; gpa, offset and the memory belong together for all of it
+ * @source: what it was moved from, if that is still needed
+ * @added: its region got into the space
+ * @readonly: nobody writes to its memory, whatever the region gives
  * @seq: changes before anything of it is taken from the table
- * @spans: that have it
+ * @spans: that have it, and backings whose source it is
  * @flushed: among those that wait to hear of the flush
  */
 struct backing {
 	const struct kind	*kind;
 	struct ept_region	region;
+	struct backing		*source;
+	bool			added;
+	bool			readonly;
 	atomic_long_t		seq;
 	unsigned int		spans;
 	struct list_head	flushed;
@@ -87,6 +94,7 @@ struct part {
  * @busy: what the tree has there meanwhile
  * @node: among those of one commit
  * @parts: what was there, in order
+ * @removes: they are nowhere now
  * @gpa: where it begins
  * @size: bytes
  */
@@ -94,6 +102,7 @@ struct change {
 	struct span		busy;
 	struct list_head	node;
 	struct list_head	parts;
+	bool			removes;
 	u64			gpa;
 	u64			size;
 };
@@ -123,6 +132,8 @@ struct log {
  * @start: where the span begins, around it
  * @end: where it ends
  * @seen: the backing's number
+ * @mapped: something was mapped there, when place_look_up() looked
+ * @there: what, or else the hole
  */
 struct place {
 	struct ept_space	*space;
@@ -132,6 +143,8 @@ struct place {
 	u64			start;
 	u64			end;
 	unsigned long		seen;
+	bool			mapped;
+	struct ept_mapping	there;
 };
 
 /* What place_find() says beside errors: wait until it is committed. */
@@ -139,16 +152,16 @@ struct place {
 
 /**
  * struct touch - what the host does within a page
- * @fn: gets the byte at @gpa; what it returns is passed on
+ * @fn: gets the page, for the time of the call; what it returns is passed on
  * @gpa: where
- * @data: from where, or to where; NULL for a compare and exchange
+ * @data: from where, or to where; NULL: where it is
  * @size: bytes
  * @write: it may write
  * @old: what a compare and exchange expects
  * @new: what it puts there; set to what was there
  */
 struct touch {
-	int		(*fn)(struct touch *touch, void *byte);
+	int		(*fn)(struct touch *touch, struct page *page);
 	u64		gpa;
 	void		*data;
 	size_t		size;
@@ -161,22 +174,29 @@ struct touch {
  * struct kind - what a kind of backing has to do
  * @name: for people
  * @owns: its pages are known to the table alone: a leaf that is cut has to be split
- * @create: a backing for a region that was checked
- * @fault: makes an access possible; -EAGAIN: look again. NULL: nothing is ever mapped
+ * @shares: what is moved needs the backing that it was moved from
+ * @create: a backing for a region that was checked; @from: NULL, or the backing of which it was a
+ *	part before it moved
+ * @fault: makes an access possible, after place_look_up(); -EAGAIN: look again. NULL: nothing is
+ *	ever mapped
  * @gone: NULL, or hears of a leaf that went; under the table's lock
  * @touch: NULL, or does what the table can't: reads and writes for the host; -EAGAIN: look again
  * @flushed: NULL, or hears that nobody uses what went
+ * @removed: NULL, or hears that nobody uses a part any more, which was removed
  * @destroy: frees a backing that nobody uses
  */
 struct kind {
 	const char	*name;
 	bool		owns;
-	struct backing	*(*create)(struct ept_space *space, const struct ept_region *region);
-	int		(*fault)(const struct place *place, u32 access);
+	bool		shares;
+	struct backing	*(*create)(struct ept_space *space, const struct ept_region *region,
+				   const struct backing *from);
+	int		(*fault)(struct place *place, u32 access);
 	void		(*gone)(struct ept_space *space, struct backing *backing,
 				const struct ept_mapping *mapping);
 	int		(*touch)(const struct place *place, struct touch *touch);
 	void		(*flushed)(struct backing *backing);
+	void		(*removed)(struct backing *backing, u64 offset, u64 size);
 	void		(*destroy)(struct backing *backing);
 };
 
@@ -186,6 +206,8 @@ extern const struct kind space_user;
 extern const struct kind space_pages;
 extern const struct kind space_mmio;
 extern const struct kind space_client;
+extern const struct kind space_pinned;
+extern const struct kind space_file;
 
 /**
  * struct ept_space - a space
@@ -196,6 +218,9 @@ extern const struct kind space_client;
  * @nid: NUMA node of anonymous memory
  * @limit: where the guest's addresses end
  * @spans: the tree
+ * @version: of the tree: changes after what faults may have found was replaced
+ * @stale: changes when memory has gone from the table, before anyone else may use it
+ * @walking: held by who reads memory through the table without a reference to it
  * @logs: of logs
  * @srcu: faults, accesses and notifiers are its readers
  * @counts: for ept_space_get_stats()
@@ -204,6 +229,7 @@ extern const struct kind space_client;
  * @lock: excludes changes, and all below
  * @owner: who has it
  * @gather: what the changes owe
+ * @replaced: something in the tree was replaced
  * @pending: spans that wait for the commit
  * @dead: spans that wait for it to go
  * @changes: changes that wait for it to go
@@ -218,6 +244,9 @@ struct ept_space {
 	int				nid;
 	u64				limit;
 	struct maple_tree		spans;
+	atomic_long_t			version;
+	atomic_long_t			stale;
+	rwlock_t			walking;
 	struct maple_tree		logs;
 	struct srcu_struct		srcu;
 	struct ept_space_stats __percpu	*counts;
@@ -227,6 +256,7 @@ struct ept_space {
 	struct mutex			lock;	/* excludes changes */
 	struct task_struct		*owner;
 	struct ept_gather		gather;
+	bool				replaced;
 	struct list_head		pending;
 	struct list_head		dead;
 	struct list_head		changes;
@@ -256,27 +286,45 @@ static inline u64 backing_at(const struct backing *backing, u64 gpa)
 	return gpa - backing->region.gpa;
 }
 
+/* What goes from the table may have been written since its dirty flag was last clear. */
+static inline bool space_was_written(const struct ept_space *space,
+				     const struct ept_mapping *mapping)
+{
+	return space->accessed_dirty ? mapping->dirty : mapping->attrs.prot & EPT_PROT_WRITE;
+}
+
 /* place.c */
 int space_judge(const struct ept_space *space, u64 gpa, u64 size);
 bool space_next(struct ept_space *space, u64 *gpa, u64 end, struct part *part);
 int place_find(struct ept_space *space, u64 gpa, struct place *place);
 int space_again(struct ept_space *space, int err);
+void place_region(struct ept_region *region, u64 gpa, u64 size);
 struct ept_attrs place_attrs(const struct place *place, u32 prot, u32 access);
-int place_install(const struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access);
+void place_look_up(struct place *place);
+int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access);
+
+/* fault.c */
+int space_answer(struct ept_space *space, u64 gpa, const struct ept_violation *violation,
+		 struct ept_fault *fault);
+
+/* touch.c */
+int space_touch(struct ept_space *space, struct touch *touch, u32 rights);
 
 /* change.c */
 int space_lock(struct ept_space *space);
 int space_unlock(struct ept_space *space);
-void space_gone(struct ept_space *space, struct backing *backing,
-		const struct ept_mapping *mapping);
 int space_zap(struct ept_space *space, const struct part *part, struct ept_gather *gather);
 void space_remove_all(struct ept_space *space);
 
 /* log.c */
 void log_free_all(struct ept_space *space);
 struct log *log_at(struct ept_space *space, u64 gpa);
+bool log_is_in(struct ept_space *space, u64 gpa, u64 size);
 void log_note(struct log *log, u64 gpa);
 void log_note_range(struct ept_space *space, u64 gpa, u64 size);
+
+/* held.c */
+int space_pages_error(long err);
 
 /* anon.c */
 void anon_free_pages(struct list_head *pages);

@@ -57,6 +57,8 @@ EPT_SPACE_RANGE_EVENT(ept_space_add);
 EPT_SPACE_RANGE_EVENT(ept_space_set);
 EPT_SPACE_RANGE_EVENT(ept_space_remove);
 EPT_SPACE_RANGE_EVENT(ept_space_protect);
+EPT_SPACE_RANGE_EVENT(ept_space_set_memtype);
+EPT_SPACE_RANGE_EVENT(ept_space_move);
 EPT_SPACE_RANGE_EVENT(ept_space_log_start);
 EPT_SPACE_RANGE_EVENT(ept_space_log_get);
 EPT_SPACE_RANGE_EVENT(ept_space_log_stop);

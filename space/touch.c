@@ -9,36 +9,29 @@
 #include "space.h"
 
 /* What the table has at a place; brings it there first */
-static int mapped_page(const struct place *place, u32 access, struct page **page)
+static int mapped_page(struct place *place, u32 access, struct page **page)
 {
-	struct ept_mapping mapping;
 	unsigned long pfn;
 	int err;
 
-	while (ept_lookup(place->space->ept, place->gpa, &mapping) == -ENOENT) {
+	for (place_look_up(place); !place->mapped; place_look_up(place)) {
 		err = place->span->backing->kind->fault(place, access);
 		if (err)
 			return err;
 	}
-	pfn = PHYS_PFN(mapping.hpa + (place->gpa - mapping.gpa));
+	pfn = PHYS_PFN(place->there.hpa + (place->gpa - place->there.gpa));
 	if (!pfn_valid(pfn) || PageReserved(pfn_to_page(pfn)))
 		return -EFAULT;
 	*page = pfn_to_page(pfn);
 	return 0;
 }
 
-static int touch_mapped(const struct place *place, struct touch *touch, u32 access)
+static int touch_mapped(struct place *place, struct touch *touch, u32 access)
 {
 	struct page *page;
-	void *base;
-	int ret = mapped_page(place, access, &page);
+	int err = mapped_page(place, access, &page);
 
-	if (ret)
-		return ret;
-	base = kmap_local_page(page);
-	ret = touch->fn(touch, base + offset_in_page(touch->gpa));
-	kunmap_local(base);
-	return ret;
+	return err ?: touch->fn(touch, page);
 }
 
 /* Once, within the read side. @rights are what the region has to give. */
@@ -54,7 +47,8 @@ static int touch_once(struct ept_space *space, struct touch *touch, u32 rights)
 	kind = place.span->backing->kind;
 	if (!kind->fault)
 		return -EOPNOTSUPP;
-	if (rights & ~place.span->attrs.prot)
+	if (rights & ~place.span->attrs.prot ||
+	    (touch->write && place.span->backing->readonly))
 		return -EACCES;
 	backend = place.span->backing->region.backend;
 	if (kind->touch && (kind != &space_client || backend->access))
@@ -67,7 +61,8 @@ static int touch_once(struct ept_space *space, struct touch *touch, u32 rights)
 	return ret;
 }
 
-static int touch_page(struct ept_space *space, struct touch *touch, u32 rights)
+/* Within a page */
+int space_touch(struct ept_space *space, struct touch *touch, u32 rights)
 {
 	int idx, ret, err;
 
@@ -85,15 +80,15 @@ static int touch_page(struct ept_space *space, struct touch *touch, u32 rights)
 	}
 }
 
-static int copy_out(struct touch *touch, void *byte)
+static int copy_out(struct touch *touch, struct page *page)
 {
-	memcpy(touch->data, byte, touch->size);
+	memcpy_from_page(touch->data, page, offset_in_page(touch->gpa), touch->size);
 	return 0;
 }
 
-static int copy_in(struct touch *touch, void *byte)
+static int copy_in(struct touch *touch, struct page *page)
 {
-	memcpy(byte, touch->data, touch->size);
+	memcpy_to_page(page, offset_in_page(touch->gpa), touch->data, touch->size);
 	return 0;
 }
 
@@ -112,7 +107,7 @@ static ssize_t copy(struct ept_space *space, u64 gpa, void *buffer, size_t size,
 		touch.gpa = gpa + done;
 		touch.data = buffer + done;
 		touch.size = min_t(size_t, size - done, PAGE_SIZE - offset_in_page(touch.gpa));
-		err = touch_page(space, &touch, access);
+		err = space_touch(space, &touch, access);
 		if (err)
 			break;
 		done += touch.size;
@@ -134,27 +129,28 @@ ssize_t ept_space_write(struct ept_space *space, u64 gpa, const void *buffer, si
 }
 EXPORT_SYMBOL_EPT(ept_space_write);
 
-/* Leaves what was there in @new */
-static int exchange(struct touch *touch, void *byte)
+static u64 exchange_at(void *byte, size_t size, u64 old, u64 new)
 {
-	const u64 old = *touch->old;
-	u64 was;
-
-	switch (touch->size) {
+	switch (size) {
 	case 1:
-		was = cmpxchg((u8 *)byte, (u8)old, (u8)touch->new);
-		break;
+		return cmpxchg((u8 *)byte, (u8)old, (u8)new);
 	case 2:
-		was = cmpxchg((u16 *)byte, (u16)old, (u16)touch->new);
-		break;
+		return cmpxchg((u16 *)byte, (u16)old, (u16)new);
 	case 4:
-		was = cmpxchg((u32 *)byte, (u32)old, (u32)touch->new);
-		break;
+		return cmpxchg((u32 *)byte, (u32)old, (u32)new);
 	default:
-		was = cmpxchg((u64 *)byte, old, touch->new);
-		break;
+		return cmpxchg((u64 *)byte, old, new);
 	}
-	touch->new = was;
+}
+
+/* Leaves what was there in @new */
+static int exchange(struct touch *touch, struct page *page)
+{
+	void *base = kmap_local_page(page);
+
+	touch->new = exchange_at(base + offset_in_page(touch->gpa), touch->size, *touch->old,
+				 touch->new);
+	kunmap_local(base);
 	return 0;
 }
 
@@ -167,7 +163,7 @@ int ept_space_cmpxchg(struct ept_space *space, u64 gpa, unsigned int size, u64 *
 
 	if (IS_ERR_OR_NULL(space) || !old || size > 8 || !is_power_of_2(size) || gpa & (size - 1))
 		return -EINVAL;
-	err = touch_page(space, &touch, EPT_PROT_READ | EPT_PROT_WRITE);
+	err = space_touch(space, &touch, EPT_PROT_READ | EPT_PROT_WRITE);
 	if (err)
 		return err;
 	mask = GENMASK_ULL(8 * size - 1, 0);

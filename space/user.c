@@ -7,7 +7,6 @@
  * waits in mmu_interval_read_begin(), and maps with the number that was read, has looked up with no
  * invalidation under way, and maps only if none has begun since.
  */
-#include <linux/highmem.h>
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -80,7 +79,11 @@ static void zap_range(struct process *process, u64 gpa, u64 end)
 			zap_changing(process, &part, &gather);
 	}
 	srcu_read_unlock(&space->srcu, idx);
+	atomic_long_inc(&space->stale);
 	ept_gather_flush(&gather);
+	/* Those who walk the guest's page tables are done with it, too. */
+	write_lock(&space->walking);
+	write_unlock(&space->walking);
 }
 
 static bool user_invalidate(struct mmu_interval_notifier *notifier,
@@ -109,7 +112,8 @@ static const struct mmu_interval_notifier_ops user_ops = {
 	.invalidate = user_invalidate,
 };
 
-static struct backing *user_create(struct ept_space *space, const struct ept_region *region)
+static struct backing *user_create(struct ept_space *space, const struct ept_region *region,
+				     const struct backing *from)
 {
 	struct process *process = kzalloc(sizeof(*process), GFP_KERNEL_ACCOUNT);
 	int err = -EFAULT;
@@ -152,16 +156,10 @@ static int get_page_of(struct mm_struct *mm, unsigned long address, bool write,
 	case 1:
 		return 0;
 	case 0:
-		return -EAGAIN;
-	case -ENOMEM:
-	case -EHWPOISON:
-	case -EINTR:
 	case -EAGAIN:
-		return nr;
-	case -ERESTARTSYS:
-		return -EINTR;
+		return -EAGAIN;
 	default:
-		return -EFAULT;
+		return space_pages_error(nr);
 	}
 }
 
@@ -193,13 +191,12 @@ static u64 leaf_size(const struct place *place, unsigned long address, bool writ
 	const u64 leaf = place->gpa & ~(u64)(SZ_2M - 1), offset = place->gpa - leaf;
 	struct mm_struct *mm = place->span->backing->region.user.mm;
 	const u64 hpa = page_to_phys(page) - offset;
-	struct ept_mapping hole;
 
 	if (place->log || place->space->max_leaf < EPT_2M || !IS_ALIGNED(hpa, SZ_2M) ||
 	    leaf < place->start || leaf + SZ_2M > place->end ||
 	    folio_nr_pages(page_folio(page)) < SZ_2M / SZ_4K)
 		return SZ_4K;
-	if (ept_lookup(place->space->ept, place->gpa, &hole) != -ENOENT || hole.level < EPT_2M)
+	if (place->mapped || place->there.level < EPT_2M)
 		return SZ_4K;
 	return is_large(mm, address - offset, write, hpa) ? SZ_2M : SZ_4K;
 }
@@ -227,7 +224,7 @@ static int find_page(const struct place *place, bool write, struct page **page, 
 	return err;
 }
 
-static int user_fault(const struct place *place, u32 access)
+static int user_fault(struct place *place, u32 access)
 {
 	struct process *process = to_process(place->span->backing);
 	const bool write = access & EPT_PROT_WRITE;
@@ -254,8 +251,7 @@ static int user_fault(const struct place *place, u32 access)
 static void user_gone(struct ept_space *space, struct backing *backing,
 		      const struct ept_mapping *mapping)
 {
-	const bool dirty = space->accessed_dirty ? mapping->dirty :
-						   mapping->attrs.prot & EPT_PROT_WRITE;
+	const bool dirty = space_was_written(space, mapping);
 	unsigned long pfn = PHYS_PFN(mapping->hpa);
 	const unsigned long end = pfn + (mapping->size >> PAGE_SHIFT);
 
@@ -273,14 +269,11 @@ static void user_gone(struct ept_space *space, struct backing *backing,
 static int user_touch(const struct place *place, struct touch *touch)
 {
 	struct page *page;
-	void *base;
 	int ret = find_page(place, touch->write, &page, NULL);
 
 	if (ret)
 		return ret;
-	base = kmap_local_page(page);
-	ret = touch->fn(touch, base + offset_in_page(touch->gpa));
-	kunmap_local(base);
+	ret = touch->fn(touch, page);
 	if (touch->write)
 		set_page_dirty_lock(page);
 	put_page(page);

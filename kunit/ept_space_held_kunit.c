@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Memory that is held as long as it is the guest's: a process', pinned, and a file's. */
+#include <kunit/test.h>
+#include <linux/err.h>
+#include <linux/falloc.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/sched/mm.h>
+#include <linux/shmem_fs.h>
+#include <linux/uaccess.h>
+
+#include "fixture.h"
+#include "space_guest.h"
+
+CONFIG_PARAMS;
+
+#define GPA	(16 * (u64)SZ_2M)
+#define RW	(EPT_PROT_READ | EPT_PROT_WRITE)
+
+static int held_init(struct kunit *test)
+{
+	int err = guest_init(test);
+
+	if (!err)
+		guest_make_process(test->priv);
+	return err;
+}
+
+/*
+ * Pinned
+ */
+
+static u8 process_load(struct guest *guest, unsigned long page)
+{
+	u8 value = 0xee;
+
+	KUNIT_EXPECT_EQ(guest->test, copy_from_user(&value, guest_pinned(guest, page), 1), 0UL);
+	return value;
+}
+
+static void process_store(struct guest *guest, unsigned long page, u8 value)
+{
+	KUNIT_EXPECT_EQ(guest->test, copy_to_user(guest_pinned(guest, page), &value, 1), 0UL);
+}
+
+static void expect_locked(struct guest *guest, unsigned long pages)
+{
+	KUNIT_EXPECT_EQ(guest->test, READ_ONCE(guest->mm->locked_vm), pages);
+}
+
+static void pinned_pages_stay_the_guests(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const unsigned long at = guest->pinned + 8 * PAGE_SIZE;
+
+	must_add(guest, EPT_REGION_PINNED, GPA, GUEST_SIZE);
+	expect_locked(guest, GUEST_PAGES);
+	for (unsigned int page = 0; page < 64; page++)
+		guest_store(guest, GPA + page * SZ_4K, page + 1);
+	process_store(guest, 1, 77);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 77);
+	KUNIT_EXPECT_EQ(test, process_load(guest, 5), 6);
+	KUNIT_EXPECT_EQ(test, vm_mmap(NULL, at, SZ_64K, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0), at);
+	KUNIT_EXPECT_EQ(test, process_load(guest, 8), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + 8 * SZ_4K), 9);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, 0, SZ_1G), 0);
+	expect_locked(guest, 0);
+	guest_end_process(guest);
+}
+
+static void a_part_that_goes_is_no_longer_pinned(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	must_add(guest, EPT_REGION_PINNED, GPA, GUEST_SIZE);
+	for (unsigned int page = 0; page < 64; page++)
+		guest_store(guest, GPA + page * SZ_4K, page + 1);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_64K), 0);
+	expect_locked(guest, GUEST_PAGES - 16);
+	KUNIT_EXPECT_EQ(test, ept_space_move(guest->space, GPA + SZ_64K, SZ_64K, SZ_1G), 0);
+	expect_locked(guest, GUEST_PAGES - 16);
+	for (unsigned int page = 0; page < 16; page++)
+		KUNIT_EXPECT_EQ(test, guest_load(guest, SZ_1G + page * SZ_4K), page + 17);
+	/* What was moved has its pages of what is no longer there otherwise. */
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+	expect_locked(guest, 16);
+	KUNIT_EXPECT_EQ(test, ept_space_move(guest->space, SZ_1G + SZ_32K, SZ_32K, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, SZ_1G, SZ_1G), 0);
+	expect_locked(guest, 8);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, SZ_4K), 25);
+	process_store(guest, 24, 3);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, SZ_4K), 3);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, 0, SZ_1G), 0);
+	expect_locked(guest, 0);
+	guest_end_process(guest);
+}
+
+static void what_is_pinned_to_be_read_is_never_written(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_PINNED, GPA, SZ_64K, 0);
+	u8 byte = 1;
+
+	region.attrs.prot = EPT_PROT_READ;
+	process_store(guest, 0, 9);
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 9);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_WRITE), EPT_VERDICT_READONLY);
+	KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, SZ_64K, RW), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 9);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_WRITE), EPT_VERDICT_READONLY);
+	KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA, &byte, 1, 0), -EACCES);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 9);
+	guest_end_process(guest);
+}
+
+static void memory_that_cannot_be_pinned_is_refused(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_PINNED, GPA, GUEST_SIZE, 0);
+
+	region.user.address++;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EINVAL);
+	region.user.address = -SZ_4K;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -ERANGE);
+	region.user.mm = NULL;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EINVAL);
+	/* The last page isn't there. */
+	region = guest_region(guest, EPT_REGION_PINNED, GPA, GUEST_SIZE, 0);
+	KUNIT_EXPECT_EQ(test, vm_munmap(guest->pinned + GUEST_SIZE - SZ_4K, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EFAULT);
+	KUNIT_EXPECT_EQ(test, ept_space_find(guest->space, 0, &region), -ENOENT);
+	expect_locked(guest, 0);
+	guest_end_process(guest);
+}
+
+static void pinned_memory_may_outlive_its_process(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct mm_struct *mm = guest->mm;
+	struct ept_region region;
+
+	must_add(guest, EPT_REGION_PINNED, GPA, SZ_64K);
+	guest_store(guest, GPA, 5);
+	region = guest_region(guest, EPT_REGION_PINNED, SZ_1G, SZ_4K, 0);
+	mmgrab(mm);
+	guest_end_process(guest);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 5);
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EFAULT);
+	KUNIT_EXPECT_EQ(test, ept_space_move(guest->space, GPA, SZ_64K, SZ_1G), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, SZ_1G), 5);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, SZ_1G, SZ_64K), 0);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(mm->locked_vm), 0UL);
+	mmdrop(mm);
+}
+
+/*
+ * Files
+ */
+
+static u8 file_load(struct guest *guest, loff_t at)
+{
+	u8 value = 0xee;
+
+	KUNIT_EXPECT_EQ(guest->test, kernel_read(guest->file, &value, 1, &at), 1);
+	return value;
+}
+
+static void file_store(struct guest *guest, loff_t at, u8 value)
+{
+	KUNIT_EXPECT_EQ(guest->test, kernel_write(guest->file, &value, 1, &at), 1);
+}
+
+static void guest_and_file_share_their_pages(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	file_store(guest, SZ_4K, 3);
+	must_add(guest, EPT_REGION_FILE, GPA, GUEST_SIZE);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 3);
+	guest_store(guest, GPA + SZ_4K, 4);
+	guest_store(guest, GPA + SZ_2M, 5);
+	KUNIT_EXPECT_EQ(test, file_load(guest, SZ_4K), 4);
+	KUNIT_EXPECT_EQ(test, file_load(guest, SZ_2M), 5);
+	KUNIT_EXPECT_EQ(test, ept_space_move(guest->space, GPA + SZ_2M, SZ_64K, SZ_1G), 0);
+	file_store(guest, SZ_2M, 6);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, SZ_1G), 6);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+	guest_store(guest, SZ_1G + SZ_4K, 7);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, SZ_1G, SZ_64K), 0);
+	KUNIT_EXPECT_EQ(test, file_load(guest, SZ_2M + SZ_4K), 7);
+	KUNIT_EXPECT_EQ(test, file_load(guest, SZ_4K), 4);
+	guest_end_process(guest);
+}
+
+static void what_a_file_loses_stays_with_the_guest(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_FILE, GPA, SZ_64K, 0);
+
+	must_add(guest, EPT_REGION_FILE, GPA + SZ_1G, GUEST_SIZE);
+	guest_store(guest, GPA + SZ_1G, 8);
+	KUNIT_EXPECT_EQ(test, vfs_fallocate(guest->file, FALLOC_FL_PUNCH_HOLE |
+					    FALLOC_FL_KEEP_SIZE, 0, SZ_64K), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_1G), 8);
+	KUNIT_EXPECT_EQ(test, file_load(guest, 0), 0);
+	/* Half of it is beyond the file's end. */
+	region.file.offset = GUEST_SIZE - SZ_32K;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_32K - 1), 0);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA + SZ_32K, EPT_PROT_READ), -EFAULT);
+	guest_end_process(guest);
+}
+
+static void files_that_cannot_be_are_refused(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_FILE, GPA, SZ_64K, 0);
+	u8 byte = 1;
+
+	region.file.offset = 1;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EINVAL);
+	region.file.offset = -SZ_4K;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -ERANGE);
+	region.file.offset = 0;
+	guest->file->f_mode &= ~FMODE_READ;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EACCES);
+	guest->file->f_mode |= FMODE_READ;
+	guest->file->f_mode &= ~FMODE_WRITE;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EACCES);
+	region.attrs.prot = EPT_PROT_READ;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), 0);
+	guest->file->f_mode |= FMODE_WRITE;
+	KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, SZ_64K, RW), 0);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_WRITE), EPT_VERDICT_READONLY);
+	KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA, &byte, 1, 0), -EACCES);
+	region.gpa = SZ_1G;
+	region.attrs.prot = RW;
+	KUNIT_ASSERT_EQ(test, mapping_deny_writable(guest->file->f_mapping), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EACCES);
+	mapping_allow_writable(guest->file->f_mapping);
+	/* While it is writable, nobody can have it sealed. */
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), 0);
+	KUNIT_EXPECT_EQ(test, mapping_deny_writable(guest->file->f_mapping), -EBUSY);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, SZ_1G, SZ_1G), 0);
+	KUNIT_EXPECT_EQ(test, mapping_deny_writable(guest->file->f_mapping), 0);
+	mapping_allow_writable(guest->file->f_mapping);
+	region.file.file = NULL;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EINVAL);
+	guest_end_process(guest);
+}
+
+static void a_file_on_a_disk_is_read(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_FILE, GPA, SZ_4K, 0);
+	struct file *file = filp_open("/init", O_RDWR, 0);
+	u8 byte = 0;
+	loff_t at = 0;
+
+	if (IS_ERR(file)) {
+		guest_end_process(guest);
+		kunit_skip(test, "there is no such file");
+	}
+	region.file.file = file;
+	if (!shmem_mapping(file->f_mapping))
+		KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EOPNOTSUPP);
+	region.attrs.prot = EPT_PROT_READ;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), 0);
+	KUNIT_EXPECT_EQ(test, kernel_read(file, &byte, 1, &at), 1);
+	fput(file);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), byte);
+	guest_end_process(guest);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM(pinned_pages_stay_the_guests, configs_gen_params),
+	KUNIT_CASE(a_part_that_goes_is_no_longer_pinned),
+	KUNIT_CASE(what_is_pinned_to_be_read_is_never_written),
+	KUNIT_CASE(memory_that_cannot_be_pinned_is_refused),
+	KUNIT_CASE(pinned_memory_may_outlive_its_process),
+	KUNIT_CASE_PARAM(guest_and_file_share_their_pages, configs_gen_params),
+	KUNIT_CASE(what_a_file_loses_stays_with_the_guest),
+	KUNIT_CASE(files_that_cannot_be_are_refused),
+	KUNIT_CASE(a_file_on_a_disk_is_read),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "ept_space_held",
+	.suite_init = guest_suite_init,
+	.suite_exit = guest_suite_exit,
+	.init = held_init,
+	.exit = guest_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ept_space_walk(): the guest's own page tables, which are brought as a CPU's faults would. */
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+
+#include "ept_compat.h"
+#include "ept_guest.h"
+#include "space.h"
+
+/* What the walk has set flags in */
+static void note_entries(struct ept_space *space, const struct ept_guest_walk *walk)
+{
+	for (unsigned int i = 0; i < walk->nr_entries; i++)
+		log_note_range(space, walk->entries[i] & PAGE_MASK, SZ_4K);
+}
+
+/*
+ * Memory that a change takes is freed after the read side, and what a process loses after
+ * space->walking was free.
+ */
+static int walk_once(struct ept_space *space, const struct ept_guest_paging *paging, u64 gva,
+		     u32 access, struct ept_guest_walk *walk)
+{
+	const int idx = srcu_read_lock(&space->srcu);
+	int err;
+
+	read_lock(&space->walking);
+	err = ept_guest_walk(space->ept, paging, gva, access, walk);
+	read_unlock(&space->walking);
+	if (!err)
+		note_entries(space, walk);
+	srcu_read_unlock(&space->srcu, idx);
+	return err;
+}
+
+int ept_space_walk(struct ept_space *space, const struct ept_guest_paging *paging, u64 gva,
+		   u32 access, struct ept_guest_walk *walk, struct ept_fault *fault)
+{
+	int err;
+
+	if (IS_ERR_OR_NULL(space) || !fault)
+		return -EINVAL;
+	do {
+		*fault = (struct ept_fault){ .verdict = EPT_VERDICT_RESUME };
+		err = walk_once(space, paging, gva, access, walk);
+		if (err || walk->verdict != EPT_WALK_VIOLATION)
+			return err;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		err = space_answer(space, walk->gpa, &walk->violation, fault);
+	} while (!err && fault->verdict == EPT_VERDICT_RESUME);
+	return err;
+}
+EXPORT_SYMBOL_EPT(ept_space_walk);
