@@ -33,26 +33,36 @@ static struct walkvmm walkvmm = { .report.name = "walkvmm" };
  * What ept says
  */
 
-/* The instruction is fetched first. */
-static void walk_both(struct walkvmm *vmm, const struct walk_case *c, struct ept_guest_walk *walk)
+/*
+ * The instruction is fetched first. Random tables may have another one there, of which nothing is
+ * known: false.
+ */
+static bool walk_both(struct walkvmm *vmm, const struct walk_case *c, struct ept_guest_walk *walk)
 {
 	const u32 fetch = EPT_PROT_EXEC | (c->access & EPT_GUEST_USER) | EPT_GUEST_SET_AD;
 
 	ept_guest_walk(vmm->ept, &c->paging, c->code, fetch, walk);
-	if (walk->verdict == EPT_WALK_OK && !(c->access & EPT_PROT_EXEC))
-		ept_guest_walk(vmm->ept, &c->paging, c->gva, c->access | EPT_GUEST_SET_AD, walk);
+	if (walk->verdict != EPT_WALK_OK)
+		return walk->verdict != EPT_WALK_NO_MEMORY;
+	if (c->access & EPT_PROT_EXEC)
+		return walk_is_data(vmm, walk->hpa);
+	if ((walk->hpa & PAGE_MASK) != page_to_phys(vmm->page[WALK_CODE]))
+		return false;
+	ept_guest_walk(vmm->ept, &c->paging, c->gva, c->access | EPT_GUEST_SET_AD, walk);
+	return walk->verdict != EPT_WALK_NO_MEMORY;
 }
 
-/* With what the access itself leaves in memory, which may be an entry */
-static void walk_by_ept(struct walkvmm *vmm, const struct walk_case *c,
+/* With what the access itself leaves in memory, which may be an entry. False: not to be tried */
+static bool walk_by_ept(struct walkvmm *vmm, const struct walk_case *c,
 			struct walk_outcome *outcome, struct ept_guest_walk *walk)
 {
 	u64 saved[WALK_MAX_ENTRIES];
 	u32 *target = NULL, old = 0;
+	bool known;
 
 	for (unsigned int i = 0; i < c->nr_entries; i++)
 		saved[i] = walk_read_entry(c, i);
-	walk_both(vmm, c, walk);
+	known = walk_both(vmm, c, walk);
 	*outcome = (struct walk_outcome){
 		.verdict = walk->verdict,
 		.address = walk->gva,
@@ -73,6 +83,7 @@ static void walk_by_ept(struct walkvmm *vmm, const struct walk_case *c,
 		*target = old;
 	for (unsigned int i = 0; i < c->nr_entries; i++)
 		walk_write_entry(c, i, saved[i]);
+	return known;
 }
 
 /*
@@ -173,16 +184,6 @@ struct tally {
 	unsigned int	in_tables;	/* violations on the way down */
 };
 
-/* Running what isn't a program isn't tried. */
-static bool can_run(struct walkvmm *vmm, const struct walk_case *c,
-		    const struct ept_guest_walk *walk)
-{
-	if (walk->verdict == EPT_WALK_NO_MEMORY)
-		return false;
-	return walk->verdict != EPT_WALK_OK || !(c->access & EPT_PROT_EXEC) ||
-	       walk_is_data(vmm, walk->hpa);
-}
-
 static void try_case(struct walkvmm *vmm, enum walk_mode mode, struct tally *tally)
 {
 	struct walk_outcome ours, cpus;
@@ -190,8 +191,7 @@ static void try_case(struct walkvmm *vmm, enum walk_mode mode, struct tally *tal
 	struct walk_case c;
 
 	walk_random_case(vmm, mode, &c);
-	walk_by_ept(vmm, &c, &ours, &walk);
-	if (!can_run(vmm, &c, &walk))
+	if (!walk_by_ept(vmm, &c, &ours, &walk))
 		return;
 	walk_by_cpu(vmm, &c, &cpus);
 	tally->tried++;

@@ -107,11 +107,11 @@ int walk_random_rights(struct walkvmm *vmm)
 		const phys_addr_t hpa = page_to_phys(vmm->page[i]);
 		struct ept_attrs attrs = EPT_ATTRS_RAM;
 
-		if (walk_chance(vmm, 4)) {
+		if (walk_chance(vmm, 3)) {
 			err = ept_unmap(vmm->ept, walk_gpa(i), PAGE_SIZE, &gather);
 			continue;
 		}
-		if (walk_chance(vmm, 20))
+		if (walk_chance(vmm, i < WALK_TABLES ? 8 : 20))
 			attrs.prot = prots[walk_below(vmm, exec_only ? 4 : 3)];
 		if (i < WALK_TABLES && !flags && attrs.prot & EPT_PROT_READ)
 			attrs.prot |= EPT_PROT_WRITE;
