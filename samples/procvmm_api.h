@@ -16,13 +16,17 @@
 #define PROCVMM_PML		2
 #define PROCVMM_CREATE		_IO('p', 0)	/* of these flags */
 
+/* What a guest may do in a region beside reading */
+#define PROCVMM_WRITE		1
+#define PROCVMM_EXECUTE		2
+
 /* Memory of the process at @address, or, where @cookie isn't 0, nothing: accesses exit. */
 struct procvmm_region {
 	__u64	gpa;
 	__u64	size;
 	__u64	address;
 	__u64	cookie;
-	__u64	writable;
+	__u64	rights;
 };
 
 #define PROCVMM_ADD		_IOW('p', 1, struct procvmm_region)

@@ -57,13 +57,29 @@ static int create(struct procvmm *vm, unsigned long flags)
 	return err;
 }
 
+static int get_rights(const struct procvmm_region *arg, u32 *prot)
+{
+	if (arg->rights & ~(u64)(PROCVMM_WRITE | PROCVMM_EXECUTE))
+		return -EINVAL;
+	*prot = EPT_PROT_READ;
+	if (arg->rights & PROCVMM_WRITE)
+		*prot |= EPT_PROT_WRITE;
+	if (arg->rights & PROCVMM_EXECUTE)
+		*prot |= EPT_PROT_EXEC;
+	return 0;
+}
+
 static int add(struct procvmm *vm, const struct procvmm_region *arg)
 {
 	struct ept_region region = {
 		.gpa = arg->gpa,
 		.size = arg->size,
-		.attrs = EPT_ATTRS_RAM,
+		.attrs.memtype = EPT_MT_WB,
 	};
+	int err = get_rights(arg, &region.attrs.prot);
+
+	if (err)
+		return err;
 
 	if (arg->cookie) {
 		region.kind = EPT_REGION_MMIO;
@@ -73,18 +89,15 @@ static int add(struct procvmm *vm, const struct procvmm_region *arg)
 		region.user.mm = vm->mm;
 		region.user.address = arg->address;
 	}
-	if (!arg->writable)
-		region.attrs.prot &= ~EPT_PROT_WRITE;
 	return ept_space_add(vm->space, &region);
 }
 
 static int protect(struct procvmm *vm, const struct procvmm_region *arg)
 {
-	u32 prot = EPT_ATTRS_RAM.prot;
+	u32 prot;
+	int err = get_rights(arg, &prot);
 
-	if (!arg->writable)
-		prot &= ~EPT_PROT_WRITE;
-	return ept_space_protect(vm->space, arg->gpa, arg->size, prot);
+	return err ? err : ept_space_protect(vm->space, arg->gpa, arg->size, prot);
 }
 
 /*

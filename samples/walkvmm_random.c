@@ -3,8 +3,8 @@
  * walkvmm: random cases: registers that VM entry takes, tables with a way down for the address, an
  * access. Most lead somewhere, so that each rule is met often, and beside others.
  *
- * What Bochs 2.7 is known to do otherwise than the manual says isn't tried: keys of protection are
- * those of user accesses to user pages alone.
+ * What Bochs 2.7 is known to do otherwise than the manual says isn't tried: it holds supervisor
+ * accesses to no protection keys.
  */
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>

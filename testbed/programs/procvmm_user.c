@@ -186,7 +186,7 @@ GUEST static uint64_t guest_undefined(void)
 
 GUEST static uint64_t guest_float(void)
 {
-	asm volatile(".byte 0x0f, 0x57, 0xc0");		/* xorps %xmm0, %xmm0 */
+	asm volatile("fld1");
 	return 0;
 }
 
@@ -279,13 +279,17 @@ struct cpu {
 
 static struct cpu cpus[PROCVMM_VCPUS];
 
-static int add(int vm, uint64_t at, uint64_t size, uint64_t cookie)
+static int add_region(int vm, struct procvmm_region region)
 {
-	struct procvmm_region region = {
-		.gpa = at, .size = size, .address = at, .cookie = cookie, .writable = 1,
-	};
-
+	region.address = region.gpa;
 	return ioctl(vm, PROCVMM_ADD, &region) ? -errno : 0;
+}
+
+static int add(int vm, uint64_t at, uint64_t size)
+{
+	return add_region(vm, (struct procvmm_region){
+		.gpa = at, .size = size, .rights = PROCVMM_WRITE,
+	});
 }
 
 static void *map(uint64_t at, uint64_t size)
@@ -311,8 +315,11 @@ static int make_vm(void)
 	memset(cpus, 0, sizeof(cpus));
 	if (ioctl(vm, PROCVMM_CREATE, flags))
 		expect("creating a VM", 0, errno);
-	if (add(vm, start, end - start, 0) || add(vm, MEMORY, SIZE, 0) ||
-	    add(vm, DEVICE, 4 * PAGE, COOKIE))
+	if (add_region(vm, (struct procvmm_region){
+		    .gpa = start, .size = end - start, .rights = PROCVMM_WRITE | PROCVMM_EXECUTE }) ||
+	    add_region(vm, (struct procvmm_region){
+		    .gpa = DEVICE, .size = 4 * PAGE, .cookie = COOKIE }) ||
+	    add(vm, MEMORY, SIZE))
 		expect("adding memory", 0, errno);
 	for (unsigned int i = 0; i < PROCVMM_VCPUS; i++) {
 		cpus[i].vm = vm;
@@ -506,7 +513,7 @@ static void reaches_devices(int vm)
 {
 	expect("what a device's registers add up to", 0x33 + 0x123456789abcdef0UL,
 	       call(cpu0, guest_device, DEVICE));
-	expect("exits for it", 6, cpu0->exits);
+	expect("exits to the process for it", 7, cpu0->exits);
 	expect("what was left in one", 0x33, *((uint32_t *)cpu0->device + 3));
 	expect("what was thrown", DICE, call(cpu0, guest_print, (uint64_t)"hello"));
 	expect("whether the text came", 0, strcmp(cpu0->text, "hello"));
@@ -518,7 +525,7 @@ static void faults_where_nothing_is(int vm)
 	expect("where", HOLE + 8, cpu0->run.gpa);
 	expect("no error", 0, cpu0->run.error);
 	*(uint64_t *)(map(HOLE, PAGE) + 8) = 99;
-	expect("adding memory there", 0, add(vm, HOLE, PAGE, 0));
+	expect("adding memory there", 0, add(vm, HOLE, PAGE));
 	expect("what becomes of it then", PROCVMM_CALL, go_on(cpu0));
 	expect("what it reads", 99, cpu0->run.regs.rax);
 	munmap((void *)HOLE, PAGE);
@@ -558,7 +565,7 @@ static void follows_mprotect(int vm)
 	expect("a write that the region forbids", PROCVMM_MEMORY,
 	       start(cpu0, guest_write, MEMORY, 9));
 	expect("no error", 0, cpu0->run.error);
-	region.writable = 1;
+	region.rights = PROCVMM_WRITE;
 	ioctl(vm, PROCVMM_PROTECT, &region);
 	expect("the write, allowed again", PROCVMM_CALL, go_on(cpu0));
 	expect("what it left", 9, *(volatile uint64_t *)MEMORY);
@@ -862,7 +869,7 @@ static void ends_with_its_process(int vm)
 	if (!child) {
 		int mine = make_vm();
 
-		add(mine, HOLE, PAGE, 0);
+		add(mine, HOLE, PAGE);
 		mremap((void *)count, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, HOLE);
 		start(&cpus[0], guest_forever, HOLE);
 		_exit(1);
@@ -888,6 +895,8 @@ static void reports_misbehaviour(int vm)
 	expect("a debug register", PROCVMM_OTHER, start(cpu0, guest_debug_register, 0));
 	expect("an MSR", PROCVMM_OTHER, start(cpu0, guest_msr, 0));
 	expect("a control register", PROCVMM_OTHER, start(cpu0, guest_control_register, 0));
+	expect("running what is no code", PROCVMM_MEMORY, start(cpu0, MEMORY, 0));
+	expect("where", MEMORY, cpu0->run.gpa);
 	expect("HLT", PROCVMM_HALT, start(cpu0, guest_halt, 0));
 	expect("going on behind it", PROCVMM_CALL, go_on(cpu0));
 	expect("with the result", 77, cpu0->run.regs.rax);
@@ -898,16 +907,16 @@ static void refuses(int vm)
 	struct procvmm_run run = { .vcpu = PROCVMM_VCPUS };
 	int fresh = open("/dev/procvmm", O_RDWR);
 
-	expect("memory of a VM that isn't made yet", ENXIO, -add(fresh, HOLE, PAGE, 0));
+	expect("memory of a VM that isn't made yet", ENXIO, -add(fresh, HOLE, PAGE));
 	expect("unknown flags", -1, ioctl(fresh, PROCVMM_CREATE, 0x80));
 	expect("which is EINVAL", EINVAL, errno);
 	close(fresh);
 	expect("making it twice", -1, ioctl(vm, PROCVMM_CREATE, 0));
 	expect("which is EEXIST", EEXIST, errno);
-	expect("memory over other memory", EEXIST, -add(vm, MEMORY + PAGE, PAGE, 0));
-	expect("misaligned memory", EINVAL, -add(vm, HOLE + 1, PAGE, 0));
-	expect("no memory", EINVAL, -add(vm, HOLE, 0, 0));
-	expect("an address that no guest has", ERANGE, -add(vm, 1UL << 52, PAGE, 0));
+	expect("memory over other memory", EEXIST, -add(vm, MEMORY + PAGE, PAGE));
+	expect("misaligned memory", EINVAL, -add(vm, HOLE + 1, PAGE));
+	expect("no memory", EINVAL, -add(vm, HOLE, 0));
+	expect("an address that no guest has", ERANGE, -add(vm, 1UL << 52, PAGE));
 	expect("a vCPU too many", -1, ioctl(vm, PROCVMM_RUN, &run));
 	expect("which is EINVAL", EINVAL, errno);
 	expect("an unknown command", -1, ioctl(vm, _IO('p', 99), 0));
