@@ -13,7 +13,7 @@
 #include "ept_core.h"
 #include "report.h"
 #include "tinyvmm_guest.h"
-#include "tinyvmm_vmx.h"
+#include "vcpu.h"
 
 #define TINYVMM_MAX_BLOCKS	32
 
@@ -28,7 +28,8 @@ struct tinyvmm {
 	struct ept_config	config;
 	struct ept		*ept;
 
-	struct tinyvmm_vcpu	vcpu;
+	struct vmx_cpu		cpu;
+	struct vcpu		vcpu;
 	struct ept_violation	violation;	/* where the vcpu's latest exit is one */
 
 	struct tinyvmm_block	block[TINYVMM_MAX_BLOCKS];
@@ -74,9 +75,14 @@ int tinyvmm_map_guest(struct tinyvmm *vmm, struct ept *ept);
 struct page *tinyvmm_map_fresh(struct tinyvmm *vmm, u64 gpa, unsigned int order,
 			       const struct ept_attrs *attrs);
 
-/* tinyvmm_machine.c: running it */
-void tinyvmm_start(struct tinyvmm_vcpu *vcpu, u64 code, const u8 *program, u64 rdi, u64 rsi);
-void tinyvmm_run(struct tinyvmm_vcpu *vcpu);
+/*
+ * tinyvmm_machine.c: running it. VMX on, with a VMCS for the guest on vcpu->ept. Called on the CPU
+ * that the caller stays on until tinyvmm_off(). As vmx_on().
+ */
+int tinyvmm_on(struct vmx_cpu *cpu, struct vcpu *vcpu);
+void tinyvmm_off(struct vmx_cpu *cpu);
+void tinyvmm_start(struct vcpu *vcpu, u64 code, const u8 *program, u64 rdi, u64 rsi);
+void tinyvmm_run(struct vcpu *vcpu);
 void tinyvmm_call(struct tinyvmm *vmm, u64 code, const u8 *program, u64 rdi, u64 rsi);
 void tinyvmm_read(struct tinyvmm *vmm, u64 gpa);
 void tinyvmm_write(struct tinyvmm *vmm, u64 gpa, u64 value);

@@ -20,10 +20,6 @@
 /* ... and its programs. */
 #define GUEST_CODE		0x10000
 
-/* Selectors, in the GDT. */
-#define GUEST_CS		0x08
-#define GUEST_DS		0x10
-
 /* What the steps play with. */
 #define GUEST_STEP_B		0x100000
 #define GUEST_STEP_C		0x200000

@@ -179,7 +179,8 @@ int tinyvmm_step_merge(struct tinyvmm *vmm)
 
 struct other_cpu {
 	struct work_struct	work;
-	struct tinyvmm_vcpu	vcpu;
+	struct vmx_cpu		cpu;
+	struct vcpu		vcpu;
 	int			err;
 };
 
@@ -193,12 +194,12 @@ static void run_other_cpu(struct work_struct *work)
 {
 	struct other_cpu *other = container_of(work, struct other_cpu, work);
 
-	other->err = tinyvmm_vmx_on(&other->vcpu, ept_pointer(other->vcpu.ept));
+	other->err = tinyvmm_on(&other->cpu, &other->vcpu);
 	if (other->err)
 		return;
 	tinyvmm_start(&other->vcpu, GUEST_CODE, tinyvmm_program_watch, GUEST_STEP_K, GO_ON);
 	tinyvmm_run(&other->vcpu);
-	tinyvmm_vmx_off(&other->vcpu);
+	tinyvmm_off(&other->cpu);
 }
 
 static bool wait_for_counting(struct page *page)

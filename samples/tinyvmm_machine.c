@@ -2,7 +2,7 @@
 /*
  * tinyvmm: the guest's memory, and running the guest on an ept table. Here are the two places
  * where ept and VMX meet: the CPU is announced to ept around a VM entry, and the EPTP goes into
- * the VMCS (tinyvmm_main.c).
+ * the VMCS.
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -99,10 +99,10 @@ static void fill_guest_descriptors(void *system)
 	u64 *gdt = system + GUEST_GDT - GUEST_SYSTEM;
 	u64 *gate = system + GUEST_IDT - GUEST_SYSTEM + X86_TRAP_VE * 16;
 
-	gdt[GUEST_CS / 8] = 0x00af9b000000ffffull;
-	gdt[GUEST_DS / 8] = 0x00cf93000000ffffull;
+	gdt[VCPU_CS / 8] = 0x00af9b000000ffffull;
+	gdt[VCPU_DS / 8] = 0x00cf93000000ffffull;
 	/* A present 64-bit trap gate. */
-	gate[0] = (handler & 0xffff) | GUEST_CS << 16 | 0x8f00ull << 32 | (handler >> 16) << 48;
+	gate[0] = (handler & 0xffff) | VCPU_CS << 16 | 0x8f00ull << 32 | (handler >> 16) << 48;
 	gate[1] = handler >> 32;
 }
 
@@ -134,50 +134,67 @@ int tinyvmm_build_guest(struct tinyvmm *vmm)
  * Running
  */
 
+/* Where in its memory the guest has what a CPU looks for */
+static void write_guest_addresses(void)
+{
+	vmcs_write(GUEST_CR3, GUEST_TABLES);
+	vmcs_write(GUEST_GDTR_BASE, GUEST_GDT);
+	vmcs_write(GUEST_GDTR_LIMIT, GUEST_IDT - GUEST_GDT - 1);
+	vmcs_write(GUEST_IDTR_BASE, GUEST_IDT);
+	vmcs_write(GUEST_IDTR_LIMIT, (X86_TRAP_VE + 1) * 16 - 1);
+	vmcs_write(GUEST_RSP, GUEST_STACK);
+}
+
+int tinyvmm_on(struct vmx_cpu *cpu, struct vcpu *vcpu)
+{
+	int err = vmx_on(cpu);
+
+	if (err)
+		return err;
+	err = vcpu_init(vcpu, ept_pointer(vcpu->ept));
+	if (err)
+		tinyvmm_off(cpu);
+	else
+		write_guest_addresses();
+	return err;
+}
+
+void tinyvmm_off(struct vmx_cpu *cpu)
+{
+	vmx_off(cpu);
+	vmx_free(cpu);
+}
+
 /*
  * One stay in the guest. Between load and put an ept flush interrupts this CPU, which makes the
  * guest exit; a flush that comes at any other time is caught up with by the next load. So the
  * guest never runs on what a finished flush took away.
  */
-static void run_slice(struct tinyvmm_vcpu *vcpu)
+static void run_slice(struct vcpu *vcpu)
 {
 	preempt_disable();
 	ept_vcpu_load(vcpu->ept);
 	if (vcpu->other_ept)
 		ept_vcpu_load(vcpu->other_ept);
-	tinyvmm_vmx_run(vcpu);
+	vcpu_run(vcpu);
 	if (vcpu->other_ept)
 		ept_vcpu_put(vcpu->other_ept);
 	ept_vcpu_put(vcpu->ept);
 	preempt_enable();
 }
 
-/* Exits that are this kernel's business: it has done what there was to do; the guest goes on. */
-static bool is_host_exit(const struct tinyvmm_exit *exit)
-{
-	switch (exit->reason) {
-	case EXIT_REASON_EXTERNAL_INTERRUPT:
-	case EXIT_REASON_PREEMPTION_TIMER:
-		return true;
-	case EXIT_REASON_EXCEPTION_NMI:
-		return tinyvmm_vmx_is_nmi(exit);
-	default:
-		return false;
-	}
-}
-
 /*
  * Until the first exit that is the VMM's business. Preemption is on between two stays, so whoever
  * changes the table and may sleep does so there, as the steps do.
  */
-void tinyvmm_run(struct tinyvmm_vcpu *vcpu)
+void tinyvmm_run(struct vcpu *vcpu)
 {
 	unsigned long end = jiffies + GUEST_PATIENCE;
 
 	run_slice(vcpu);
-	while (is_host_exit(&vcpu->exit)) {
+	while (vcpu_is_host_exit(&vcpu->exit)) {
 		if (time_after(jiffies, end)) {
-			vcpu->exit.reason = TINYVMM_EXIT_ENDLESS;
+			vcpu->exit.reason = VCPU_EXIT_ENDLESS;
 			return;
 		}
 		cond_resched();
@@ -186,7 +203,7 @@ void tinyvmm_run(struct tinyvmm_vcpu *vcpu)
 }
 
 /* Lets @program begin with the next run, in the copy of the programs at gpa @code. */
-void tinyvmm_start(struct tinyvmm_vcpu *vcpu, u64 code, const u8 *program, u64 rdi, u64 rsi)
+void tinyvmm_start(struct vcpu *vcpu, u64 code, const u8 *program, u64 rdi, u64 rsi)
 {
 	vcpu->rip = code + (program - tinyvmm_programs);
 	vcpu->regs[VMX_RDI] = rdi;
@@ -195,7 +212,7 @@ void tinyvmm_start(struct tinyvmm_vcpu *vcpu, u64 code, const u8 *program, u64 r
 
 static void run_and_decode(struct tinyvmm *vmm)
 {
-	const struct tinyvmm_exit *exit = &vmm->vcpu.exit;
+	const struct vcpu_exit *exit = &vmm->vcpu.exit;
 
 	tinyvmm_run(&vmm->vcpu);
 	if (exit->reason == EXIT_REASON_EPT_VIOLATION)

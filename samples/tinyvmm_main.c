@@ -9,7 +9,7 @@
  *
  *	ept_caps_read(), ept_config_from_caps(), ept_create()	here
  *	ept_map() and its kin, at any time			tinyvmm_steps.c
- *	ept_pointer() into the VMCS				here
+ *	ept_pointer() into the VMCS				tinyvmm_machine.c
  *	ept_vcpu_load(), VM entry, ept_vcpu_put()		tinyvmm_machine.c
  *	ept_violation_decode() after an exit for one		tinyvmm_machine.c
  *	ept_destroy(), then free the guest's memory		here
@@ -32,12 +32,12 @@ static int run_guest(void *arg)
 	int err;
 
 	vmm->vcpu.ept = vmm->ept;
-	err = tinyvmm_vmx_on(&vmm->vcpu, ept_pointer(vmm->ept));
+	err = tinyvmm_on(&vmm->cpu, &vmm->vcpu);
 	if (err)
 		return err;
 	tinyvmm_show_map(vmm, "before the guest runs");
 	tinyvmm_run_steps(vmm);
-	tinyvmm_vmx_off(&vmm->vcpu);
+	tinyvmm_off(&vmm->cpu);
 	return 0;
 }
 

@@ -38,7 +38,7 @@ static u32 violation_access(const struct ept_violation *violation)
 
 static void print_exit(char *text, const struct tinyvmm *vmm)
 {
-	const struct tinyvmm_exit *exit = &vmm->vcpu.exit;
+	const struct vcpu_exit *exit = &vmm->vcpu.exit;
 	const struct ept_violation *violation = &vmm->violation;
 
 	switch (exit->reason) {
@@ -56,10 +56,10 @@ static void print_exit(char *text, const struct tinyvmm *vmm)
 		scnprintf(text, REPORT_TEXT_SIZE, "exception %u at %#llx", exit->event & 0xff,
 			  exit->rip);
 		break;
-	case TINYVMM_EXIT_REFUSED:
+	case VCPU_EXIT_REFUSED:
 		scnprintf(text, REPORT_TEXT_SIZE, "no VM entry, error %u", exit->event);
 		break;
-	case TINYVMM_EXIT_ENDLESS:
+	case VCPU_EXIT_ENDLESS:
 		scnprintf(text, REPORT_TEXT_SIZE, "no end, at %#llx", exit->rip);
 		break;
 	default:

@@ -52,7 +52,7 @@ static void execute_vmxoff(void)
 	asm volatile("vmxoff" : : : "cc", "memory");
 }
 
-static int vmcs_clear(phys_addr_t vmcs)
+static int execute_vmclear(phys_addr_t vmcs)
 {
 	bool failed;
 
@@ -60,7 +60,7 @@ static int vmcs_clear(phys_addr_t vmcs)
 	return failed ? -EIO : 0;
 }
 
-static int vmcs_load(phys_addr_t vmcs)
+static int execute_vmptrld(phys_addr_t vmcs)
 {
 	bool failed;
 
@@ -239,19 +239,40 @@ static void leave_vmx_operation(void)
 	local_irq_restore(flags);
 }
 
-/* A page each, that begins with the revision that the CPU wants to see */
-static int allocate_regions(struct vmx_cpu *cpu)
+/* A page that begins with the revision that the CPU wants to see */
+static u32 *allocate_region(void)
 {
-	u32 revision = vmx_read_msr(MSR_IA32_VMX_BASIC) & GENMASK(30, 0);
+	u32 *region = (u32 *)get_zeroed_page(GFP_KERNEL);
 
-	cpu->vmxon_region = (u32 *)get_zeroed_page(GFP_KERNEL);
-	cpu->vmcs = (u32 *)get_zeroed_page(GFP_KERNEL);
-	if (!cpu->vmxon_region || !cpu->vmcs)
-		return -ENOMEM;
-	*cpu->vmxon_region = revision;
-	*cpu->vmcs = revision;
-	return 0;
+	if (region)
+		*region = vmx_read_msr(MSR_IA32_VMX_BASIC) & GENMASK(30, 0);
+	return region;
 }
+
+u32 *vmx_alloc_vmcs(void)
+{
+	return allocate_region();
+}
+EXPORT_SYMBOL_GPL(vmx_alloc_vmcs);
+
+void vmx_free_vmcs(u32 *vmcs)
+{
+	free_page((unsigned long)vmcs);
+}
+EXPORT_SYMBOL_GPL(vmx_free_vmcs);
+
+int vmx_load_vmcs(const u32 *vmcs)
+{
+	return execute_vmptrld(__pa(vmcs));
+}
+EXPORT_SYMBOL_GPL(vmx_load_vmcs);
+
+/* The CPU may keep parts of a VMCS until VMCLEAR, and write them back later. */
+void vmx_clear_vmcs(const u32 *vmcs)
+{
+	execute_vmclear(__pa(vmcs));
+}
+EXPORT_SYMBOL_GPL(vmx_clear_vmcs);
 
 int vmx_on(struct vmx_cpu *cpu)
 {
@@ -260,15 +281,16 @@ int vmx_on(struct vmx_cpu *cpu)
 	/* FRED delivers events by MSRs that a VMCS of ours doesn't know. */
 	if (__read_cr4() & CR4_FRED)
 		return -ENODEV;
-	err = allocate_regions(cpu);
-	if (err)
+	cpu->vmxon_region = allocate_region();
+	cpu->vmcs = vmx_alloc_vmcs();
+	err = -ENOMEM;
+	if (!cpu->vmxon_region || !cpu->vmcs)
 		goto out_free;
 	err = enter_vmx_operation(cpu);
 	if (err)
 		goto out_free;
-	err = vmcs_clear(__pa(cpu->vmcs));
-	if (!err)
-		err = vmcs_load(__pa(cpu->vmcs));
+	vmx_clear_vmcs(cpu->vmcs);
+	err = vmx_load_vmcs(cpu->vmcs);
 	if (err)
 		goto out_leave;
 	return 0;
@@ -283,8 +305,7 @@ EXPORT_SYMBOL_GPL(vmx_on);
 
 void vmx_off(struct vmx_cpu *cpu)
 {
-	/* The CPU may keep parts of a VMCS until VMCLEAR, and write them back later. */
-	vmcs_clear(__pa(cpu->vmcs));
+	vmx_clear_vmcs(cpu->vmcs);
 	leave_vmx_operation();
 }
 EXPORT_SYMBOL_GPL(vmx_off);
@@ -292,7 +313,7 @@ EXPORT_SYMBOL_GPL(vmx_off);
 void vmx_free(struct vmx_cpu *cpu)
 {
 	free_page((unsigned long)cpu->vmxon_region);
-	free_page((unsigned long)cpu->vmcs);
+	vmx_free_vmcs(cpu->vmcs);
 	*cpu = (struct vmx_cpu){};
 }
 EXPORT_SYMBOL_GPL(vmx_free);

@@ -88,6 +88,16 @@ void vmx_off(struct vmx_cpu *cpu);
 void vmx_free(struct vmx_cpu *cpu);
 
 /*
+ * A VMCS of no CPU. It is loaded on one in VMX operation, in the place of that CPU's own, and
+ * cleared there before its first use, and before it is loaded on another or freed. What was
+ * cleared needs VMLAUNCH. Allocating may sleep; loading returns 0 or -EIO.
+ */
+u32 *vmx_alloc_vmcs(void);
+void vmx_free_vmcs(u32 *vmcs);
+int vmx_load_vmcs(const u32 *vmcs);
+void vmx_clear_vmcs(const u32 *vmcs);
+
+/*
  * Writes a field of controls: @needed bits must be possible, -ENODEV if not, @welcome ones are set
  * where they are. @msr: the capability MSR, of the older ones where there are two.
  */

@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * tinyvmm: the VMCS of its guest, and a stay in it. Nothing here is about EPT; a reader who came
- * for that reads tinyvmm_steps.c and tinyvmm_machine.c.
+ * Samples: the VMCS of a guest, and a stay in it. See vcpu.h. Nothing here is about EPT; a reader
+ * who came for that reads tinyvmm_steps.c and tinyvmm_machine.c.
  *
  * Intel's Software Developer's Manual, volume 3, chapters "Virtual Machine Control Structures",
  * "VM Entries" and "VM Exits".
  */
+#include <linux/export.h>
 #include <linux/irqflags.h>
 #include <linux/processor.h>
 
 #include <asm/special_insns.h>
 #include <asm/trapnr.h>
 
-#include "tinyvmm_guest.h"
-#include "tinyvmm_vmx.h"
-
-/* Access rights of guest segments, as VMCS fields have them. */
-#define SEGMENT_CODE64		0xa09b
-#define SEGMENT_DATA		0xc093
-#define SEGMENT_TSS64		0x008b
+#include "vcpu.h"
 
 /* How long the guest may run before this kernel sees it again, in TSC ticks: some 10 ms. */
 #define SLICE_TSC_TICKS		20000000
+
+/* What reaches this machine or this kernel's state past memory: all of it exits. */
+#define EXITING	(CPU_BASED_HLT_EXITING | CPU_BASED_MWAIT_EXITING | CPU_BASED_MONITOR_EXITING | \
+		 CPU_BASED_RDPMC_EXITING | CPU_BASED_CR8_LOAD_EXITING |			\
+		 CPU_BASED_CR8_STORE_EXITING | CPU_BASED_MOV_DR_EXITING |			\
+		 CPU_BASED_UNCOND_IO_EXITING)
 
 /*
  * The VMCS: controls
@@ -29,7 +30,7 @@
 
 /*
  * Interrupts and NMIs exit: they are this kernel's, among them the interrupt by which an ept
- * flush reaches a CPU in guest mode. I/O exits, as the ports are this machine's.
+ * flush reaches a CPU in guest mode.
  */
 static int write_controls(void)
 {
@@ -41,12 +42,11 @@ static int write_controls(void)
 	if (err)
 		return err;
 	err = vmx_write_control(CPU_BASED_VM_EXEC_CONTROL, MSR_IA32_VMX_PROCBASED_CTLS,
-				CPU_BASED_HLT_EXITING | CPU_BASED_UNCOND_IO_EXITING |
-				CPU_BASED_ACTIVATE_SECONDARY_CONTROLS, 0);
+				EXITING | CPU_BASED_ACTIVATE_SECONDARY_CONTROLS, 0);
 	if (err)
 		return err;
 	err = vmx_write_control(SECONDARY_VM_EXEC_CONTROL, MSR_IA32_VMX_PROCBASED_CTLS2,
-				SECONDARY_EXEC_ENABLE_EPT, 0);
+				SECONDARY_EXEC_ENABLE_EPT, SECONDARY_EXEC_WBINVD_EXITING);
 	if (err)
 		return err;
 	err = vmx_write_control(VM_EXIT_CONTROLS, MSR_IA32_VMX_EXIT_CTLS,
@@ -58,7 +58,7 @@ static int write_controls(void)
 }
 
 /* What the controls point to: mostly nothing. Every exception exits, as the guest handles none. */
-static void write_control_fields(struct tinyvmm_vcpu *vcpu, u64 eptp)
+static void write_control_fields(struct vcpu *vcpu, u64 eptp)
 {
 	vmx_write_nothing_special();
 	vmcs_write(EPT_POINTER, eptp);
@@ -71,47 +71,15 @@ static void write_control_fields(struct tinyvmm_vcpu *vcpu, u64 eptp)
 }
 
 /*
- * The VMCS: what a step turns on for a while
- */
-
-void tinyvmm_vmx_set_eptp(u64 eptp)
-{
-	vmcs_write(EPT_POINTER, eptp);
-}
-
-void tinyvmm_vmx_enable_ve(phys_addr_t info)
-{
-	vmcs_write(VE_INFO_ADDRESS, info);
-	vmcs_write(EXCEPTION_BITMAP, ~BIT(X86_TRAP_VE));
-	vmcs_set_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_VE);
-}
-
-void tinyvmm_vmx_disable_ve(void)
-{
-	vmcs_clear_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_VE);
-	vmcs_write(EXCEPTION_BITMAP, ~0u);
-}
-
-void tinyvmm_vmx_enable_vmfunc(phys_addr_t eptp_list)
-{
-	vmcs_write(EPTP_LIST_ADDRESS, eptp_list);
-	vmcs_write(VM_FUNCTION_CONTROL, VMX_VMFUNC_EPTP_SWITCHING);
-	vmcs_set_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VMFUNC);
-}
-
-void tinyvmm_vmx_disable_vmfunc(void)
-{
-	vmcs_clear_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VMFUNC);
-}
-
-/*
  * The VMCS: the guest's state
  *
- * 64-bit mode with paging on, as a CPU without unrestricted guest can run nothing less.
+ * 64-bit mode with paging on, as a CPU without unrestricted guest can run nothing less. Control
+ * registers are the VMM's: a change of one exits. With CR0.TS, so does the FPU's first use, whose
+ * registers have somebody else's values.
  */
 
-/* @field: the segment's selector. The other fields of the segments lie in the same order. */
-static void write_segment(unsigned long field, u16 selector, u32 limit, u32 rights)
+/* The other fields of the segments lie in the same order as their selectors. */
+void vcpu_write_segment(unsigned long field, u16 selector, u32 limit, u32 rights)
 {
 	unsigned long offset = field - GUEST_ES_SELECTOR;
 
@@ -120,32 +88,45 @@ static void write_segment(unsigned long field, u16 selector, u32 limit, u32 righ
 	vmcs_write(GUEST_ES_LIMIT + offset, limit);
 	vmcs_write(GUEST_ES_AR_BYTES + offset, rights);
 }
+EXPORT_SYMBOL_GPL(vcpu_write_segment);
 
-static void write_guest_segments(void)
+static void write_segments(void)
 {
-	write_segment(GUEST_CS_SELECTOR, GUEST_CS, ~0u, SEGMENT_CODE64);
-	write_segment(GUEST_SS_SELECTOR, GUEST_DS, ~0u, SEGMENT_DATA);
-	write_segment(GUEST_DS_SELECTOR, GUEST_DS, ~0u, SEGMENT_DATA);
-	write_segment(GUEST_ES_SELECTOR, GUEST_DS, ~0u, SEGMENT_DATA);
-	write_segment(GUEST_FS_SELECTOR, GUEST_DS, ~0u, SEGMENT_DATA);
-	write_segment(GUEST_GS_SELECTOR, GUEST_DS, ~0u, SEGMENT_DATA);
-	write_segment(GUEST_LDTR_SELECTOR, 0, 0, SEGMENT_UNUSABLE);
-	write_segment(GUEST_TR_SELECTOR, 0, 0x67, SEGMENT_TSS64);
-	vmcs_write(GUEST_GDTR_BASE, GUEST_GDT);
-	vmcs_write(GUEST_GDTR_LIMIT, GUEST_IDT - GUEST_GDT - 1);
-	vmcs_write(GUEST_IDTR_BASE, GUEST_IDT);
-	vmcs_write(GUEST_IDTR_LIMIT, (X86_TRAP_VE + 1) * 16 - 1);
+	vcpu_write_segment(GUEST_CS_SELECTOR, VCPU_CS, ~0u, SEGMENT_CODE64);
+	vcpu_write_segment(GUEST_SS_SELECTOR, VCPU_DS, ~0u, SEGMENT_DATA);
+	vcpu_write_segment(GUEST_DS_SELECTOR, VCPU_DS, ~0u, SEGMENT_DATA);
+	vcpu_write_segment(GUEST_ES_SELECTOR, VCPU_DS, ~0u, SEGMENT_DATA);
+	vcpu_write_segment(GUEST_FS_SELECTOR, VCPU_DS, ~0u, SEGMENT_DATA);
+	vcpu_write_segment(GUEST_GS_SELECTOR, VCPU_DS, ~0u, SEGMENT_DATA);
+	vcpu_write_segment(GUEST_LDTR_SELECTOR, 0, 0, SEGMENT_UNUSABLE);
+	vcpu_write_segment(GUEST_TR_SELECTOR, 0, 0x67, SEGMENT_TSS);
+	vmcs_write(GUEST_GDTR_BASE, 0);
+	vmcs_write(GUEST_GDTR_LIMIT, 0);
+	vmcs_write(GUEST_IDTR_BASE, 0);
+	vmcs_write(GUEST_IDTR_LIMIT, 0);
+}
+
+static void write_control_registers(void)
+{
+	const u64 cr0 = vmx_fixed_cr0(X86_CR0_PE | X86_CR0_PG | X86_CR0_WP | X86_CR0_TS);
+	const u64 cr4 = vmx_fixed_cr4(X86_CR4_PAE);
+
+	vmcs_write(GUEST_CR0, cr0);
+	vmcs_write(CR0_READ_SHADOW, cr0);
+	vmcs_write(CR0_GUEST_HOST_MASK, ~0ull);
+	vmcs_write(GUEST_CR4, cr4);
+	vmcs_write(CR4_READ_SHADOW, cr4);
+	vmcs_write(CR4_GUEST_HOST_MASK, ~0ull);
+	vmcs_write(GUEST_CR3, 0);
 }
 
 static void write_guest_state(void)
 {
-	write_guest_segments();
-	vmcs_write(GUEST_CR0, vmx_fixed_cr0(X86_CR0_PE | X86_CR0_PG | X86_CR0_WP));
-	vmcs_write(GUEST_CR3, GUEST_TABLES);
-	vmcs_write(GUEST_CR4, vmx_fixed_cr4(X86_CR4_PAE));
+	write_segments();
+	write_control_registers();
 	vmcs_write(GUEST_DR7, 0x400);
 	vmcs_write(GUEST_IA32_DEBUGCTL, 0);
-	vmcs_write(GUEST_RSP, GUEST_STACK);
+	vmcs_write(GUEST_RSP, 0);
 	/* Interrupts exit whatever IF says. Not so in Bochs 2.7, where IF off delays them. */
 	vmcs_write(GUEST_RFLAGS, X86_EFLAGS_FIXED | X86_EFLAGS_IF);
 	vmcs_write(GUEST_SYSENTER_CS, 0);
@@ -153,11 +134,25 @@ static void write_guest_state(void)
 	vmcs_write(GUEST_SYSENTER_EIP, 0);
 }
 
+int vcpu_init(struct vcpu *vcpu, u64 eptp)
+{
+	int err = write_controls();
+
+	if (err)
+		return err;
+	vcpu->launched = false;
+	write_control_fields(vcpu, eptp);
+	write_guest_state();
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vcpu_init);
+
 /*
  * Running
  */
 
-bool tinyvmm_vmx_is_nmi(const struct tinyvmm_exit *exit)
+/* One that made the guest exit has been handled. */
+static bool is_nmi(const struct vcpu_exit *exit)
 {
 	return exit->reason == EXIT_REASON_EXCEPTION_NMI &&
 	       (exit->event & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR;
@@ -173,12 +168,12 @@ static void handle_nmi(void)
 	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, 0);
 }
 
-static void read_exit(struct tinyvmm_vcpu *vcpu, bool entered)
+static void read_exit(struct vcpu *vcpu, bool entered)
 {
-	struct tinyvmm_exit *exit = &vcpu->exit;
+	struct vcpu_exit *exit = &vcpu->exit;
 
 	if (!entered) {
-		exit->reason = TINYVMM_EXIT_REFUSED;
+		exit->reason = VCPU_EXIT_REFUSED;
 		exit->event = vmcs_read(VM_INSTRUCTION_ERROR);
 		return;
 	}
@@ -186,6 +181,7 @@ static void read_exit(struct tinyvmm_vcpu *vcpu, bool entered)
 	exit->qualification = vmcs_read(EXIT_QUALIFICATION);
 	exit->gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
 	exit->event = vmcs_read(VM_EXIT_INTR_INFO);
+	exit->error_code = vmcs_read(VM_EXIT_INTR_ERROR_CODE);
 	exit->length = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
 	exit->rip = vmcs_read(GUEST_RIP);
 	vcpu->rip = exit->rip;
@@ -193,58 +189,43 @@ static void read_exit(struct tinyvmm_vcpu *vcpu, bool entered)
 		vcpu->launched = true;
 }
 
-void tinyvmm_vmx_run(struct tinyvmm_vcpu *vcpu)
+/* SWAPGS changes what no field of a VMCS restores. */
+void vcpu_run(struct vcpu *vcpu)
 {
 	struct vmx_host_state host;
+	u64 kernel_gs_base;
 	bool entered;
 
 	local_irq_disable();
 	vmx_save_host_state(&host);
+	kernel_gs_base = vmx_read_msr(MSR_KERNEL_GS_BASE);
 	/* The scheduler may have changed CR3 and FS since the last entry. */
 	vmx_write_host_state(&host, __read_cr3());
 	vmcs_write(GUEST_RIP, vcpu->rip);
 	if (vcpu->slice)
 		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, vcpu->slice);
 	entered = vmx_enter(vcpu->regs, vcpu->launched);
+	vmx_write_msr(MSR_KERNEL_GS_BASE, kernel_gs_base);
 	vmx_restore_host_state(&host);
 	read_exit(vcpu, entered);
 
-	if (tinyvmm_vmx_is_nmi(&vcpu->exit))
+	if (is_nmi(&vcpu->exit))
 		handle_nmi();
 	/* An external interrupt is still pending, and is taken here. */
 	local_irq_enable();
 }
+EXPORT_SYMBOL_GPL(vcpu_run);
 
-/*
- * On and off
- */
-
-static int make_guest(struct tinyvmm_vcpu *vcpu, u64 eptp)
+bool vcpu_is_host_exit(const struct vcpu_exit *exit)
 {
-	int err = write_controls();
-
-	if (err)
-		return err;
-	vcpu->launched = false;
-	write_control_fields(vcpu, eptp);
-	write_guest_state();
-	return 0;
+	switch (exit->reason) {
+	case EXIT_REASON_EXTERNAL_INTERRUPT:
+	case EXIT_REASON_PREEMPTION_TIMER:
+		return true;
+	case EXIT_REASON_EXCEPTION_NMI:
+		return is_nmi(exit);
+	default:
+		return false;
+	}
 }
-
-int tinyvmm_vmx_on(struct tinyvmm_vcpu *vcpu, u64 eptp)
-{
-	int err = vmx_on(&vcpu->cpu);
-
-	if (err)
-		return err;
-	err = make_guest(vcpu, eptp);
-	if (err)
-		tinyvmm_vmx_off(vcpu);
-	return err;
-}
-
-void tinyvmm_vmx_off(struct tinyvmm_vcpu *vcpu)
-{
-	vmx_off(&vcpu->cpu);
-	vmx_free(&vcpu->cpu);
-}
+EXPORT_SYMBOL_GPL(vcpu_is_host_exit);
