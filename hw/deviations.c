@@ -10,6 +10,7 @@
 const char * const hw_deviation_names[HW_NR_DEVIATIONS] = {
 	[HW_LARGE_BIT_12] = "bit 12 of a large leaf is not looked at",
 	[HW_WALK_IS_WRITE_ALONE] = "a walk that counts as a write is not reported as a read, too",
+	[HW_USER_EXEC_IN_BIT_13] = "bit 6 of a qualification is reported as bit 13, but of a fetch",
 	[HW_FLAGS_PAST_EPT] = "flags of a guest's entry are set without asking EPT",
 	[HW_LOG_HAS_OFFSET] = "a page-modification log has more of an address than its page",
 	[HW_VECTOR_RESERVED] = "odd bits of a sub-page vector are not looked at",
@@ -35,17 +36,21 @@ static bool large_bit_12(struct hw *hw, const struct hw_outcome *expected,
 	return false;
 }
 
-static bool walk_is_write_alone(const struct hw_access *access, const struct hw_outcome *expected,
-				const struct hw_outcome *got)
+/* What a qualification would be without these; which of them it was is the return value. */
+static enum hw_deviation mend(struct hw *hw, const struct hw_access *access, u64 *qualification)
 {
-	struct hw_outcome reported = *got;
+	const u64 was = *qualification;
+	enum hw_deviation deviation = HW_NO_DEVIATION;
 
-	if (access->walk == HW_NO_WALK || expected->reason != EXIT_REASON_EPT_VIOLATION ||
-	    got->reason != expected->reason || !(got->qualification & 2))
-		return false;
-	reported.qualification |= 1;
-	return got->qualification != expected->qualification &&
-	       !memcmp(&reported, expected, sizeof(reported));
+	if (hw_has(hw, EPT_FEATURE_MODE_EXEC) && was & BIT_ULL(13) && !(was & 4)) {
+		*qualification ^= BIT_ULL(13) | BIT_ULL(6);
+		deviation = HW_USER_EXEC_IN_BIT_13;
+	}
+	if (access->walk != HW_NO_WALK && (was & 3) == 2) {
+		*qualification |= 1;
+		deviation = HW_WALK_IS_WRITE_ALONE;
+	}
+	return deviation;
 }
 
 /* Without accessed and dirty flags of EPT's own: with them each walk is a write from the start. */
@@ -61,13 +66,15 @@ static bool flags_past_ept(struct hw *hw, const struct hw_access *access,
 enum hw_deviation hw_deviates(struct hw *hw, const struct hw_access *access,
 			      const struct hw_outcome *expected, const struct hw_outcome *got)
 {
+	struct hw_outcome mended = *got;
+	enum hw_deviation deviation;
+
 	if (large_bit_12(hw, expected, got))
 		return HW_LARGE_BIT_12;
-	if (walk_is_write_alone(access, expected, got))
-		return HW_WALK_IS_WRITE_ALONE;
 	if (flags_past_ept(hw, access, expected, got))
 		return HW_FLAGS_PAST_EPT;
-	return HW_NO_DEVIATION;
+	deviation = mend(hw, access, &mended.qualification);
+	return hw_same(access, expected, &mended) ? deviation : HW_NO_DEVIATION;
 }
 
 void hw_exclude(struct hw *hw, enum hw_deviation deviation)

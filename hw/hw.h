@@ -63,6 +63,7 @@ struct hw_outcome {
 enum hw_deviation {
 	HW_LARGE_BIT_12,
 	HW_WALK_IS_WRITE_ALONE,
+	HW_USER_EXEC_IN_BIT_13,
 	HW_FLAGS_PAST_EPT,
 	HW_LOG_HAS_OFFSET,
 	HW_VECTOR_RESERVED,
@@ -97,7 +98,7 @@ struct hw {
 	bool			raw;		/* entries may lead anywhere: mind no data */
 
 	/* Counted */
-	unsigned long		cases;		/* of a class: VM entries, but for what is excluded */
+	unsigned long		cases;		/* of a class: VM entries, but for excluded ones */
 	unsigned long		differ;
 	unsigned long		all;		/* cases of all classes */
 	unsigned long		excluded[HW_NR_DEVIATIONS];
@@ -146,18 +147,21 @@ void hw_enter(struct hw *hw);
 void hw_run(struct hw *hw, const struct hw_access *access);
 /* What the model makes of it; entries stay as they are */
 void hw_expect(struct hw *hw, const struct hw_access *access, struct hw_outcome *outcome);
+bool hw_same(const struct hw_access *access, const struct hw_outcome *expected,
+	     const struct hw_outcome *got);
 /* The whole case. False if anything differs, which is counted and printed. */
 bool hw_try(struct hw *hw, const struct hw_access *access);
 /* The same of what a class knows more of than the model */
-bool hw_hold(struct hw *hw, bool same, const char *what, u64 expected, u64 got);
+void hw_hold(struct hw *hw, bool same, const char *what, u64 expected, u64 got);
 
-/* Each of the steps that an access is made of, for the model and for ept */
-#define HW_MAX_STEPS	4
+/* One of the steps that an access is made of, for the model and for ept */
 struct hw_step {
 	u64			gpa;
 	u64			gla;
 	struct mmu_access	access;
 };
+
+#define HW_MAX_STEPS	4
 unsigned int hw_steps(struct hw *hw, const struct hw_access *access, struct hw_step *steps);
 
 /* deviations.c */

@@ -322,8 +322,8 @@ static bool data_is_right(struct hw *hw, const struct hw_access *access, bool do
 }
 
 /* A read-modify-write may be reported as a write alone. */
-static bool same_outcome(const struct hw_access *access, const struct hw_outcome *expected,
-			 const struct hw_outcome *got)
+bool hw_same(const struct hw_access *access, const struct hw_outcome *expected,
+	     const struct hw_outcome *got)
 {
 	const u64 may = access->op == HW_MODIFY && access->walk == HW_NO_WALK ? 1 : 0;
 
@@ -430,13 +430,10 @@ static const char *ept_disagrees(struct hw *hw, const struct hw_access *access,
  * The case
  */
 
-bool hw_hold(struct hw *hw, bool same, const char *what, u64 expected, u64 got)
+void hw_hold(struct hw *hw, bool same, const char *what, u64 expected, u64 got)
 {
-	if (same)
-		return true;
-	if (hw->differ++ < HW_MAX_PRINTED)
+	if (!same && hw->differ++ < HW_MAX_PRINTED)
 		pr_info("ept_hw: DIFFERS: %s: expected %#llx, got %#llx\n", what, expected, got);
-	return false;
 }
 
 bool hw_try(struct hw *hw, const struct hw_access *access)
@@ -455,7 +452,7 @@ bool hw_try(struct hw *hw, const struct hw_access *access)
 	deviation = hw_deviates(hw, access, &expected, &got);
 	if (deviation != HW_NO_DEVIATION)
 		hw_exclude(hw, deviation);
-	else if (!same_outcome(access, &expected, &got))
+	else if (!hw_same(access, &expected, &got))
 		what = "the CPU";
 	else if (!hw->raw && !data_is_right(hw, access, got.reason == EXIT_REASON_VMCALL))
 		what = "memory";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Leaves as ept makes them: rights, memory type, whether the guest's PAT counts, size, and the flags
- * that are set already, under each access.
+ * Leaves as ept makes them: rights, memory type, whether the guest's PAT counts, size, and the
+ * flags that are set already, under each access.
  */
 #include <linux/kernel.h>
 

@@ -15,7 +15,7 @@ static void try_accesses(struct hw *hw)
 	}
 }
 
-/* In the entries from @level down to the leaf. @lesser more levels may have less than all rights. */
+/* In the entries from @level down to the leaf, of which @lesser may have less than all rights. */
 static void try_rights(struct hw *hw, unsigned int level, unsigned int lesser)
 {
 	struct hw_target *target = &hw->target[0];

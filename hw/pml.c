@@ -87,7 +87,7 @@ static void try_room(struct hw *hw, const struct hw_access *access, struct log *
 		hw_hold(hw, log_is_right(log, ~0ull), "log, entries", log->nr,
 			log->page[log->index]);
 	hw_hold(hw, vmcs_read(GUEST_PML_INDEX) == index, "log, index", index,
-		 vmcs_read(GUEST_PML_INDEX));
+		vmcs_read(GUEST_PML_INDEX));
 	hw_hold(hw, dirty_is_told(hw, log), "ept_clear_dirty(), pages", log->nr, 0);
 }
 
@@ -97,9 +97,9 @@ static void try_full(struct hw *hw, const struct hw_access *access, struct log *
 
 	hw_run(hw, access);
 	hw_hold(hw, hw->vcpu.exit.reason == EXIT_REASON_PML_FULL, "log that is full, exit",
-		 EXIT_REASON_PML_FULL, hw->vcpu.exit.reason);
+		EXIT_REASON_PML_FULL, hw->vcpu.exit.reason);
 	hw_hold(hw, *hw->target[0].where[hw->target[0].level] == before,
-		 "log that is full, entry", before, *hw->target[0].where[hw->target[0].level]);
+		"log that is full, entry", before, *hw->target[0].where[hw->target[0].level]);
 }
 
 static void try_access(struct hw *hw, const struct hw_access *access, struct log *log, u16 index)

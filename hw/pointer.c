@@ -33,7 +33,7 @@ static void try_pointer(struct hw *hw, u64 eptp)
 	const bool taken = entry_takes(hw, eptp);
 
 	hw_hold(hw, taken == valid && (taken || was_refused(hw)), "VM entry, of an EPTP that is",
-		 eptp, taken);
+		eptp, taken);
 }
 
 static void try_invept(struct hw *hw, u64 eptp)
@@ -74,10 +74,10 @@ static int try_config(struct hw *hw, const struct ept_config *config)
 			entry_takes(hw, ept_pointer(ept));
 		hw_vcpu_use(hw->eptp, hw->secondary);
 		hw_hold(hw, !said == (taken && config->max_leaf <= hw->config.max_leaf),
-			 "ept_config_check(), of features", config->features, said);
+			"ept_config_check(), of features", config->features, said);
 		/* What it is used for has to be what it is checked for. */
 		hw_hold(hw, mmu_pointer_valid(&hw->mmu, ept_pointer(ept)) || said,
-			 "ept_pointer(), of features", config->features, ept_pointer(ept));
+			"ept_pointer(), of features", config->features, ept_pointer(ept));
 	}
 	ept_destroy(ept);
 	return err;

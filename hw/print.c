@@ -44,12 +44,11 @@ void hw_print_case(struct hw *hw, const struct hw_access *access, const char *wh
 	};
 	unsigned int i, nr = access->across ? HW_TARGETS : 1;
 
-	pr_info("DIFFERS: %s. %s, %s%s%s", what, ops[access->op], modes[access->mode],
-		access->across ? ", across both targets" : "", walks[access->walk]);
-	pr_cont("%s%s; EPTP %#llx, controls %#x\n",
+	pr_info("DIFFERS: %s. %s, %s%s%s%s%s\n", what, ops[access->op], modes[access->mode],
+		access->across ? ", across both targets" : "", walks[access->walk],
 		access->walk != HW_NO_WALK && access->accessed ? ", accessed" : "",
-		access->walk != HW_NO_WALK && access->dirty ? ", dirty" : "",
-		hw->eptp, hw->secondary);
+		access->walk != HW_NO_WALK && access->dirty ? ", dirty" : "");
+	pr_info("  EPTP %#llx, controls %#x\n", hw->eptp, hw->secondary);
 	for (i = 0; i < nr; i++) {
 		print_target(&hw->target[i], i);
 		print_outcome("model", expected, i);

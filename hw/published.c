@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The verdicts that kvm-unit-tests publishes for EPT (x86/vmx_tests.c, group "ept"), by the names of
- * its cases: what they change, and what it has to come to. The model is held to each, and the CPU
- * to the model.
+ * The verdicts that kvm-unit-tests publishes for EPT (x86/vmx_tests.c), by the names of its cases:
+ * what they change, and what it has to come to. The model is held to each, and the CPU to the
+ * model.
  */
 #include <linux/kernel.h>
 
@@ -66,6 +66,7 @@ static const struct {
  * violation. Levels as there, from 1, as the architecture's names have them.
  */
 #define MAXPHYADDR	64	/* stands for the CPU's */
+#define ALL_KINDS	(TABLE_OR_4K | LARGE)
 #define TABLE_OR_4K	BIT(0)
 #define LARGE		BIT(1)
 
@@ -76,71 +77,52 @@ static const struct {
 	unsigned int	first_bit, last_bit;
 	enum verdict	verdict;
 } bit_rows[] = {
-	{ "ept_access_test_reserved_bits", 1, 4, TABLE_OR_4K | LARGE, MAXPHYADDR, 51, MISCONFIGURED },
+	{ "ept_access_test_reserved_bits", 1, 4, ALL_KINDS, MAXPHYADDR, 51, MISCONFIGURED },
 	{ "ept_access_test_reserved_bits", 2, 2, TABLE_OR_4K, 3, 6, MISCONFIGURED },
 	{ "ept_access_test_reserved_bits", 2, 2, LARGE, 12, 19, MISCONFIGURED },
 	{ "ept_access_test_reserved_bits", 3, 3, TABLE_OR_4K, 3, 6, MISCONFIGURED },
 	{ "ept_access_test_reserved_bits", 3, 3, LARGE, 12, 28, MISCONFIGURED },
 	{ "ept_access_test_reserved_bits", 4, 4, TABLE_OR_4K, 3, 7, MISCONFIGURED },
-	{ "ept_access_test_ignored_bits", 1, 4, TABLE_OR_4K | LARGE, 8, 11, ALLOWED },
-	{ "ept_access_test_ignored_bits", 1, 4, TABLE_OR_4K | LARGE, 52, 63, ALLOWED },
+	{ "ept_access_test_ignored_bits", 1, 4, ALL_KINDS, 8, 11, ALLOWED },
+	{ "ept_access_test_ignored_bits", 1, 4, ALL_KINDS, 52, 63, ALLOWED },
 };
 
 /*
- * A guest's page table in a page of these rights, for which its entry has these flags
+ * A guest's page table in a page of these rights. Of each access, for which flags of the guest's
+ * entry it is a violation.
  */
-enum { AD_OFF, AD_ON, AD_ANY };
+enum { AD_OFF, AD_ON };
 
-#define NOT_PRESENT(name, ad, q)						\
-	{ name, ad, 0, true, true, HW_READ, VIOLATION, q },			\
-	{ name, ad, 0, true, true, HW_WRITE, VIOLATION, q },			\
-	{ name, ad, 0, true, true, HW_FETCH, VIOLATION, q }
-#define NOT_WRITABLE_AD_OFF(name, rights, q)					\
-	{ name, AD_OFF, rights, false, false, HW_READ, VIOLATION, q },		\
-	{ name, AD_OFF, rights, false, false, HW_WRITE, VIOLATION, q },		\
-	{ name, AD_OFF, rights, false, false, HW_FETCH, VIOLATION, q },		\
-	{ name, AD_OFF, rights, true, false, HW_READ, ALLOWED },		\
-	{ name, AD_OFF, rights, true, false, HW_WRITE, VIOLATION, q },		\
-	{ name, AD_OFF, rights, true, false, HW_FETCH, ALLOWED },		\
-	{ name, AD_OFF, rights, true, true, HW_READ, ALLOWED },			\
-	{ name, AD_OFF, rights, true, true, HW_WRITE, ALLOWED },		\
-	{ name, AD_OFF, rights, true, true, HW_FETCH, ALLOWED }
-#define NOT_WRITABLE_AD_ON(name, rights, q)					\
-	{ name, AD_ON, rights, false, false, HW_READ, VIOLATION, q },		\
-	{ name, AD_ON, rights, false, false, HW_WRITE, VIOLATION, q },		\
-	{ name, AD_ON, rights, false, false, HW_FETCH, VIOLATION, q },		\
-	{ name, AD_ON, rights, true, false, HW_READ, VIOLATION, q },		\
-	{ name, AD_ON, rights, true, false, HW_WRITE, VIOLATION, q },		\
-	{ name, AD_ON, rights, true, false, HW_FETCH, VIOLATION, q },		\
-	{ name, AD_ON, rights, true, true, HW_READ, VIOLATION, q },		\
-	{ name, AD_ON, rights, true, true, HW_WRITE, VIOLATION, q },		\
-	{ name, AD_ON, rights, true, true, HW_FETCH, VIOLATION, q }
-#define WRITABLE(name, rights)							\
-	{ name, AD_ANY, rights, false, false, HW_READ, ALLOWED },		\
-	{ name, AD_ANY, rights, false, false, HW_WRITE, ALLOWED },		\
-	{ name, AD_ANY, rights, false, false, HW_FETCH, ALLOWED }
+#define CLEAR		BIT(0)	/* neither accessed nor dirty */
+#define USED		BIT(1)	/* accessed */
+#define WRITTEN		BIT(2)	/* both */
+#define NONE		0
+#define ANY		(CLEAR | USED | WRITTEN)
 
 static const struct {
 	const char	*name;
 	unsigned int	ad;		/* EPT's own flags */
 	u64		rights;
-	bool		accessed, dirty;	/* the guest's */
-	enum hw_op	op;
-	enum verdict	verdict;
+	unsigned int	tried;		/* guest's flags */
+	unsigned int	read, write, fetch;	/* those of them that make a violation of it */
 	u64		qualification;	/* beside LINEAR */
 } walk_rows[] = {
-	NOT_PRESENT("ept_access_test_paddr_not_present_ad_disabled", AD_OFF, RD),
-	NOT_PRESENT("ept_access_test_paddr_not_present_ad_enabled", AD_ON, RD | WR),
-	NOT_WRITABLE_AD_OFF("ept_access_test_paddr_read_only_ad_disabled", R,
-			    RD | WR | RD_OK),
-	NOT_WRITABLE_AD_ON("ept_access_test_paddr_read_only_ad_enabled", R,
-			   RD | WR | RD_OK),
-	WRITABLE("ept_access_test_paddr_read_write", R | W),
-	WRITABLE("ept_access_test_paddr_read_write_execute", R | W | X),
-	NOT_WRITABLE_AD_OFF("ept_access_test_paddr_read_execute_ad_disabled", R | X,
-			    RD | WR | RD_OK | X_OK),
-	NOT_WRITABLE_AD_ON("ept_access_test_paddr_read_execute_ad_enabled", R | X,
-			   RD | WR | RD_OK | X_OK),
+	{ "ept_access_test_paddr_not_present_ad_disabled", AD_OFF, 0,
+	  WRITTEN, WRITTEN, WRITTEN, WRITTEN, RD },
+	{ "ept_access_test_paddr_not_present_ad_enabled", AD_ON, 0,
+	  WRITTEN, WRITTEN, WRITTEN, WRITTEN, RD | WR },
+	{ "ept_access_test_paddr_read_only_ad_disabled", AD_OFF, R,
+	  ANY, CLEAR, CLEAR | USED, CLEAR, RD | WR | RD_OK },
+	{ "ept_access_test_paddr_read_only_ad_enabled", AD_ON, R,
+	  ANY, ANY, ANY, ANY, RD | WR | RD_OK },
+	{ "ept_access_test_paddr_read_write", AD_OFF, R | W, CLEAR, NONE, NONE, NONE },
+	{ "ept_access_test_paddr_read_write", AD_ON, R | W, CLEAR, NONE, NONE, NONE },
+	{ "ept_access_test_paddr_read_write_execute", AD_OFF, R | W | X, CLEAR, NONE, NONE, NONE },
+	{ "ept_access_test_paddr_read_write_execute", AD_ON, R | W | X, CLEAR, NONE, NONE, NONE },
+	{ "ept_access_test_paddr_read_execute_ad_disabled", AD_OFF, R | X,
+	  ANY, CLEAR, CLEAR | USED, CLEAR, RD | WR | RD_OK | X_OK },
+	{ "ept_access_test_paddr_read_execute_ad_enabled", AD_ON, R | X,
+	  ANY, ANY, ANY, ANY, RD | WR | RD_OK | X_OK },
 };
 
 /*
@@ -165,7 +147,7 @@ static void hold(struct hw *hw, const char *name, const struct hw_access *access
 	hw_hold(hw, outcome.reason == reason, name, reason, outcome.reason);
 	if (verdict == VIOLATION)
 		hw_hold(hw, (outcome.qualification & PUBLISHED) == qualification, name,
-			 qualification, outcome.qualification);
+			qualification, outcome.qualification);
 }
 
 static void try_rights(struct hw *hw, unsigned int level)
@@ -217,26 +199,85 @@ static void try_bits(struct hw *hw, unsigned int level, unsigned int kind)
 	}
 }
 
+static unsigned int violations(unsigned int row, enum hw_op op)
+{
+	return op == HW_READ ? walk_rows[row].read :
+	       op == HW_WRITE ? walk_rows[row].write : walk_rows[row].fetch;
+}
+
+static void try_walk(struct hw *hw, unsigned int row, unsigned int flags)
+{
+	static const enum hw_op ops[] = { HW_READ, HW_WRITE, HW_FETCH };
+	struct hw_access access = {
+		.mode = HW_SUPERVISOR_AT_USER, .walk = HW_WALK_PT,
+		.accessed = flags != CLEAR, .dirty = flags == WRITTEN,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ops); i++) {
+		const bool violates = violations(row, ops[i]) & flags;
+
+		access.op = ops[i];
+		hold(hw, walk_rows[row].name, &access, violates ? VIOLATION : ALLOWED,
+		     walk_rows[row].qualification | LINEAR);
+	}
+}
+
 static void try_walks(struct hw *hw)
 {
 	u64 *where = hw->target[0].where[0];
 	const u64 before = *where;
-	unsigned int i;
+	unsigned int row, flags;
 
-	for (i = 0; i < ARRAY_SIZE(walk_rows); i++) {
-		const struct hw_access access = {
-			.op = walk_rows[i].op, .mode = HW_SUPERVISOR_AT_USER, .walk = HW_WALK_PT,
-			.accessed = walk_rows[i].accessed, .dirty = walk_rows[i].dirty,
-		};
-
-		if (walk_rows[i].ad != AD_ANY &&
-		    (walk_rows[i].ad == AD_ON) != hw_has(hw, EPT_FEATURE_AD))
+	for (row = 0; row < ARRAY_SIZE(walk_rows); row++) {
+		if (walk_rows[row].ad != (hw_has(hw, EPT_FEATURE_AD) ? AD_ON : AD_OFF))
 			continue;
-		hw_poke(hw, where, (before & ~7ull) | walk_rows[i].rights);
-		hold(hw, walk_rows[i].name, &access, walk_rows[i].verdict,
-		     walk_rows[i].qualification | LINEAR);
+		hw_poke(hw, where, (before & ~7ull) | walk_rows[row].rights);
+		for (flags = CLEAR; flags <= WRITTEN; flags <<= 1)
+			if (walk_rows[row].tried & flags)
+				try_walk(hw, row, flags);
 	}
 	hw_poke(hw, where, before);
+}
+
+/*
+ * test_ept_eptp: bits of an EPTP, by the value of the field, and whether it is valid then. 'has' is
+ * the bit of IA32_VMX_EPT_VPID_CAP that says so, if that depends on the CPU.
+ */
+enum { NEVER = 64, ALWAYS };
+
+static unsigned int eptp_memtype(unsigned int value)
+{
+	return value == 0 ? 8 : value == 6 ? 14 : NEVER;
+}
+
+static unsigned int eptp_walk_length(unsigned int value)
+{
+	return value == 3 ? ALWAYS : value == 4 ? 7 : NEVER;
+}
+
+static void hold_eptp(struct hw *hw, u64 eptp, unsigned int has)
+{
+	const u64 cap = hw->caps.msrs.ept_vpid_cap;
+	const bool valid = has == ALWAYS || (has < NEVER && cap & BIT_ULL(has));
+
+	hw_hold(hw, mmu_pointer_valid(&hw->mmu, eptp) == valid, "test_ept_eptp, of", eptp, valid);
+}
+
+static void try_eptps(struct hw *hw)
+{
+	unsigned int i;
+
+	for (i = 0; i < 8; i++) {
+		hold_eptp(hw, (hw->eptp & ~7ull) | i, eptp_memtype(i));
+		hold_eptp(hw, (hw->eptp & ~0x38ull) | i << 3, eptp_walk_length(i));
+	}
+	hold_eptp(hw, hw->eptp | BIT_ULL(6), 21);
+	/* Bit 7 has got a meaning since. */
+	for (i = 8; i < 12; i++)
+		hold_eptp(hw, hw->eptp | BIT_ULL(i), NEVER);
+	for (i = hw->mmu.maxphyaddr; i < 64; i++)
+		hold_eptp(hw, hw->eptp | BIT_ULL(i), NEVER);
 }
 
 /* Their tables have neither mode-based execute nor #VE. */
@@ -248,6 +289,7 @@ static int run(struct hw *hw)
 
 	if (hw_has(hw, EPT_FEATURE_MODE_EXEC))
 		return 0;
+	try_eptps(hw);
 	for (leaf = EPT_4K; leaf <= hw->config.max_leaf && !err; leaf++) {
 		err = hw_map_targets(hw, leaf, EPT_4K, &EPT_ATTRS_RAM);
 		if (err)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sub-page write permissions: EPT_ATTR_SUBPAGE gives a page that isn't writable 32 parts that may be.
- * Their table is the client's to make; here it is a page for each level.
+ * Sub-page write permissions: EPT_ATTR_SUBPAGE gives a page that isn't writable 32 parts that may
+ * be. Their table is the client's to make; here it is a page for each level.
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -51,11 +51,11 @@ static void try_part(struct hw *hw, u64 *vector, unsigned int part, enum hw_op o
 	run_at(hw, op, part * PART + 8);
 	hw_hold(hw, exit->reason == reason, "sub-page, exit", reason, exit->reason);
 	hw_hold(hw, allowed || (exit->gpa == hw->target[0].gpa + part * PART + 8 &&
-				 (exit->qualification & 0x3a) == 0xa), "sub-page, qualification",
-		 0xa, exit->qualification);
+				(exit->qualification & 0x3a) == 0xa), "sub-page, qualification",
+		0xa, exit->qualification);
 	if (hw_has(hw, EPT_FEATURE_AD))
 		hw_hold(hw, !(*leaf & BIT_ULL(9)) == !(allowed && written), "sub-page, dirty",
-			 allowed && written, *leaf);
+			allowed && written, *leaf);
 }
 
 static void try_parts(struct hw *hw, u64 *vector)

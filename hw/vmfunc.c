@@ -56,8 +56,8 @@ static void try_switch(struct hw *hw, struct ept *other, u32 function, u32 index
 
 	run_switch(hw, other, function, index);
 	hw_hold(hw, hw->vcpu.exit.reason == expected &&
-		 (!valid || hw->vcpu.regs[VMX_RAX] == OTHER_VALUE),
-		 "VMFUNC, exit", expected, hw->vcpu.exit.reason);
+		(!valid || hw->vcpu.regs[VMX_RAX] == OTHER_VALUE),
+		"VMFUNC, exit", expected, hw->vcpu.exit.reason);
 }
 
 static void try_list(struct hw *hw, struct ept *other, u64 *list)
