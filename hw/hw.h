@@ -26,7 +26,10 @@
  * Accesses
  */
 
-enum hw_op { HW_READ, HW_WRITE, HW_MODIFY, HW_FETCH, HW_NR_OPS };
+enum hw_op {
+	HW_READ, HW_WRITE, HW_MODIFY, HW_FETCH, HW_NR_OPS,
+	HW_SHADOW_READ = HW_NR_OPS, HW_SHADOW_WRITE,	/* where the guest has shadow stacks */
+};
 
 /* At which privilege, and to what the guest's own paging calls a user page */
 enum hw_mode { HW_SUPERVISOR, HW_SUPERVISOR_AT_USER, HW_USER_MODE, HW_NR_MODES };
@@ -95,6 +98,7 @@ struct hw {
 	struct hw_vcpu		vcpu;
 	struct page		*base;
 	struct hw_target	target[HW_TARGETS];
+	bool			read_only;	/* the guest's paging has them so for supervisors */
 	bool			raw;		/* entries may lead anywhere: mind no data */
 
 	/* Counted */
@@ -125,6 +129,7 @@ void hw_guest_end_walk(struct hw *hw, const struct hw_access *access);
 /* programs.S: position-independent */
 extern const u8 hw_programs[], hw_programs_end[];
 extern const u8 hw_program_read[], hw_program_write[], hw_program_modify[];
+extern const u8 hw_program_shadow_read[], hw_program_shadow_write[];
 extern const u8 hw_program_switch[], hw_program_ve[];
 
 static inline u64 hw_code(const u8 *program)
@@ -178,13 +183,18 @@ void hw_print_case(struct hw *hw, const struct hw_access *access, const char *wh
 
 /* The classes */
 extern const struct hw_class hw_leaves, hw_levels, hw_across, hw_walks, hw_raw, hw_pointer;
-extern const struct hw_class hw_ve, hw_vmfunc, hw_pml, hw_subpage, hw_published;
+extern const struct hw_class hw_ve, hw_vmfunc, hw_pml, hw_subpage, hw_shadow, hw_published;
 
 /* Rights that are legal in an entry, in the bits of one: 0 to 7, and 10 with mode-based execute */
 #define HW_UEXEC	BIT_ULL(10)
 #define HW_RIGHTS	(7 | HW_UEXEC)
 #define HW_MAX_RIGHTS	12
 unsigned int hw_legal_rights(const struct hw *hw, u64 *rights);
+
+static inline bool hw_is_shadow(const struct hw_access *access)
+{
+	return access->op >= HW_NR_OPS;
+}
 
 static inline bool hw_has(const struct hw *hw, u32 feature)
 {

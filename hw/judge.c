@@ -131,6 +131,8 @@ static const u8 *program_of(const struct hw_access *access)
 		[HW_READ] = hw_program_read,
 		[HW_WRITE] = hw_program_write,
 		[HW_MODIFY] = hw_program_modify,
+		[HW_SHADOW_READ] = hw_program_shadow_read,
+		[HW_SHADOW_WRITE] = hw_program_shadow_write,
 	};
 
 	return programs[access->op];
@@ -144,8 +146,11 @@ static u64 rip_of(const struct hw_access *access)
 static struct mmu_access access_of(const struct hw_access *access)
 {
 	return (struct mmu_access){
-		.read = access->op == HW_READ || access->op == HW_MODIFY,
-		.write = access->op == HW_WRITE || access->op == HW_MODIFY,
+		.read = access->op == HW_READ || access->op == HW_MODIFY ||
+			access->op == HW_SHADOW_READ,
+		.write = access->op == HW_WRITE || access->op == HW_MODIFY ||
+			 access->op == HW_SHADOW_WRITE,
+		.shadow = hw_is_shadow(access),
 		.fetch = access->op == HW_FETCH,
 		.user = is_user_page(access),
 	};
@@ -197,12 +202,12 @@ unsigned int hw_steps(struct hw *hw, const struct hw_access *access, struct hw_s
  * The model's outcome
  */
 
-/* Qualification bits 11:9, of which the model knows nothing. The guest can write to each page. */
+/* Qualification bits 11:9, of which the model knows nothing */
 static u64 advanced(struct hw *hw, const struct hw_access *access, const struct hw_step *step)
 {
 	if (!hw->caps.advanced_info || step->access.page_walk)
 		return 0;
-	return BIT_ULL(10) | (is_user_page(access) ? BIT_ULL(9) : 0);
+	return (hw->read_only ? 0 : BIT_ULL(10)) | (is_user_page(access) ? BIT_ULL(9) : 0);
 }
 
 static void end_at(struct hw *hw, const struct hw_access *access, const struct hw_step *step,
@@ -313,9 +318,12 @@ static bool data_is_right(struct hw *hw, const struct hw_access *access, bool do
 	case HW_READ:
 		return data == OLD_VALUE && (!done || hw->vcpu.regs[VMX_RAX] == OLD_VALUE);
 	case HW_WRITE:
+	case HW_SHADOW_WRITE:
 		return data == (done ? NEW_VALUE : OLD_VALUE);
 	case HW_MODIFY:
 		return data == (done ? OLD_VALUE + NEW_VALUE : OLD_VALUE);
+	case HW_SHADOW_READ:
+		return data == OLD_VALUE;
 	default:
 		return !done || hw->vcpu.exit.rip == linear_of(access);
 	}
@@ -406,7 +414,9 @@ static bool decode_agrees(struct hw *hw, const struct hw_outcome *got)
 	       (!hw->caps.mode_exec || !(v.prot & EPT_PROT_UEXEC) == !(q & BIT_ULL(6))) &&
 	       v.gla_valid == !!(q & BIT_ULL(7)) &&
 	       v.page_walk == ((q & BIT_ULL(7)) && !(q & BIT_ULL(8))) &&
-	       ept_translate(hw->ept, got->gpa, v.access, NULL) == -EFAULT;
+	       v.shadow_stack == !!(q & BIT_ULL(13)) &&
+	       (v.shadow_stack ||
+		ept_translate(hw->ept, got->gpa, v.access, NULL) == -EFAULT);
 }
 
 /* NULL, or what of ept's disagrees */
@@ -416,7 +426,8 @@ static const char *ept_disagrees(struct hw *hw, const struct hw_access *access,
 	struct hw_step steps[HW_MAX_STEPS];
 	unsigned int i, nr = hw_steps(hw, access, steps);
 
-	for (i = 0; i < nr; i++)
+	/* Shadow stacks are beyond ept_translate(). */
+	for (i = 0; i < nr && !hw_is_shadow(access); i++)
 		if (!translate_agrees(hw, &steps[i]))
 			return "ept_translate()";
 	if (!explain_agrees(hw, 0) || (access->across && !explain_agrees(hw, 1)))

@@ -118,7 +118,7 @@ static void run_classes(struct hw *hw)
 		{ &hw_pointer, true }, { &hw_ve, hw->caps.ve },
 		{ &hw_vmfunc, hw->caps.eptp_switching },
 		{ &hw_pml, hw->caps.pml && hw->caps.accessed_dirty },
-		{ &hw_subpage, hw->caps.subpage },
+		{ &hw_subpage, hw->caps.subpage }, { &hw_shadow, hw->caps.super_shadow },
 	};
 	unsigned int i;
 

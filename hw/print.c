@@ -34,7 +34,10 @@ static void print_target(const struct hw_target *target, unsigned int i)
 void hw_print_case(struct hw *hw, const struct hw_access *access, const char *what,
 		   const struct hw_outcome *expected, const struct hw_outcome *got)
 {
-	static const char * const ops[] = { "read", "write", "read-modify-write", "fetch" };
+	static const char * const ops[] = {
+		"read", "write", "read-modify-write", "fetch", "shadow-stack read",
+		"shadow-stack write",
+	};
 	static const char * const modes[] = {
 		"supervisor", "supervisor, user page", "user",
 	};

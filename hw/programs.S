@@ -24,6 +24,16 @@ PROGRAM(modify)
 	add	%rsi, (%rdi)
 	vmcall
 
+/* RDI is also the shadow-stack pointer. */
+PROGRAM(shadow_read)
+	mov	$1, %eax
+	incsspq	%rax
+	vmcall
+
+PROGRAM(shadow_write)
+	wrssq	%rsi, (%rdi)
+	vmcall
+
 /* By table RCX of the EPTP list */
 PROGRAM(switch)
 	vmfunc
