@@ -6,9 +6,12 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 
 SUITES ?= bookworm trixie sid
 
+MODELS ?= lynnfield arrandale sandybridge ivybridge haswell broadwell skylake cannonlake \
+	icelake tigerlake sapphirerapids arrowlake
+
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 
-.PHONY: all install clean check lint prove bench instructions demo docs deb ship help
+.PHONY: all install clean check lint prove hw bench instructions demo docs deb ship help
 
 all:
 	$(kbuild) modules
@@ -44,6 +47,9 @@ deb:
 ship:
 	@testbed/check $(patsubst %,ship-%,$(SUITES))
 
+hw:
+	@testbed/check $(patsubst %,hw-%,$(MODELS))
+
 prove:
 	@proof/prove $(PROOFS)
 
@@ -54,6 +60,7 @@ help:
 	@echo 'make demo     boot Debian in an emulated CPU, run a guest and Debian itself on our tables'
 	@echo 'make check    every test; BEDS="uml-fast lint" for some of them'
 	@echo 'make prove    the proofs; PROOFS="legality split" for some of them'
+	@echo 'make hw       CPUs, in Bochs, on our tables, case by case; MODELS="haswell" for some'
 	@echo 'make bench    time and count each operation beside limits and peers'
 	@echo 'make instructions  accept new instruction counts, for a commit that says why'
 	@echo 'make docs     the documentation as HTML, in Documentation/html'

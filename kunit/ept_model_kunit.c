@@ -214,6 +214,29 @@ static void accessed_and_dirty_are_set_on_the_way(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, *slot(t, 1) & 0x300, 0x100);
 }
 
+/* Bit 60 of the leaf, and writable down to it: the leaf itself need not be. */
+static void supervisor_shadow_stacks_are_marked_pages(struct kunit *test)
+{
+	static const struct mmu_access pushing = { .write = true, .shadow = true };
+	struct tables *t = test->priv;
+	struct mmu_result r;
+
+	*slot(t, 0) = 0xabcde000 | 1 | WB | BIT_ULL(60);
+	KUNIT_EXPECT_EQ(test, look(t, &pushing, &r), MMU_VIOLATION);
+	t->mmu.shadow_stack = true;
+	t->eptp |= 0x80;
+	KUNIT_EXPECT_EQ(test, look(t, &pushing, &r), MMU_OK);
+	KUNIT_EXPECT_EQ(test, look(t, &writing, &r), MMU_VIOLATION);
+	KUNIT_EXPECT_EQ(test, r.qualification, 0x418a);
+	*slot(t, 2) &= ~2ULL;
+	KUNIT_EXPECT_EQ(test, look(t, &pushing, &r), MMU_VIOLATION);
+	KUNIT_EXPECT_EQ(test, r.qualification, 0x618a);
+	*slot(t, 2) |= 2;
+	*slot(t, 0) = 0xabcde000 | 7 | WB;
+	KUNIT_EXPECT_EQ(test, look(t, &pushing, &r), MMU_VIOLATION);
+	KUNIT_EXPECT_EQ(test, r.qualification, 0x21ba);
+}
+
 /* Where the walk stops decides, be the entry present or not. */
 static void suppress_ve_counts_where_the_walk_stops(struct kunit *test)
 {
@@ -306,6 +329,7 @@ static struct kunit_case model_cases[] = {
 	KUNIT_CASE(fetches_ask_for_the_bit_of_their_mode),
 	KUNIT_CASE(guest_page_walks_are_writes_with_dirty_flags),
 	KUNIT_CASE(accessed_and_dirty_are_set_on_the_way),
+	KUNIT_CASE(supervisor_shadow_stacks_are_marked_pages),
 	KUNIT_CASE(suppress_ve_counts_where_the_walk_stops),
 	KUNIT_CASE(pointers_are_judged_as_vm_entry_does),
 	KUNIT_CASE(scans_visit_every_entry_once),

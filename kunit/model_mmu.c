@@ -22,6 +22,7 @@
 #define LEAF		BIT_ULL(7)	/* in an entry that spans 2M or 1G */
 #define ACCESSED	BIT_ULL(8)
 #define DIRTY		BIT_ULL(9)
+#define SHADOW_STACK	BIT_ULL(60)	/* where EPTP bit 7 is set */
 #define NO_VE		BIT_ULL(63)
 #define IGNORE_PAT	BIT_ULL(6)
 #define MEMORY_TYPE(entry)	(((entry) >> 3) & 7)
@@ -43,6 +44,8 @@
 #define QUALIFY_USER_EXEC	BIT_ULL(6)
 #define QUALIFY_LINEAR		BIT_ULL(7)
 #define QUALIFY_FINAL		BIT_ULL(8)
+#define QUALIFY_SHADOW		BIT_ULL(13)	/* the access, */
+#define QUALIFY_SHADOW_PAGE	BIT_ULL(14)	/* and the page */
 
 /* Reserved below MAXPHYADDR, by level, in an entry that points to a table and in a leaf. */
 static const u64 reserved_in_table[MMU_LEVELS] = { 0, 0x78, 0x78, 0xf8, 0xf8 };
@@ -230,6 +233,39 @@ static u64 qualification(const struct mmu *mmu, u64 eptp, const struct mmu_acces
 	return bits;
 }
 
+static bool guards_shadow_stacks(u64 eptp, const struct mmu_access *access)
+{
+	return access->shadow && eptp & POINTER_SHADOW_STACK;
+}
+
+/* Readable at each level, writable at each but the last, and marked there */
+static bool is_shadow_stack(const struct mmu_path *path)
+{
+	const unsigned int last = path->nr - 1;
+	unsigned int i;
+
+	for (i = 0; i < last; i++)
+		if ((path->entry[i] & (READABLE | WRITABLE)) != (READABLE | WRITABLE))
+			return false;
+	return path->entry[last] & READABLE && path->entry[last] & SHADOW_STACK;
+}
+
+static bool allows(const struct mmu *mmu, u64 eptp, const struct mmu_path *path,
+		   const struct mmu_access *access)
+{
+	const u64 needed = needed_rights(mmu, eptp, access);
+
+	if (guards_shadow_stacks(eptp, access))
+		return is_shadow_stack(path);
+	return (path->rights & needed) == needed;
+}
+
+static u64 shadow_qualification(u64 eptp, u64 entry, const struct mmu_access *access)
+{
+	return (access->shadow ? QUALIFY_SHADOW : 0) |
+	       (eptp & POINTER_SHADOW_STACK && entry & SHADOW_STACK ? QUALIFY_SHADOW_PAGE : 0);
+}
+
 static void translate(u64 gpa, struct mmu_result *result)
 {
 	u64 offset = gpa & (BIT_ULL(mmu_level_shift(result->level)) - 1);
@@ -243,8 +279,6 @@ static void translate(u64 gpa, struct mmu_result *result)
 static void walk(const struct mmu *mmu, u64 eptp, u64 gpa, const struct mmu_access *access,
 		 struct mmu_path *path, struct mmu_result *result)
 {
-	u64 needed = needed_rights(mmu, eptp, access);
-
 	*result = (struct mmu_result){ .verdict = MMU_OK };
 	path->nr = 0;
 	if (!mmu_pointer_valid(mmu, eptp)) {
@@ -256,13 +290,14 @@ static void walk(const struct mmu *mmu, u64 eptp, u64 gpa, const struct mmu_acce
 		return;
 	}
 	descend(mmu, eptp, gpa, path, result);
-	if (result->verdict == MMU_OK && (path->rights & needed) == needed)
+	if (result->verdict == MMU_OK && allows(mmu, eptp, path, access))
 		translate(gpa, result);
 	else if (result->verdict == MMU_OK)
 		result->verdict = MMU_VIOLATION;
 	if (result->verdict != MMU_VIOLATION)
 		return;
-	result->qualification = qualification(mmu, eptp, access, path->rights);
+	result->qualification = qualification(mmu, eptp, access, path->rights) |
+				shadow_qualification(eptp, result->entry, access);
 	result->convertible = mmu->ve && !(result->entry & NO_VE);
 }
 

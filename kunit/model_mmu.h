@@ -40,6 +40,7 @@ struct mmu_access {
 	bool	user;		/* the linear address is a user-mode one: decides fetches only */
 	bool	page_walk;	/* made by the walk of the guest's own page tables */
 	bool	no_linear;	/* no guest linear address belongs to the access */
+	bool	shadow;		/* of a supervisor's shadow stack */
 };
 
 enum mmu_verdict {

@@ -88,7 +88,11 @@ qemu() {
 		-append "console=ttyS0 ${GUEST_ARGS[*]} BED_EXIT=reboot $*"
 }
 
-# bochs MODEL CPUS MEGABYTES ARGUMENT...
+# bochs MODEL CPUS MEGABYTES ARGUMENT... The machine is $BOCHS, with what it needs in $BOCHS_SHARE;
+# what it takes for errors of its guest goes to its log, or, with BOCHS_ERRORS=ignore, nowhere.
+BOCHS=(bochs)
+BOCHS_SHARE=/usr/share/bochs
+
 bochs() {
 	local model=$1 cpus=$2 megabytes=$3 reader
 
@@ -100,8 +104,8 @@ bochs() {
 	display_library: term
 	cpu: model=$model, count=$cpus, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=1
 	memory: guest=$megabytes, host=$megabytes
-	romimage: file=/usr/share/bochs/BIOS-bochs-latest
-	vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+	romimage: file=$BOCHS_SHARE/BIOS-bochs-latest
+	vgaromimage: file=$BOCHS_SHARE/VGABIOS-lgpl-latest
 	pci: enabled=1, chipset=i440fx
 	clock: sync=none, time0=1700000000
 	ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
@@ -110,7 +114,7 @@ bochs() {
 	com1: enabled=1, mode=file, dev=$LOG
 	log: $BED_DIR/bochs.log
 	panic: action=fatal
-	error: action=report
+	error: action=${BOCHS_ERRORS:-report}
 	info: action=report
 	debug: action=ignore
 	plugin_ctrl: speaker=0, sb16=0, es1370=0
@@ -121,7 +125,7 @@ bochs() {
 	rm -f "$BED_DIR/machine.out"
 	read_screen >/dev/null 2>&1 &
 	reader=$!
-	TERM=xterm machine "$BED_DIR/machine.out" bochs -q \
+	TERM=xterm machine "$BED_DIR/machine.out" "${BOCHS[@]}" -q \
 		-f "$BED_DIR/bochsrc" -rc "$BED_DIR/bochs.commands"
 	kill "$reader" 2>/dev/null || true
 	wait "$reader" || true

@@ -40,7 +40,7 @@ KTAP_RESULT = re.compile(r"^( *)(not )?ok (\d+)(?: -)? ?([^#]*?) *(?:# *(.*))?$"
 KTAP_PLAN = re.compile(r"^( *)1\.\.(\d+)$")
 KTAP_SUMMARY = re.compile(r"# .*(pass:\d+ fail:|Totals:|marked slow|module: )")
 KTAP_NAME = re.compile(r"^( *)# Subtest: (.*)$")
-SAMPLES = ("tinyvmm", "thinvmm", "walkvmm", "procvmm")
+SAMPLES = ("tinyvmm", "thinvmm", "walkvmm", "procvmm", "ept_hw")
 SAMPLE = re.compile(rf"({'|'.join(SAMPLES)}): (?:(PASS|FAIL|SKIP) (.*)|(done|refused): (.*))$")
 
 

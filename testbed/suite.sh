@@ -60,6 +60,33 @@ suite_apt() {
 	"$2" -c "$config" "${@:3}"
 }
 
+# suite_root SUITE PACKAGE...: the same of packages and of all that they depend on, in a root of
+# their own: sets UNPACKED.
+suite_root() {
+	UNPACKED=$CACHE/suites/$1/root-$2
+	with_lock "suite-$1" suite_fetch_root "$@"
+}
+
+suite_fetch_root() {
+	local config deb
+
+	[ ! -e "$UNPACKED/.complete" ] || return 0
+	say "fetching from Debian's $1, not installing: ${*:2}, with what they need"
+	config=$(suite_lists "$1")
+	rm -rf "$UNPACKED" "$UNPACKED.debs"
+	mkdir -p "$UNPACKED" "$UNPACKED.debs/partial"
+	: >"$UNPACKED.status"	# as if nothing were installed
+	quietly "$UNPACKED.log" apt-get -c "$config" -q -y -o Acquire::Retries=3 \
+		-o Dir::State::status="$UNPACKED.status" \
+		-o Dir::Cache::archives="$UNPACKED.debs" \
+		--no-install-recommends --download-only install "${@:2}"
+	for deb in "$UNPACKED.debs"/*.deb; do
+		dpkg-deb -x "$deb" "$UNPACKED"
+	done
+	rm -rf "$UNPACKED.debs"
+	touch "$UNPACKED/.complete"
+}
+
 # cbmc: how to call CBMC, which is in Debian's suites from trixie on. With its own C
 # library, as the one of this machine may be older.
 cbmc() {

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The VMCS of the guest, and a stay in it.
+ *
+ * Intel's Software Developer's Manual, volume 3, chapters "Virtual Machine Control Structures",
+ * "VM Entries" and "VM Exits".
+ */
+#include <linux/irqflags.h>
+#include <linux/processor.h>
+
+#include <asm/special_insns.h>
+#include <asm/trapnr.h>
+
+#include "guest.h"
+#include "vcpu.h"
+
+/* Access rights of guest segments, as VMCS fields have them */
+#define SEGMENT_CODE64		0xa09b
+#define SEGMENT_DATA		0xc093
+#define SEGMENT_TSS64		0x008b
+#define SEGMENT_DPL3		0x0060
+
+/* As many exits for the host in a row are no accident. */
+#define MAX_HOST_EXITS		100000
+
+static int write_controls(void)
+{
+	int err;
+
+	err = vmx_write_control(PIN_BASED_VM_EXEC_CONTROL, MSR_IA32_VMX_PINBASED_CTLS,
+				PIN_BASED_EXT_INTR_MASK | PIN_BASED_NMI_EXITING, 0);
+	if (err)
+		return err;
+	err = vmx_write_control(CPU_BASED_VM_EXEC_CONTROL, MSR_IA32_VMX_PROCBASED_CTLS,
+				CPU_BASED_HLT_EXITING | CPU_BASED_UNCOND_IO_EXITING |
+				CPU_BASED_ACTIVATE_SECONDARY_CONTROLS, 0);
+	if (err)
+		return err;
+	err = vmx_write_control(VM_EXIT_CONTROLS, MSR_IA32_VMX_EXIT_CTLS,
+				VM_EXIT_HOST_ADDR_SPACE_SIZE, 0);
+	if (err)
+		return err;
+	return vmx_write_control(VM_ENTRY_CONTROLS, MSR_IA32_VMX_ENTRY_CTLS,
+				 VM_ENTRY_IA32E_MODE, 0);
+}
+
+/* @field: the segment's selector. The other fields of the segments lie in the same order. */
+static void write_segment(unsigned long field, u16 selector, u64 base, u32 limit, u32 rights)
+{
+	unsigned long offset = field - GUEST_ES_SELECTOR;
+
+	vmcs_write(field, selector);
+	vmcs_write(GUEST_ES_BASE + offset, base);
+	vmcs_write(GUEST_ES_LIMIT + offset, limit);
+	vmcs_write(GUEST_ES_AR_BYTES + offset, rights);
+}
+
+static void write_mode(struct hw_vcpu *vcpu)
+{
+	u32 dpl = vcpu->user ? SEGMENT_DPL3 : 0;
+
+	write_segment(GUEST_CS_SELECTOR, vcpu->user ? HW_USER_CS : HW_CS, 0, ~0u,
+		      SEGMENT_CODE64 | dpl);
+	write_segment(GUEST_SS_SELECTOR, vcpu->user ? HW_USER_DS : HW_DS, 0, ~0u,
+		      SEGMENT_DATA | dpl);
+	vcpu->mode_known = true;
+}
+
+static void write_guest_segments(void)
+{
+	write_segment(GUEST_DS_SELECTOR, HW_DS, 0, ~0u, SEGMENT_DATA);
+	write_segment(GUEST_ES_SELECTOR, HW_DS, 0, ~0u, SEGMENT_DATA);
+	write_segment(GUEST_FS_SELECTOR, HW_DS, 0, ~0u, SEGMENT_DATA);
+	write_segment(GUEST_GS_SELECTOR, HW_DS, 0, ~0u, SEGMENT_DATA);
+	write_segment(GUEST_LDTR_SELECTOR, 0, 0, 0, SEGMENT_UNUSABLE);
+	write_segment(GUEST_TR_SELECTOR, 0, HW_TSS, 0x67, SEGMENT_TSS64);
+	vmcs_write(GUEST_GDTR_BASE, HW_GDT);
+	vmcs_write(GUEST_GDTR_LIMIT, HW_IDT - HW_GDT - 1);
+	vmcs_write(GUEST_IDTR_BASE, HW_IDT);
+	vmcs_write(GUEST_IDTR_LIMIT, (X86_TRAP_VE + 1) * 16 - 1);
+}
+
+/* 64-bit mode, as a CPU without unrestricted guest can run nothing less. Interrupts stay off. */
+static void write_guest_state(void)
+{
+	write_guest_segments();
+	vmcs_write(GUEST_CR0, vmx_fixed_cr0(X86_CR0_PE | X86_CR0_PG | X86_CR0_WP));
+	vmcs_write(GUEST_CR3, HW_PML4);
+	vmcs_write(GUEST_CR4, vmx_fixed_cr4(X86_CR4_PAE));
+	vmcs_write(GUEST_DR7, 0x400);
+	vmcs_write(GUEST_IA32_DEBUGCTL, 0);
+	vmcs_write(GUEST_RSP, HW_STACK);
+	vmcs_write(GUEST_RFLAGS, X86_EFLAGS_FIXED);
+	vmcs_write(GUEST_SYSENTER_CS, 0);
+	vmcs_write(GUEST_SYSENTER_ESP, 0);
+	vmcs_write(GUEST_SYSENTER_EIP, 0);
+}
+
+int hw_vcpu_use(u64 eptp, u32 secondary)
+{
+	vmcs_write(EPT_POINTER, eptp);
+	return vmx_write_control(SECONDARY_VM_EXEC_CONTROL, MSR_IA32_VMX_PROCBASED_CTLS2,
+				 secondary, 0);
+}
+
+static void read_exit(struct hw_vcpu *vcpu, bool entered)
+{
+	struct hw_exit *exit = &vcpu->exit;
+
+	if (!entered) {
+		*exit = (struct hw_exit){
+			.reason = HW_EXIT_REFUSED,
+			.error = vmcs_read(VM_INSTRUCTION_ERROR),
+		};
+		return;
+	}
+	*exit = (struct hw_exit){
+		.reason = vmcs_read(VM_EXIT_REASON),
+		.event = vmcs_read(VM_EXIT_INTR_INFO),
+		.qualification = vmcs_read(EXIT_QUALIFICATION),
+		.gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS),
+		.gla = vmcs_read(GUEST_LINEAR_ADDRESS),
+		.rip = vmcs_read(GUEST_RIP),
+	};
+	vcpu->rip = exit->rip;
+	if (!(exit->reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
+		vcpu->launched = true;
+}
+
+static void run_once(struct hw_vcpu *vcpu)
+{
+	struct vmx_host_state host;
+	bool entered;
+
+	local_irq_disable();
+	vmx_save_host_state(&host);
+	vmx_write_host_state(&host, __read_cr3());
+	vmcs_write(GUEST_RIP, vcpu->rip);
+	entered = vmx_enter(vcpu->regs, vcpu->launched);
+	vmx_restore_host_state(&host);
+	read_exit(vcpu, entered);
+	local_irq_enable();
+}
+
+void hw_vcpu_run(struct hw_vcpu *vcpu)
+{
+	unsigned int i;
+
+	if (!vcpu->mode_known)
+		write_mode(vcpu);
+	for (i = 0; i < MAX_HOST_EXITS; i++) {
+		run_once(vcpu);
+		if (vcpu->exit.reason != EXIT_REASON_EXTERNAL_INTERRUPT)
+			return;
+	}
+}
+
+int hw_vcpu_on(struct hw_vcpu *vcpu)
+{
+	int err = vmx_on(&vcpu->cpu);
+
+	if (err)
+		return err;
+	vcpu->launched = false;
+	vcpu->mode_known = false;
+	err = write_controls();
+	if (err) {
+		hw_vcpu_off(vcpu);
+		return err;
+	}
+	vmx_write_nothing_special();
+	vmcs_write(EXCEPTION_BITMAP, ~0u);
+	write_guest_state();
+	return 0;
+}
+
+void hw_vcpu_off(struct hw_vcpu *vcpu)
+{
+	vmx_off(&vcpu->cpu);
+	vmx_free(&vcpu->cpu);
+}
