@@ -6,9 +6,9 @@
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
+#include <linux/irqflags.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
-#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 
@@ -134,14 +134,8 @@ int tinyvmm_build_guest(struct tinyvmm *vmm)
  * Running
  */
 
-/*
- * One stay in the guest. Between load and put an ept flush interrupts this CPU, which makes the
- * guest exit; a flush that comes at any other time is caught up with by the next load. So the
- * guest never runs on what a finished flush took away.
- */
-static void run_slice(struct tinyvmm_vcpu *vcpu)
+static void enter_guest(struct tinyvmm_vcpu *vcpu)
 {
-	preempt_disable();
 	ept_vcpu_load(vcpu->ept);
 	if (vcpu->other_ept)
 		ept_vcpu_load(vcpu->other_ept);
@@ -149,7 +143,27 @@ static void run_slice(struct tinyvmm_vcpu *vcpu)
 	if (vcpu->other_ept)
 		ept_vcpu_put(vcpu->other_ept);
 	ept_vcpu_put(vcpu->ept);
-	preempt_enable();
+}
+
+/*
+ * One stay in the guest. Between load and put an ept flush interrupts this CPU, which makes the
+ * guest exit, and waits until that interrupt was taken, which is after put; a flush that comes at
+ * any other time is caught up with by the next load, and so is this one. So the guest never runs
+ * on what a finished flush took away.
+ */
+static void run_slice(struct tinyvmm_vcpu *vcpu)
+{
+	int err;
+
+	local_irq_disable();
+	err = vmx_begin(&vcpu->cpu);
+	if (!err) {
+		enter_guest(vcpu);
+		vmx_end(&vcpu->cpu);
+	} else {
+		vcpu->exit = (struct tinyvmm_exit){ .reason = TINYVMM_EXIT_REFUSED };
+	}
+	local_irq_enable();
 }
 
 /* Exits that are this kernel's business: it has done what there was to do; the guest goes on. */
@@ -167,7 +181,7 @@ static bool is_host_exit(const struct tinyvmm_exit *exit)
 }
 
 /*
- * Until the first exit that is the VMM's business. Preemption is on between two stays, so whoever
+ * Until the first exit that is the VMM's business. Interrupts are on between two stays, so whoever
  * changes the table and may sleep does so there, as the steps do.
  */
 void tinyvmm_run(struct tinyvmm_vcpu *vcpu)

@@ -22,22 +22,20 @@
 
 static struct tinyvmm tinyvmm = { .report.name = "tinyvmm" };
 
-/*
- * Called on one CPU and kept there, since VMX operation is a CPU's own; may sleep, as changing
- * a table may.
- */
+/* Called on one CPU and kept there, so that a step knows another; may sleep, as changes may. */
 static int run_guest(void *arg)
 {
 	struct tinyvmm *vmm = arg;
 	int err;
 
 	vmm->vcpu.ept = vmm->ept;
-	err = tinyvmm_vmx_on(&vmm->vcpu, ept_pointer(vmm->ept));
+	vmm->vcpu.eptp = ept_pointer(vmm->ept);
+	err = tinyvmm_vmx_create(&vmm->vcpu);
 	if (err)
 		return err;
 	tinyvmm_show_map(vmm, "before the guest runs");
 	tinyvmm_run_steps(vmm);
-	tinyvmm_vmx_off(&vmm->vcpu);
+	tinyvmm_vmx_destroy(&vmm->vcpu);
 	return 0;
 }
 

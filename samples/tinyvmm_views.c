@@ -92,11 +92,11 @@ static int run_with_ve(struct tinyvmm *vmm, struct ept *ept)
 	if (err)
 		return err;
 	vmm->vcpu.ept = ept;
-	tinyvmm_vmx_set_eptp(ept_pointer(ept));
-	tinyvmm_vmx_enable_ve(page_to_phys(info));
+	vmm->vcpu.eptp = ept_pointer(ept);
+	vmm->vcpu.ve_info = page_to_phys(info);
 	err = try_ve(vmm, ept, info);
-	tinyvmm_vmx_disable_ve();
-	tinyvmm_vmx_set_eptp(ept_pointer(vmm->ept));
+	vmm->vcpu.ve_info = 0;
+	vmm->vcpu.eptp = ept_pointer(vmm->ept);
 	vmm->vcpu.ept = vmm->ept;
 	return err;
 }
@@ -151,14 +151,14 @@ static int run_with_views(struct tinyvmm *vmm, struct ept *other)
 	words(list)[0] = ept_pointer(vmm->ept);
 	words(list)[1] = ept_pointer(other);
 	vmm->vcpu.other_ept = other;
-	tinyvmm_vmx_enable_vmfunc(page_to_phys(list));
+	vmm->vcpu.eptp_list = page_to_phys(list);
 
 	tinyvmm_call(vmm, GUEST_CODE, tinyvmm_program_switch, GUEST_STEP_M + OFFSET, 1);
 	tinyvmm_expect_result(vmm, "a read by the second table", NEW_VALUE);
 	tinyvmm_read(vmm, GUEST_STEP_M + OFFSET);
 	tinyvmm_expect_result(vmm, "the same by the first", OLD_VALUE);
 
-	tinyvmm_vmx_disable_vmfunc();
+	vmm->vcpu.eptp_list = 0;
 	vmm->vcpu.other_ept = NULL;
 	return 0;
 }

@@ -58,11 +58,9 @@ static int write_controls(void)
 }
 
 /* What the controls point to: mostly nothing. Every exception exits, as the guest handles none. */
-static void write_control_fields(struct tinyvmm_vcpu *vcpu, u64 eptp)
+static void write_control_fields(struct tinyvmm_vcpu *vcpu)
 {
 	vmx_write_nothing_special();
-	vmcs_write(EPT_POINTER, eptp);
-	vmcs_write(EXCEPTION_BITMAP, ~0u);
 
 	vcpu->slice = 0;
 	if (vmcs_read(PIN_BASED_VM_EXEC_CONTROL) & PIN_BASED_VMX_PREEMPTION_TIMER)
@@ -71,37 +69,39 @@ static void write_control_fields(struct tinyvmm_vcpu *vcpu, u64 eptp)
 }
 
 /*
- * The VMCS: what a step turns on for a while
+ * The VMCS: what differs from run to run
  */
 
-void tinyvmm_vmx_set_eptp(u64 eptp)
+static void write_ve(const struct tinyvmm_vcpu *vcpu)
 {
-	vmcs_write(EPT_POINTER, eptp);
-}
-
-void tinyvmm_vmx_enable_ve(phys_addr_t info)
-{
-	vmcs_write(VE_INFO_ADDRESS, info);
-	vmcs_write(EXCEPTION_BITMAP, ~BIT(X86_TRAP_VE));
+	vmcs_write(EXCEPTION_BITMAP, vcpu->ve_info ? ~BIT(X86_TRAP_VE) : ~0u);
+	if (!vcpu->ve_info) {
+		vmcs_clear_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_VE);
+		return;
+	}
+	vmcs_write(VE_INFO_ADDRESS, vcpu->ve_info);
 	vmcs_set_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_VE);
 }
 
-void tinyvmm_vmx_disable_ve(void)
+static void write_vmfunc(const struct tinyvmm_vcpu *vcpu)
 {
-	vmcs_clear_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_VE);
-	vmcs_write(EXCEPTION_BITMAP, ~0u);
-}
-
-void tinyvmm_vmx_enable_vmfunc(phys_addr_t eptp_list)
-{
-	vmcs_write(EPTP_LIST_ADDRESS, eptp_list);
+	if (!vcpu->eptp_list) {
+		vmcs_clear_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VMFUNC);
+		return;
+	}
+	vmcs_write(EPTP_LIST_ADDRESS, vcpu->eptp_list);
 	vmcs_write(VM_FUNCTION_CONTROL, VMX_VMFUNC_EPTP_SWITCHING);
 	vmcs_set_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VMFUNC);
 }
 
-void tinyvmm_vmx_disable_vmfunc(void)
+static void write_run(const struct tinyvmm_vcpu *vcpu)
 {
-	vmcs_clear_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VMFUNC);
+	vmcs_write(EPT_POINTER, vcpu->eptp);
+	write_ve(vcpu);
+	write_vmfunc(vcpu);
+	vmcs_write(GUEST_RIP, vcpu->rip);
+	if (vcpu->slice)
+		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, vcpu->slice);
 }
 
 /*
@@ -189,8 +189,6 @@ static void read_exit(struct tinyvmm_vcpu *vcpu, bool entered)
 	exit->length = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
 	exit->rip = vmcs_read(GUEST_RIP);
 	vcpu->rip = exit->rip;
-	if (!(exit->reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
-		vcpu->launched = true;
 }
 
 void tinyvmm_vmx_run(struct tinyvmm_vcpu *vcpu)
@@ -198,53 +196,52 @@ void tinyvmm_vmx_run(struct tinyvmm_vcpu *vcpu)
 	struct vmx_host_state host;
 	bool entered;
 
-	local_irq_disable();
 	vmx_save_host_state(&host);
 	/* The scheduler may have changed CR3 and FS since the last entry. */
 	vmx_write_host_state(&host, __read_cr3());
-	vmcs_write(GUEST_RIP, vcpu->rip);
-	if (vcpu->slice)
-		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, vcpu->slice);
-	entered = vmx_enter(vcpu->regs, vcpu->launched);
+	write_run(vcpu);
+	entered = vmx_enter(vcpu->regs, false);
 	vmx_restore_host_state(&host);
 	read_exit(vcpu, entered);
-
 	if (tinyvmm_vmx_is_nmi(&vcpu->exit))
 		handle_nmi();
-	/* An external interrupt is still pending, and is taken here. */
-	local_irq_enable();
 }
 
 /*
  * On and off
  */
 
-static int make_guest(struct tinyvmm_vcpu *vcpu, u64 eptp)
+static int make_guest(struct tinyvmm_vcpu *vcpu)
 {
 	int err = write_controls();
 
 	if (err)
 		return err;
-	vcpu->launched = false;
-	write_control_fields(vcpu, eptp);
+	write_control_fields(vcpu);
 	write_guest_state();
 	return 0;
 }
 
-int tinyvmm_vmx_on(struct tinyvmm_vcpu *vcpu, u64 eptp)
+int tinyvmm_vmx_create(struct tinyvmm_vcpu *vcpu)
 {
-	int err = vmx_on(&vcpu->cpu);
+	unsigned long flags;
+	int err = vmx_alloc(&vcpu->cpu);
 
 	if (err)
 		return err;
-	err = make_guest(vcpu, eptp);
+	local_irq_save(flags);
+	err = vmx_begin(&vcpu->cpu);
+	if (!err) {
+		err = make_guest(vcpu);
+		vmx_end(&vcpu->cpu);
+	}
+	local_irq_restore(flags);
 	if (err)
-		tinyvmm_vmx_off(vcpu);
+		vmx_free(&vcpu->cpu);
 	return err;
 }
 
-void tinyvmm_vmx_off(struct tinyvmm_vcpu *vcpu)
+void tinyvmm_vmx_destroy(struct tinyvmm_vcpu *vcpu)
 {
-	vmx_off(&vcpu->cpu);
 	vmx_free(&vcpu->cpu);
 }

@@ -31,29 +31,24 @@ struct tinyvmm_vcpu {
 	u64			regs[VMX_NR_REGS];
 	u64			rip;
 	struct tinyvmm_exit	exit;		/* the latest */
-	bool			launched;
 	u32			slice;		/* VMX-preemption timer, 0 without one */
+	u64			eptp;
+	phys_addr_t		ve_info;	/* 0: no #VE */
+	phys_addr_t		eptp_list;	/* 0: no VM function 0 */
 	struct vmx_cpu		cpu;
 };
 
 /*
- * VMX on, with a VMCS for a guest in 64-bit mode, in memory as tinyvmm_guest.h has it, and on the
- * EPT tables of @eptp. Called on the CPU that the caller stays on until tinyvmm_vmx_off().
+ * A VMCS for a guest in 64-bit mode, in memory as tinyvmm_guest.h has it. The EPT tables of
+ * vcpu->eptp, #VE and VM function 0, for CPUs that have them, are the next run's. May sleep.
  * 0, -EBUSY if VMX is in use here, -ENODEV if this CPU cannot run the guest, -EIO, -ENOMEM.
  */
-int tinyvmm_vmx_on(struct tinyvmm_vcpu *vcpu, u64 eptp);
-void tinyvmm_vmx_off(struct tinyvmm_vcpu *vcpu);
-
-/* On that CPU, between two runs: other EPT tables; #VE; VM function 0. For CPUs that have them. */
-void tinyvmm_vmx_set_eptp(u64 eptp);
-void tinyvmm_vmx_enable_ve(phys_addr_t info);
-void tinyvmm_vmx_disable_ve(void);
-void tinyvmm_vmx_enable_vmfunc(phys_addr_t eptp_list);
-void tinyvmm_vmx_disable_vmfunc(void);
+int tinyvmm_vmx_create(struct tinyvmm_vcpu *vcpu);
+void tinyvmm_vmx_destroy(struct tinyvmm_vcpu *vcpu);
 
 /*
- * Enters the guest, once; vcpu->exit says why it came back. Preemption off. Interrupts are off
- * inside and on afterwards: one that made the guest exit has then been handled by this kernel.
+ * Enters the guest, once; vcpu->exit says why it came back. In a stay of vcpu->cpu (vmx_begin()):
+ * an interrupt that made the guest exit is handled by this kernel when that is over.
  */
 void tinyvmm_vmx_run(struct tinyvmm_vcpu *vcpu);
 

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What the beds of `make matrix` share: a kernel that others built, and which cell of the matrix
+# a result is in.
+
+# cell ROW COLUMN: results from here on are that cell's.
+cell() {
+	printf '%d\t%s\t%s\n' "$(wc -l <"$RESULTS")" "$1" "$2" >>"$BED_DIR/cells"
+}
+
+# compiler: that of the modules above, by what it left in them.
+compiler() {
+	readelf -p .comment "$MODULES/ept.o" | sed -nE 's/.*\] +(GCC|[A-Za-z ]*clang).* ([0-9]+[.][0-9.]+).*/\1 \2/p' |
+		sed 's/.*clang/clang/; s/GCC/gcc/; q'
+}
+
+# another_client FIRST SECOND: sources of SECOND, which differs from FIRST in its name alone.
+another_client() {
+	cp -r "$1" "$2"
+	mv "$2/first_guest.c" "$2/second_guest.c"
+	sed -i 's/first_guest/second_guest/; s/"first"/"second"/' "$2"/*
+}
+
+stock_warns() {
+	modules "$TINYVMM" "$THINVMM" "$BENCH" "$SPACE_DEVICE" W=1 >/dev/null 2>&1
+	! grep -iE 'warning|error|\*\*\*' "$MODULES.log" && [ -e "$MODULES.ok" ]
+}
+
+stock_clients() {
+	another_client "$RUN/src/samples/client-dkms" "$BED_DIR/second"
+	client "$RUN/src/samples/client-dkms" && client "$BED_DIR/second"
+}
+
+# stock_builds SERIES [FLAVOUR [SUITE]]: all modules and two clients for Debian's kernel. Sets ROW.
+stock_builds() {
+	stock_kernel "$@"
+	ROW="$KVERSION"
+	silent "$KVERSION: all modules build without a warning" stock_warns
+	ROW="$KVERSION, $(compiler)"
+	cell "$ROW" builds
+	silent "$KVERSION: clients build" stock_clients
+}
+
+# stock_runs: in QEMU, for what stock_builds built.
+stock_runs() {
+	stock_image
+	program again
+	cp "$KIMAGE" "$BED_DIR/programs/kernel"
+	guest stock
+	cell "$ROW" "QEMU"
+	qemu 2 no_console_suspend
+	judge --program bed
+}
