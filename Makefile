@@ -8,7 +8,7 @@ SUITES ?= bookworm trixie sid
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 
-.PHONY: all install clean check lint prove bench instructions demo docs deb ship help
+.PHONY: all install clean check lint prove bench instructions demo docs deb ship matrix help
 
 all:
 	$(kbuild) modules
@@ -44,6 +44,9 @@ deb:
 ship:
 	@testbed/check $(patsubst %,ship-%,$(SUITES))
 
+matrix:
+	@testbed/matrix $(BEDS)
+
 prove:
 	@proof/prove $(PROOFS)
 
@@ -59,4 +62,5 @@ help:
 	@echo 'make docs     the documentation as HTML, in Documentation/html'
 	@echo 'make deb      Debian packages, in packages/: ept-dkms, ept-dev'
 	@echo 'make ship     install, upgrade and remove them in clean roots; SUITES="bookworm"'
+	@echo 'make matrix   kernels and compilers, seen: Documentation/kernels-seen.txt'
 	@echo 'make lint     kernel-doc, checkpatch and sparse alone'

@@ -233,8 +233,8 @@ EXPORT_SYMBOL_GPL(vmx_enter);
  * KVM alone. Who leaves before interrupts are on again needs nothing of Linux, nor cares for CPUs
  * that go and systems that sleep or start another kernel: this is vmx_begin(), on all of them.
  *
- * Where VMX is on already, as it is with KVM, vmx_begin() lends its VMCS to that: the other's must
- * be loaded again when it goes on.
+ * Where VMX is on already, as it is with KVM, vmx_begin() only loads its own VMCS, and vmx_end() the
+ * other's again, which must not notice.
  */
 
 /* A page each, that begins with the revision that the CPU wants to see */

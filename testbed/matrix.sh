@@ -4,6 +4,8 @@
 # What the beds of `make matrix` share: a kernel that others built, and which cell of the matrix
 # a result is in.
 
+SAMPLES=("$TINYVMM" "$THINVMM")
+
 # cell ROW COLUMN: results from here on are that cell's.
 cell() {
 	printf '%d\t%s\t%s\n' "$(wc -l <"$RESULTS")" "$1" "$2" >>"$BED_DIR/cells"
@@ -23,7 +25,7 @@ another_client() {
 }
 
 stock_warns() {
-	modules "$TINYVMM" "$THINVMM" "$BENCH" "$SPACE_DEVICE" W=1 >/dev/null 2>&1
+	modules "${SAMPLES[@]}" "$BENCH" "$SPACE_DEVICE" W=1 >/dev/null 2>&1
 	! grep -iE 'warning|error|\*\*\*' "$MODULES.log" && [ -e "$MODULES.ok" ]
 }
 
@@ -36,10 +38,10 @@ stock_clients() {
 stock_builds() {
 	stock_kernel "$@"
 	ROW="$KVERSION"
-	silent "$KVERSION: all modules build without a warning" stock_warns
+	silent "modules build without a warning ($KVERSION)" stock_warns
 	ROW="$KVERSION, $(compiler)"
 	cell "$ROW" builds
-	silent "$KVERSION: clients build" stock_clients
+	silent "clients build" stock_clients
 }
 
 # stock_runs: in QEMU, for what stock_builds built.
@@ -51,4 +53,23 @@ stock_runs() {
 	cell "$ROW" "QEMU"
 	qemu 2 no_console_suspend
 	judge --program bed
+}
+
+# own_cell COLUMN: in the row of the kernel of ours that was chosen last.
+own_cell() {
+	local where=QEMU
+
+	[ "$KARCH" != um ] || where="User Mode Linux"
+	cell "$KVERSION from source, $where, $(compiler)" "$1"
+}
+
+# stock_guest: in Bochs, for what stock_builds built. With its indirect branches tracked (IBT)
+# where the kernel knows how.
+stock_guest() {
+	stock_image
+	stock_module irqbypass kvm kvm-intel
+	guest tinyvmm-beside
+	cell "$ROW" "Bochs"
+	BED_EXIT=poweroff bochs corei7_haswell_4770 1 512 nokaslr mitigations=off idle=halt
+	judge --tinyvmm "done"
 }
