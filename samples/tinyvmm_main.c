@@ -33,6 +33,8 @@ static int run_guest(void *arg)
 	err = tinyvmm_vmx_create(&vmm->vcpu);
 	if (err)
 		return err;
+	if (vmm->vcpu.cpu.beside)
+		pr_info("VMX is on already: this guest runs beside others\n");
 	tinyvmm_show_map(vmm, "before the guest runs");
 	tinyvmm_run_steps(vmm);
 	tinyvmm_vmx_destroy(&vmm->vcpu);
