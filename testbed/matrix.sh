@@ -6,9 +6,9 @@
 
 SAMPLES=("$TINYVMM" "$THINVMM")
 
-# cell ROW COLUMN: results from here on are that cell's.
+# cell ROW COLUMN [FIRST]: results from here on are that cell's, or from the FIRST, counted from 0.
 cell() {
-	printf '%d\t%s\t%s\n' "$(wc -l <"$RESULTS")" "$1" "$2" >>"$BED_DIR/cells"
+	printf '%d\t%s\t%s\n' "${3:-$(wc -l <"$RESULTS")}" "$1" "$2" >>"$BED_DIR/cells"
 }
 
 # compiler: that of the modules above, by what it left in them.
@@ -17,11 +17,15 @@ compiler() {
 		sed 's/.*clang/clang/; s/GCC/gcc/; q'
 }
 
-# another_client FIRST SECOND: sources of SECOND, which differs from FIRST in its name alone.
-another_client() {
-	cp -r "$1" "$2"
-	mv "$2/first_guest.c" "$2/second_guest.c"
-	sed -i 's/first_guest/second_guest/; s/"first"/"second"/' "$2"/*
+# Two clients, of which one differs from the other in its name alone.
+stock_clients() {
+	local first=$BED_DIR/first-stock second=$BED_DIR/second-stock
+
+	cp -r "$RUN/src/samples/client-dkms" "$first"
+	cp -r "$first" "$second"
+	mv "$second/first_guest.c" "$second/second_guest.c"
+	sed -i 's/first_guest/second_guest/; s/"first"/"second"/' "$second"/*
+	client "$first" && client "$second"
 }
 
 stock_warns() {
@@ -29,23 +33,18 @@ stock_warns() {
 	! grep -iE 'warning|error|\*\*\*' "$MODULES.log" && [ -e "$MODULES.ok" ]
 }
 
-stock_clients() {
-	another_client "$RUN/src/samples/client-dkms" "$BED_DIR/second"
-	client "$RUN/src/samples/client-dkms" && client "$BED_DIR/second"
-}
-
-# stock_builds SERIES [FLAVOUR [SUITE]]: all modules and two clients for Debian's kernel. Sets ROW.
+# stock_builds SERIES [FLAVOUR [SUITE]]: all modules for Debian's kernel. Sets ROW.
 stock_builds() {
 	stock_kernel "$@"
-	ROW="$KVERSION"
 	silent "modules build without a warning ($KVERSION)" stock_warns
 	ROW="$KVERSION, $(compiler)"
-	cell "$ROW" builds
-	silent "clients build" stock_clients
+	[ -e "$MODULES.ok" ]
 }
 
-# stock_runs: in QEMU, for what stock_builds built.
+# stock_runs: in QEMU, what stock_builds built, and clients.
 stock_runs() {
+	silent "clients build" stock_clients
+	cell "$ROW" builds 0
 	stock_image
 	program again
 	cp "$KIMAGE" "$BED_DIR/programs/kernel"
@@ -63,8 +62,7 @@ own_cell() {
 	cell "$KVERSION from source, $where, $(compiler)" "$1"
 }
 
-# stock_guest: in Bochs, for what stock_builds built. With its indirect branches tracked (IBT)
-# where the kernel knows how.
+# stock_guest: in Bochs, what stock_builds built.
 stock_guest() {
 	stock_image
 	stock_module irqbypass kvm kvm-intel
