@@ -14,6 +14,8 @@
  *	ept_violation_decode() after an exit for one		tinyvmm_machine.c
  *	ept_destroy(), then free the guest's memory		here
  */
+#define pr_fmt(fmt) "tinyvmm: " fmt
+
 #include <linux/module.h>
 #include <linux/smp.h>
 #include <linux/workqueue.h>
