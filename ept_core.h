@@ -171,13 +171,13 @@ struct seq_file;
  *   syscore operations.
  * - Before the next kernel starts, by kexec or a reboot, all CPUs leave VMX operation, and a thin
  *   hypervisor its guest (register_reboot_notifier()). No table has to be destroyed: the next
- *   kernel takes the memory. A dump kernel doesn't start either with VMX on: one that crashes calls
- *   whom cpu_emergency_register_virt_callback() knows, one client, or KVM; from 7.2 on it leaves VMX
- *   operation itself.
+ *   kernel takes the memory. Nor does a dump kernel start with VMX on: a kernel that crashes calls
+ *   whom cpu_emergency_register_virt_callback() knows, one client, or KVM; from 7.2 on it leaves
+ *   VMX operation itself.
  * - A client that is in VMX operation only while interrupts are off needs none of this, nor
  *   anything of Linux to turn VMX on: samples/vmx.c.
- * - CR4.VMXE set says that VMX is someone's: KVM's, from 6.12 on as soon as it is loaded. VMXON then
- *   fails. A client may run its guest between VMPTRST and VMPTRLD of the other's VMCS, interrupts
+ * - CR4.VMXE set says that VMX is someone's: KVM's, from 6.12 on as soon as it is loaded. Then
+ *   VMXON fails. A client may run its guest between VMPTRST and VMPTRLD of the other's VMCS, interrupts
  *   off. Tables don't mind, nor does INVEPT.
  * - Where there is no VMX, as on AMD's CPUs, tables are built from an explicit &struct ept_config;
  *   ept_caps_read() is -ENODEV there, and ept_vcpu_load(), which would run INVEPT, too.

@@ -17,11 +17,11 @@
 
 /* What KUnit hasn't always had, by what it has had from the first */
 #ifndef KUNIT_ARRAY_PARAM_DESC
-#define KUNIT_ARRAY_PARAM_DESC(name, array, member)					\
-	static void name##_describe(typeof((array)[0]) *param, char *description)		\
-	{										\
-		strscpy(description, param->member, KUNIT_PARAM_DESC_SIZE);		\
-	}										\
+#define KUNIT_ARRAY_PARAM_DESC(name, array, member)				\
+	static void name##_describe(typeof(&(array)[0]) param, char *description)	\
+	{									\
+		strscpy(description, param->member, KUNIT_PARAM_DESC_SIZE);	\
+	}									\
 	KUNIT_ARRAY_PARAM(name, array, name##_describe)
 #endif
 

@@ -68,7 +68,7 @@ static int vmcs_load(phys_addr_t vmcs)
 	return failed ? -EIO : 0;
 }
 
-/* The VMCS that is loaded; undefined outside VMX root operation, which VMXE alone doesn't promise. */
+/* The VMCS that is loaded. Faults outside VMX root operation, which VMXE alone doesn't promise. */
 static int vmcs_store(phys_addr_t *vmcs)
 {
 	int err = -EBUSY;
@@ -233,8 +233,8 @@ EXPORT_SYMBOL_GPL(vmx_enter);
  * KVM alone. Who leaves before interrupts are on again needs nothing of Linux, nor cares for CPUs
  * that go and systems that sleep or start another kernel: this is vmx_begin(), on all of them.
  *
- * Where VMX is on already, as it is with KVM, vmx_begin() only loads its own VMCS, and vmx_end() the
- * other's again, which must not notice.
+ * Where VMX is on already, as it is with KVM, vmx_begin() only loads its own VMCS, and vmx_end()
+ * the other's again, which must not notice.
  */
 
 /* A page each, that begins with the revision that the CPU wants to see */
