@@ -177,8 +177,8 @@ struct seq_file;
  * - A client that is in VMX operation only while interrupts are off needs none of this, nor
  *   anything of Linux to turn VMX on: samples/vmx.c.
  * - CR4.VMXE set says that VMX is someone's: KVM's, from 6.12 on as soon as it is loaded. Then
- *   VMXON fails. A client may run its guest between VMPTRST and VMPTRLD of the other's VMCS, interrupts
- *   off. Tables don't mind, nor does INVEPT.
+ *   VMXON fails. A client may run its guest between VMPTRST and VMPTRLD of the other's VMCS, with
+ *   interrupts off. Tables don't mind, nor does INVEPT.
  * - Where there is no VMX, as on AMD's CPUs, tables are built from an explicit &struct ept_config;
  *   ept_caps_read() is -ENODEV there, and ept_vcpu_load(), which would run INVEPT, too.
  * - Several clients have tables of their own, and nothing in common. While one is loaded, ept.ko
