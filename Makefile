@@ -11,7 +11,7 @@ MODELS ?= lynnfield arrandale sandybridge ivybridge haswell broadwell skylake ca
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 
-.PHONY: all install clean check lint prove hw bench instructions demo docs deb ship help
+.PHONY: all install clean check lint prove hw bench instructions demo docs deb ship matrix help
 
 all:
 	$(kbuild) modules
@@ -50,6 +50,9 @@ ship:
 hw:
 	@testbed/check $(patsubst %,hw-%,$(MODELS))
 
+matrix:
+	@testbed/matrix $(BEDS)
+
 prove:
 	@proof/prove $(PROOFS)
 
@@ -66,4 +69,5 @@ help:
 	@echo 'make docs     the documentation as HTML, in Documentation/html'
 	@echo 'make deb      Debian packages, in packages/: ept-dkms, ept-dev'
 	@echo 'make ship     install, upgrade and remove them in clean roots; SUITES="bookworm"'
+	@echo 'make matrix   kernels and compilers, seen: Documentation/kernels-seen.txt'
 	@echo 'make lint     kernel-doc, checkpatch and sparse alone'

@@ -43,6 +43,11 @@
 	alloc_pages_bulk_array_node(gfp, nid, nr, pages)
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define hrtimer_setup(timer, callback, clock, mode)	\
+	(hrtimer_init(timer, clock, mode), (void)((timer)->function = (callback)))
+#endif
+
 /* Names of asm/vmx.h, for the file that includes it */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 2, 0)
 #define VMX_EPT_ADVANCED_VMEXIT_INFO_BIT	BIT_ULL(22)

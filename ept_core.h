@@ -169,6 +169,34 @@ struct seq_file;
  */
 
 /**
+ * DOC: EPT beside others
+ *
+ * Tables are memory of this kernel: they need nothing when CPUs, the system's sleep or other
+ * hypervisors come and go. A CPU in VMX operation does, and that is the client's:
+ *
+ * - A CPU that goes offline, and each when the system sleeps or hibernates, leaves VMX operation
+ *   before: in it a CPU doesn't hear of INIT. Between ept_vcpu_load() and ept_vcpu_put() none goes,
+ *   as preemption is off. A CPU that comes back catches up in its next load; one that invalidates
+ *   for itself runs ept_invept_global() first, as neither VMXOFF nor VMXON drops what was cached.
+ *   cpuhp_setup_state() has callbacks for that, but for the CPU that sleeps last, whose are
+ *   syscore operations.
+ * - Before the next kernel starts, by kexec or a reboot, all CPUs leave VMX operation, and a thin
+ *   hypervisor its guest (register_reboot_notifier()). No table has to be destroyed: the next
+ *   kernel takes the memory. Nor does a dump kernel start with VMX on: a kernel that crashes calls
+ *   whom cpu_emergency_register_virt_callback() knows, one client, or KVM; from 7.2 on it leaves
+ *   VMX operation itself.
+ * - A client that is in VMX operation only while interrupts are off needs none of this, nor
+ *   anything of Linux to turn VMX on: samples/vmx.c.
+ * - CR4.VMXE set says that VMX is someone's: KVM's, from 6.12 on as soon as it is loaded. Then
+ *   VMXON fails. A client may run its guest between VMPTRST and VMPTRLD of the other's VMCS, with
+ *   interrupts off. Tables don't mind, nor does INVEPT.
+ * - Where there is no VMX, as on AMD's CPUs, tables are built from an explicit &struct ept_config;
+ *   ept_caps_read() is -ENODEV there, and ept_vcpu_load(), which would run INVEPT, too.
+ * - Several clients have tables of their own, and nothing in common. While one is loaded, ept.ko
+ *   can't be unloaded.
+ */
+
+/**
  * enum ept_level - what an entry spans
  * @EPT_4K: 4 KiB, a PTE
  * @EPT_2M: 2 MiB, a PDE

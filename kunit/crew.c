@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "crew.h"
+#include "ept_compat.h"
 #include "fixture.h"
 
 #define PATIENCE	200
@@ -83,8 +84,7 @@ struct hand *crew_hire_interrupt(struct crew *crew, void (*work)(struct hand *ha
 	hand->name = "interrupt";
 	hand->work = work;
 	prandom_seed_state(&hand->random, CREW_MAX + 1);
-	hrtimer_init(&crew->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
-	crew->timer.function = interrupt;
+	hrtimer_setup(&crew->timer, interrupt, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
 	return hand;
 }
 

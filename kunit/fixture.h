@@ -15,6 +15,21 @@
 #include "flat_model.h"
 #include "model_mmu.h"
 
+/* What KUnit hasn't always had, by what it has had from the first */
+#ifndef KUNIT_ARRAY_PARAM_DESC
+#define KUNIT_ARRAY_PARAM_DESC(name, array, member)				\
+	static void name##_describe(typeof(&(array)[0]) param, char *description)	\
+	{									\
+		strscpy(description, param->member, KUNIT_PARAM_DESC_SIZE);	\
+	}									\
+	KUNIT_ARRAY_PARAM(name, array, name##_describe)
+#endif
+
+#ifndef KUNIT_FAIL_AND_ABORT
+#define KUNIT_FAIL_AND_ABORT(test, fmt, ...)	\
+	KUNIT_ASSERT_TRUE_MSG(test, false, fmt, ##__VA_ARGS__)
+#endif
+
 #define TABLE_FOR(_levels, _leaf, _maxphyaddr, _memtype, _features, _flags) {	\
 	.levels = (_levels),						\
 	.max_leaf = (_leaf),						\

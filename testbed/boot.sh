@@ -66,8 +66,9 @@ stock_module() {
 	local name file
 
 	mkdir -p "$BED_DIR/programs"
+	stock_modules
 	for name; do
-		file=$(find "$STOCK/lib/modules" -name "$name.ko*" | head -n 1)
+		file=$(find "$STOCK" -path "*lib/modules/*" -name "$name.ko*" | head -n 1)
 		case $file in
 		*.xz) xz -dc "$file" >"$BED_DIR/programs/$name.ko" ;;
 		*.ko) cp "$file" "$BED_DIR/programs/" ;;

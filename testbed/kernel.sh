@@ -9,6 +9,7 @@
 #	base: NAME		the fragment that it adds to
 #	series: 6.12		the source package; $SERIES where nothing is said
 #	suite: NAME		a newer suite of Debian that has it; its newest of the series
+#	compiler: clang-19	gcc where nothing is said
 #	kconfig: FILE		of kernels/, added to its own Kconfig
 . "$TESTBED/suite.sh"
 
@@ -36,7 +37,8 @@ fragment_lines() {
 
 	base=$(sed -n 's/^# base: //p' "$TESTBED/kernels/$1")
 	[ -z "$base" ] || fragment_lines "$base"
-	grep -E '^(CONFIG_|# CONFIG_.* is not set)' "$TESTBED/kernels/$1"
+	# None: a kernel as its base is, of another series.
+	grep -E '^(CONFIG_|# CONFIG_.* is not set)' "$TESTBED/kernels/$1" || true
 }
 
 # kernel_source SERIES [SUITE]: sets SRC, KVERSION.
@@ -70,13 +72,15 @@ unpack_source() {
 # kernel NAME: builds it unless it is cached. Sets KNAME, KVERSION, KARCH, SRC, KOUT
 # (the build folder), KIMAGE and KMAKE (the command that builds for it).
 kernel() {
-	local name=$1 hash kconfig
+	local name=$1 hash kconfig compiler
 
 	KNAME=$name
 	kernel_source "$(fragment_says "$name" series "$SERIES")" \
 		"$(fragment_says "$name" suite "")"
 	KARCH=$(fragment_says "$name" arch "")
-	hash=$({ fragment "$name"; gcc -dumpfullversion; } | sha256sum | cut -c1-12)
+	compiler=$(fragment_says "$name" compiler gcc)
+	hash=$({ fragment "$name"; "$compiler" -dumpfullversion -dumpversion; } |
+		sha256sum | cut -c1-12)
 	KOUT=$CACHE/kernels/$name-$KVERSION-$hash
 	case $KARCH in
 	um) KIMAGE=$KOUT/linux ;;
@@ -84,6 +88,7 @@ kernel() {
 	*) die "kernels/$name: no arch" ;;
 	esac
 	KMAKE=(make -C "$SRC" O="$KOUT" ARCH="$KARCH" -j"$JOBS")
+	[ "$compiler" = gcc ] || KMAKE+=("LLVM=-${compiler#clang-}")
 	kconfig=$(fragment_says "$name" kconfig "")
 	[ -z "$kconfig" ] || KMAKE+=("KBUILD_KCONFIG=$KOUT/Kconfig.testbed")
 	with_lock "kernel-$name" build_kernel "$name"

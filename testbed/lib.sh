@@ -66,14 +66,15 @@ with_lock() {
 
 # --- runs
 
-# new_run: a folder for what a run leaves behind, $RUN. Those of the last
-# hours, and some before, are kept.
+# new_run: a folder for what a run leaves behind, $RUN, whose name goes to the file $RUN_NAMED_IN if
+# there is one. Those of the last hours, and some before, are kept.
 new_run() {
 	mkdir -p "$CACHE/runs"
 	RUN=$(mktemp -d "$CACHE/runs/$(date +%Y%m%d-%H%M%S)-XXXX")
 	mkdir "$RUN/src" "$RUN/modules"
 	export RUN
 	ln -sfn "$RUN" "$CACHE/last"
+	[ -z "${RUN_NAMED_IN:-}" ] || echo "$RUN" >"$RUN_NAMED_IN"
 	find "$CACHE/runs" -mindepth 1 -maxdepth 1 -mmin +120 | sort | head -n -10 |
 		xargs -r rm -rf
 }

@@ -9,6 +9,8 @@ group() {
 	kernels)	# to build kernels
 		echo gcc make libc6-dev bc bison flex libelf-dev libssl-dev perl xz-utils \
 			"linux-source-$SERIES" ;;
+	clang)		# to build them with another compiler
+		echo clang-19 lld-19 llvm-19 ;;
 	stock)		# to build modules for Debian's kernels, and look into them
 		echo gcc-12 make libc6-dev libelf1 libssl3 pahole kmod ;;
 	guest)		# to give a guest a root file system, and read its log

@@ -4,41 +4,10 @@
 # What users of Debian do with the module, each in a root of its own: a suite in a folder, with
 # DKMS and the headers of two kernels, made once and copied for each run.
 
-. "$TESTBED/suite.sh"
+. "$TESTBED/roots.sh"
 . "$TESTBED/deb.sh"
 
 NEXT_VERSION=0.1.999	# what is upgraded to
-
-# clean_root SUITE: sets ROOT.
-clean_root() {
-	local base=$CACHE/roots/$1
-
-	with_lock "root-$1" make_root "$1" "$base"
-	ROOT=$BED_DIR/root
-	as_root cp -a --reflink=auto "$base" "$ROOT"
-}
-
-# DKMS and headers of one kernel; those of another one, as packages. Headers may bring their kernel
-# along, and that would want an initramfs.
-make_root() {
-	[ ! -e "$2" ] || return 0
-	say "making a root of $1 (once; minutes), log: $2.log"
-	as_root rm -rf "$2.part"
-	mkdir -p "$CACHE/roots"
-	quietly "$2.log" as_root env INITRD=No debootstrap --variant=minbase \
-		--include=dkms,linux-headers-amd64,kmod "$1" "$2.part" "$(debian_mirror)"
-	quietly "$2.log" as_root chroot "$2.part" apt-get install -y --download-only \
-		--no-install-recommends linux-headers-cloud-amd64
-	as_root mv "$2.part" "$2"
-}
-
-# DKMS wants /proc; the mount goes with the command.
-in_root() {
-	# shellcheck disable=SC2016 # the inner shell expands it
-	as_root unshare --mount sh -c 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"' \
-		"$ROOT" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C \
-		DEBIAN_FRONTEND=noninteractive "$@"
-}
 
 # works NAME COMMAND...: a test that passes if COMMAND does.
 works() {
@@ -59,14 +28,21 @@ root_kernels() {
 	in_root ls /lib/modules
 }
 
+# field KERNEL MODULE FIELD: of modinfo, by the file's name. By the module's it would ask depmod, which
+# newer DKMS leaves alone where there are headers of a kernel, but no kernel.
+field() {
+	# shellcheck disable=SC2016 # the inner shell expands it
+	in_root sh -c 'modinfo -F "$2" $(find "/lib/modules/$0/" -name "$1.ko*")' "$@"
+}
+
 # has MODULE VERSION: for each kernel; an empty VERSION: the module has none
 has() {
 	local kernel got
 
 	for kernel in $(root_kernels); do
-		got=$(in_root modinfo -k "$kernel" -F version "$1") || return 1
+		got=$(field "$kernel" "$1" version) || return 1
 		[ "$got" = "$2" ] || { echo "$kernel: $1 $got, not $2"; return 1; }
-		in_root modinfo -k "$kernel" -F vermagic "$1" | grep -F "$kernel " || return 1
+		field "$kernel" "$1" vermagic | grep -F "$kernel " || return 1
 	done
 }
 
@@ -74,7 +50,7 @@ has_no() {
 	local kernel
 
 	for kernel in $(root_kernels); do
-		! in_root modinfo -k "$kernel" "$1" || return 1
+		! field "$kernel" "$1" vermagic || return 1
 	done
 	[ ! -e "$ROOT/var/lib/dkms/$1" ]
 }
@@ -108,7 +84,7 @@ client_after_ept() {
 		in_root dkms uninstall "ept/$VERSION" -k "$kernel" &&
 		in_root dkms unbuild "ept/$VERSION" -k "$kernel" &&
 		in_root dkms autoinstall -k "$kernel" &&
-		[ "$(in_root modinfo -k "$kernel" -F depends first_guest)" = ept ]
+		[ "$(field "$kernel" first_guest depends)" = ept ]
 }
 
 another_kernel() {
