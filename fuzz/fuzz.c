@@ -142,6 +142,9 @@ static int run_lot(u64 seed, u64 nr_steps, int out)
 
 #define LOT	50000	/* steps in a process */
 
+/* Whether to say no more than that it fails */
+static bool quiet;
+
 /* Returns the next seed, or 0 after a failure. */
 static u64 run_child(u64 seed, u64 nr_steps, struct program_counts *counts)
 {
@@ -156,8 +159,10 @@ static u64 run_child(u64 seed, u64 nr_steps, struct program_counts *counts)
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
+		alarm(300);
 		close(pipes[0]);
-		_exit(run_lot(seed, nr_steps, pipes[1]));
+		/* Not _exit(): coverage is written on the way out. */
+		exit(run_lot(seed, nr_steps, pipes[1]));
 	}
 	close(pipes[1]);
 	while (read(pipes[0], &next, sizeof(next)) == sizeof(next) && next != ~0ULL)
@@ -169,6 +174,8 @@ static u64 run_child(u64 seed, u64 nr_steps, struct program_counts *counts)
 		abort();
 	if (next == ~0ULL && !status)
 		return last + 1;
+	if (quiet)
+		return 0;
 	if (WIFSIGNALED(status))
 		printf("ended by signal %d\n", WTERMSIG(status));
 	size = make_program(last, bytes);
@@ -186,11 +193,13 @@ int main(int argc, char **argv)
 	ept_hooks.invept_works = true;
 	if (native_init())
 		return 2;
-	while ((option = getopt(argc, argv, "s:n:")) != -1) {
+	while ((option = getopt(argc, argv, "s:n:q")) != -1) {
 		if (option == 's')
 			seed = strtoull(optarg, NULL, 0);
 		else if (option == 'n')
 			nr = strtoull(optarg, NULL, 0);
+		else if (option == 'q')
+			quiet = true;
 		else
 			return 2;
 	}

@@ -40,7 +40,9 @@ struct kunit_suite {
 };
 
 void native_add_suite(struct kunit_suite *suite);
-/* False: some of those whose "suite.case" begins with @prefix failed. */
+/*
+ * False: some of those whose "suite.case" begins with @prefix, or with "-" before it doesn't, failed.
+ */
 bool native_run_suites(const char *prefix);
 
 #define kunit_test_suite(suite)	\

@@ -473,6 +473,15 @@ static bool run_cases(const struct kunit_suite *suite, const struct kunit_case *
 	return good;
 }
 
+/* "-" before it: all others */
+static bool is_chosen(const char *name, const char *prefix)
+{
+	const bool others = *prefix == '-';
+
+	prefix += others;
+	return !strncmp(name, prefix, strlen(prefix)) != others;
+}
+
 bool native_run_suites(const char *prefix)
 {
 	bool good = true;
@@ -484,7 +493,7 @@ bool native_run_suites(const char *prefix)
 			char name[256];
 
 			snprintf(name, sizeof(name), "%s.%s", suite->name, kcase->name);
-			if (!strncmp(name, prefix, strlen(prefix)))
+			if (is_chosen(name, prefix))
 				good &= run_cases(suite, kcase);
 		}
 		if (suite->suite_exit)

@@ -60,13 +60,23 @@ int native_init(void);
 void native_exit(void);
 #define BUILD_BUG_ON(condition)		_Static_assert(!(condition), #condition)
 
-/* Numbers */
+/* Numbers; arguments may do something, once */
+#undef min
+#undef max
+#undef min_t
+#define NATIVE_PICK(a, op, b)	\
+	({ const typeof(a) _pa = (a); const typeof(b) _pb = (b); _pa op _pb ? _pa : _pb; })
+#define min(a, b)			NATIVE_PICK(a, <, b)
+#define max(a, b)			NATIVE_PICK(a, >, b)
+#define min_t(type, a, b)		min((type)(a), (type)(b))
 #define ALIGN(x, to)			round_up(x, to)
 #define ALIGN_DOWN(x, to)		round_down(x, to)
 #define PTR_ALIGN(ptr, to)		((typeof(ptr))round_up((unsigned long)(ptr), to))
 #define DIV_ROUND_UP(x, by)		(((x) + (by) - 1) / (by))
-#define roundup(x, to)			((((x) + (to) - 1) / (to)) * (to))
-#define rounddown(x, to)		((x) - (x) % (to))
+#define roundup(x, to)	\
+	({ const typeof(to) _to = (to); (((x) + _to - 1) / _to) * _to; })
+#define rounddown(x, to)	\
+	({ const typeof(x) _down = (x); _down - _down % (to); })
 #define clamp(x, low, high)		min(max(x, low), high)
 #define max_t(type, a, b)		max((type)(a), (type)(b))
 #define swap(a, b)			\
