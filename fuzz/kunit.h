@@ -41,9 +41,10 @@ struct kunit_suite {
 
 void native_add_suite(struct kunit_suite *suite);
 /*
- * False: some of those whose "suite.case" begins with @prefix, or with "-" before it doesn't, failed.
+ * All, or those whose "suite.case" begins with one of @names, and with none that has a "-" before it;
+ * the last that fits counts. False: some failed.
  */
-bool native_run_suites(const char *prefix);
+bool native_run_suites(char **names);
 
 #define kunit_test_suite(suite)	\
 	static void __attribute__((constructor)) add_##suite(void)	\

@@ -147,11 +147,14 @@ class Tree:
         return works(["make", "-s", "-f", "fuzz/Makefile", "BUILD=" + self.out,
                       "OPTIMIZE=-O1", f"{self.out}/fuzzer", f"{self.out}/suites"], self.path)
 
-    def noticed(self):
-        """By whom, or None"""
-        if not works([self.out + "/fuzzer", "-q", "-n", "3000"], self.out):
+    def noticed(self, path=""):
+        """By whom, or None; the cheapest comes first"""
+        layer = path.startswith(("guest/", "memtype/"))
+        if not layer and not works([self.out + "/fuzzer", "-q", "-n", "3000"], self.out):
             return "fuzzer"
-        if not works([self.out + "/suites", "-ept_random"], self.out):
+        suites = ["ept_guest", "ept_memtype"] if layer else ["-ept_random", "-ept_guest",
+                                                             "-ept_memtype"]
+        if not works([self.out + "/suites"] + suites, self.out):
             return "suites"
         if not works([self.out + "/fuzzer", "-q", "-s", "1000", "-n", str(ARGS.steps)], self.out):
             return "fuzzer"
@@ -181,7 +184,7 @@ class Tree:
             if before is not None and self.object_of(mutant.path) == before:
                 verdict = "same code"
             else:
-                verdict = self.noticed() or "SURVIVES"
+                verdict = self.noticed(mutant.path) or "SURVIVES"
             if verdict in ("SURVIVES", "same code") and ARGS.kunit:
                 # Barriers are no code in user space.
                 if verdict == "SURVIVES" or mutant.kind in ("barrier", "lock"):

@@ -473,16 +473,20 @@ static bool run_cases(const struct kunit_suite *suite, const struct kunit_case *
 	return good;
 }
 
-/* "-" before it: all others */
-static bool is_chosen(const char *name, const char *prefix)
+static bool is_chosen(const char *name, char **names)
 {
-	const bool others = *prefix == '-';
+	bool chosen = !*names || **names == '-';
 
-	prefix += others;
-	return !strncmp(name, prefix, strlen(prefix)) != others;
+	for (; *names; names++) {
+		const bool out = **names == '-';
+
+		if (!strncmp(name, *names + out, strlen(*names + out)))
+			chosen = !out;
+	}
+	return chosen;
 }
 
-bool native_run_suites(const char *prefix)
+bool native_run_suites(char **names)
 {
 	bool good = true;
 
@@ -493,7 +497,7 @@ bool native_run_suites(const char *prefix)
 			char name[256];
 
 			snprintf(name, sizeof(name), "%s.%s", suite->name, kcase->name);
-			if (is_chosen(name, prefix))
+			if (is_chosen(name, names))
 				good &= run_cases(suite, kcase);
 		}
 		if (suite->suite_exit)
