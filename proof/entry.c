@@ -336,7 +336,7 @@ void invept_spared(void)
  * A leaf is said to be volatile exactly where a CPU whose rights are the entry's may set a flag in
  * it; and, when a flush is due, wherever a CPU may that had more of them
  * FAULT ept_pte.h s/(!fmt->ad || !(entry & EPT_PTE_RIGHTS))/(!fmt->ad || !(entry \& 1))/
- * FAULT ept_pte.h s/& (EPT_PTE_WRITE | EPT_PTE_PAGING_WRITE |/\& (EPT_PTE_WRITE |/
+ * FAULT ept_pte.h s/MAY_DIRTY\t(EPT_PTE_WRITE | EPT_PTE_PAGING_WRITE |/MAY_DIRTY\t(EPT_PTE_WRITE |/
  * FAULT ept_pte.h s/return fmt->ad && entry & EPT_PTE_RIGHTS && (/return fmt->ad \&\& entry \& EPT_PTE_WRITE \&\& (/
  */
 void volatile_flags(void)

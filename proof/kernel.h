@@ -383,6 +383,10 @@ struct page {
 	};
 	pgoff_t index;
 	unsigned long private;
+#ifdef PROOF_NATIVE
+	int refcount;
+	bool reserved;
+#endif
 };
 
 struct folio {
@@ -398,7 +402,11 @@ struct dentry;
 struct seq_file;
 
 #define PROOF_PFN		0x100UL
+#ifdef PROOF_NATIVE	/* All of it, from a fixed address on */
+#define PROOF_DIRECT_MAP	0x200000000000UL
+#else
 #define PROOF_DIRECT_MAP	((unsigned long)memory - (PROOF_PFN << PAGE_SHIFT))
+#endif
 #define PAGE_OFFSET		PROOF_DIRECT_MAP
 #define virt_to_phys(address)	((phys_addr_t)((unsigned long)(address) - PAGE_OFFSET))
 #define phys_to_virt(phys)	((void *)((phys) + PAGE_OFFSET))
@@ -409,6 +417,13 @@ struct seq_file;
 #define set_page_private(page, value)	((page)->private = (value))
 #define PTR_ALIGN_DOWN(ptr, to)	((typeof(ptr))round_down((unsigned long)(ptr), to))
 
+#ifdef PROOF_NATIVE
+#define PROOF_PAGES		0x20000UL
+extern struct page native_pages[PROOF_PAGES];
+#define pfn_to_page(pfn)	(native_pages + (pfn))
+#define page_to_pfn(page)	((unsigned long)((page) - native_pages))
+#define pfn_valid(pfn)		((pfn) < PROOF_PAGES)
+#else
 #ifndef PROOF_PAGES
 #define PROOF_PAGES		1
 #endif
@@ -416,6 +431,7 @@ static u64 memory[PROOF_PAGES][512];
 struct page *pfn_to_page(unsigned long pfn);
 unsigned long page_to_pfn(const struct page *page);
 bool pfn_valid(unsigned long pfn);
+#endif
 unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned long nr, struct page **pages);
 void __free_page(struct page *page);
 void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head));
@@ -440,7 +456,11 @@ struct task_struct {
 	unsigned int flags;
 };
 
+#ifdef PROOF_NATIVE
+extern struct task_struct proof_task;
+#else
 static struct task_struct proof_task;
+#endif
 #define current			(&proof_task)
 #define mod_lruvec_page_state(page, what, nr)	((void)(nr))
 

@@ -296,7 +296,8 @@ static int call_merge(void)
  * ept_merge() makes leaves large, and changes no translation: each range and tree of 3 levels with
  * 2 entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,2
- * FAULT ept_shape.c s/ad |= entry & fmt->ad;//
+ * FAULT ept_shape.c s/if ((entry & ~fmt->ad) != first + i \* step)/if (0)/
+ * FAULT ept_shape.c s/ad |= entry & fmt->ad;//;s/value | ad))/value))/
  * LONG
  */
 void op_merge(void)
@@ -501,7 +502,7 @@ static int call_redirect(void)
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0
  * FAULT ept_change.c s/op->op.verdict = -ENOENT;/;/
  * FAULT ept_change.c s/return change->move ? ept_largest_leaf(change->offset, level) : level;/return level;/
- * FAULT ept_op.c s/!(op->fresh && ept_op_covers(op, gpa, level))/true/
+ * FAULT ept_change.c s/fmt, clear) | ept->fmt.ad,/fmt, clear),/
  * LONG
  */
 void op_redirect(void)

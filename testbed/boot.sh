@@ -17,8 +17,8 @@ guest() {
 	need guest
 	mkdir -p "$root"/{bin,dev,proc,sys}
 	cp /bin/busybox "$root/bin/"
-	for applet in cat dd dmesg echo grep insmod mount poweroff reboot rmmod \
-		mkswap sh sleep swapon; do
+	for applet in cat dd dmesg echo find grep insmod mkdir mount poweroff reboot rmmod \
+		mkswap sh sleep swapon umount; do
 		ln -sf busybox "$root/bin/$applet"
 	done
 	cp "$TESTBED"/guest/* "$root/"

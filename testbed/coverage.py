@@ -1,0 +1,128 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Lines and branches that were run, of each source of the module, from gcov's counters.
+
+A line that wasn't run has to be in the file of reasons, or is a failure: "file: line as it is", and
+below that, indented, why. So is a reason whose line is gone, or was run.
+"""
+import argparse
+import glob
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+
+OURS = re.compile(r"^(ept_\w+|memtype/\w+|guest/\w+|space/\w+)\.[ch]$")
+# In headers that tracepoints are made of, lines mean little.
+NOT_OURS = re.compile(r"_trace\.h$|/space_trace\.h$")
+
+
+def counters_of(root):
+    for path in glob.glob(root + "/**/*.gcda", recursive=True):
+        yield os.path.relpath(path, root)
+
+
+def run_gcov(modules, counters):
+    """For each counter file, beside its notes: gcov's JSON"""
+    for name in counters_of(counters):
+        where = "/" + name
+        if not where.startswith(modules + "/") or "/kunit/" in where[len(modules):]:
+            continue
+        with open(f"{counters}/{name}", "rb") as file, open(where, "wb") as out:
+            out.write(file.read())
+        done = subprocess.run(["gcov", "--branch-probabilities", "--json-format", "--stdout", where],
+                              cwd=modules, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              check=True)
+        yield json.loads(done.stdout)
+
+
+def read(modules, counters):
+    """file -> line -> [count, branches taken, branches]"""
+    files = {}
+    for report in run_gcov(modules, counters):
+        for file in report["files"]:
+            path = os.path.relpath(os.path.join(report["current_working_directory"],
+                                                file["file"]), modules)
+            if not OURS.match(path) or NOT_OURS.search(path):
+                continue
+            lines = files.setdefault(path, {})
+            for line in file["lines"]:
+                entry = lines.setdefault(line["line_number"], [0, {}])
+                entry[0] += line["count"]
+                for i, branch in enumerate(line["branches"]):
+                    key = (line.get("function_name"), i)
+                    entry[1][key] = entry[1].get(key, 0) + branch["count"]
+    return files
+
+
+def reasons(path):
+    known, last = {}, None
+    with open(path) as file:
+        for line in file:
+            line = line.rstrip("\n")
+            if line.startswith("#") or not line.strip():
+                continue
+            if line[0].isspace():
+                known[last] += " " + line.strip()
+            else:
+                name, text = line.split(": ", 1)
+                last = (name, text.strip())
+                known[last] = ""
+    return known
+
+
+def main():
+    modules = os.path.realpath(ARGS.modules)
+    files = read(modules, os.path.realpath(ARGS.counters))
+    known = reasons(ARGS.reasons)
+    totals, missed, used = [0, 0, 0, 0], [], set()
+    print(f"{'file':24} {'lines':>12} {'':>7} {'branches':>12}")
+    for path in sorted(files):
+        with open(f"{modules}/{path}") as file:
+            text = file.read().split("\n")
+        numbers = [0, 0, 0, 0]
+        for number, (count, branches) in sorted(files[path].items()):
+            line = text[number - 1].strip()
+            numbers[0] += count > 0
+            numbers[1] += 1
+            numbers[2] += sum(n > 0 for n in branches.values())
+            numbers[3] += len(branches)
+            if not count:
+                if (path, line) in known:
+                    used.add((path, line))
+                else:
+                    missed.append(f"{path}:{number}: {line}")
+        totals = [a + b for a, b in zip(totals, numbers)]
+        show(path, numbers)
+    show("all", totals)
+    stale = [f"{path}: {line}" for path, line in known if (path, line) not in used]
+    judge(len(used), missed, stale)
+
+
+def share(part, whole):
+    return f"{100 * part / whole:6.1f}%" if whole else f"{'':7}"
+
+
+def show(name, numbers):
+    print(f"{name:24} {numbers[0]:6}/{numbers[1]:<5} {share(*numbers[:2])} "
+          f"{numbers[2]:6}/{numbers[3]:<5} {share(*numbers[2:])}")
+
+
+def judge(explained, missed, stale):
+    with open(ARGS.results, "a") as file:
+        for name, wrong in (("each line is run, or explained", missed),
+                            ("each explanation is needed", stale)):
+            verdict = "FAIL" if wrong else "PASS"
+            file.write("\t".join([verdict, name] + (["\x1e".join(wrong)] if wrong else [])) + "\n")
+    print(f"{explained} lines that aren't run are explained, {len(missed)} are not")
+
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--modules", required=True, help="where they were built")
+parser.add_argument("--counters", required=True, help="what the kernel's debugfs had in gcov/")
+parser.add_argument("--reasons", required=True)
+parser.add_argument("--results", required=True)
+ARGS = parser.parse_args()
+main()
