@@ -106,7 +106,7 @@ static __always_inline int bench_churn(const struct bench_engine *engine, void *
 	return err;
 }
 
-/* A scatter list has 16 to 127 segments of 4K to 64K, one after the other where a guest sees them. */
+/* A scatter list has 16 to 127 segments of 4K to 64K, which are one range to a guest. */
 static __always_inline unsigned int bench_list(u64 random)
 {
 	return 16 + (random >> 40) % 112;

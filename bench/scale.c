@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What it costs that there are many CPUs, each of which has mapped into the table: by counting, on a
- * machine that has so many. Instructions are those of all CPUs.
+ * What it costs that there are many CPUs, each of which has mapped into the table: by counting, on
+ * a machine that has so many. Instructions are those of all CPUs.
  */
 #include <linux/cpumask.h>
 #include <linux/err.h>

@@ -8,13 +8,16 @@
 
 #define __smp_store_release(p, v)		\
 do {						\
+	typeof(p) _to = (p);			\
+						\
 	barrier();				\
-	WRITE_ONCE(*(p), v);			\
+	WRITE_ONCE(*_to, v);			\
 } while (0)
 
 #define __smp_load_acquire(p)			\
 ({						\
-	typeof(*(p)) _value = READ_ONCE(*(p));	\
+	typeof(p) _from = (p);			\
+	typeof(*_from) _value = READ_ONCE(*_from);	\
 						\
 	barrier();				\
 	_value;					\

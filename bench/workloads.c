@@ -25,10 +25,9 @@
 #define RANDOM_OF(what, n, bytes, first, apart)						\
 	{ .op = (what), .calls = (n), .gpa = (first), .size = SZ_4K, .stride = (apart),	\
 	  .span = (bytes), .offset = BENCH_AT_4K }
-/* A page in each @apart */
-#define EACH(bytes, apart)								\
-	{ .op = BENCH_MAP, .calls = (bytes) / (apart), .size = SZ_4K, .stride = (apart),	\
-	  .offset = BENCH_AT_4K }
+/* @n pages, each so far from the one before */
+#define EACH(n, apart)									\
+	{ .op = BENCH_MAP, .calls = (n), .size = SZ_4K, .stride = (apart), .offset = BENCH_AT_4K }
 #define LISTS(what)	{ .op = (what), .calls = 256, .stride = 8 * SZ_1M }
 #define DIRTY_ALL	{ .op = BENCH_DIRTY, .calls = PAGES(SZ_1G), .stride = SZ_4K }
 #define DIRTY_64TH	{ .op = BENCH_DIRTY, .calls = PAGES(SZ_1G) / 64, .stride = 64 * SZ_4K }
@@ -140,16 +139,16 @@ const struct bench_workload bench_workloads[] = {
 	  .prepare = { LISTS(BENCH_MAP_LIST) }, .timed = LISTS(BENCH_UNMAP_LIST) },
 	/* Random pages where each table has 4 of 512, or each other one */
 	{ .name = "sparse-map", .unit = "map", .units = 100000,
-	  .prepare = { EACH(GIB(64), SZ_512K) },
+	  .prepare = { EACH(GIB(64) / SZ_512K, SZ_512K) },
 	  .timed = RANDOM_OF(BENCH_MAP, 100000, GIB(64), SZ_4K, SZ_512K) },
 	{ .name = "sparse-lookup", .unit = "lookup", .units = 100000,
-	  .prepare = { EACH(GIB(64), SZ_512K) },
+	  .prepare = { EACH(GIB(64) / SZ_512K, SZ_512K) },
 	  .timed = RANDOM_OF(BENCH_LOOKUP, 100000, GIB(64), 0, SZ_512K) },
 	{ .name = "half-map", .unit = "map", .units = 100000,
-	  .prepare = { EACH(SZ_1G, SZ_8K) },
+	  .prepare = { EACH(SZ_1G / SZ_8K, SZ_8K) },
 	  .timed = RANDOM_OF(BENCH_MAP, 100000, SZ_1G, SZ_4K, SZ_8K) },
 	{ .name = "half-lookup", .unit = "lookup", .units = 1000000,
-	  .prepare = { EACH(SZ_1G, SZ_8K) },
+	  .prepare = { EACH(SZ_1G / SZ_8K, SZ_8K) },
 	  .timed = RANDOM_OF(BENCH_LOOKUP, 1000000, SZ_1G, 0, SZ_8K) },
 	/* Many small tables: created, mapped into, destroyed */
 	{ .name = "small", .unit = "table", .units = 100,
