@@ -77,7 +77,7 @@ stock_module() {
 }
 
 # qemu CPUS ARGUMENT...: KVM is of no use here, since it would need EPT itself. MEMORY is in
-# MiB.
+# MiB. A host that is busy may keep the emulated timer from ticking while Linux tries it.
 qemu() {
 	local cpus=$1
 
@@ -86,7 +86,7 @@ qemu() {
 	machine "$BED_DIR/machine.out" qemu-system-x86_64 -accel tcg -cpu max -smp "$cpus" \
 		-m "${MEMORY:-1024}" -nodefaults -display none -monitor none -no-reboot \
 		-serial "file:$LOG" -kernel "$KIMAGE" -initrd "$INITRAMFS" \
-		-append "console=ttyS0 ${GUEST_ARGS[*]} BED_EXIT=reboot $*"
+		-append "console=ttyS0 no_timer_check ${GUEST_ARGS[*]} BED_EXIT=reboot $*"
 }
 
 # bochs MODEL CPUS MEGABYTES ARGUMENT... The machine is $BOCHS, with what it needs in $BOCHS_SHARE;
