@@ -273,7 +273,7 @@ static int __init bench_init(void)
 	}
 	if (wanted("tables"))
 		bench_memory();
-	if (wanted("layers"))
+	if (only && wanted("layers"))
 		bench_layers(rounds);
 	bench_bitmap = vzalloc(BENCH_BITMAP_PAGES / 8);
 	if (!bench_bitmap)
