@@ -287,7 +287,7 @@ static int __init bench_init(void)
 		bench_memory();
 	if (wanted("host"))
 		bench_host();
-	if (wanted("layers"))
+	if (only && wanted("layers"))
 		bench_layers(rounds);
 	bench_bitmap = vzalloc(BENCH_BITMAP_PAGES / 8);
 	if (!bench_bitmap)

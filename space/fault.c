@@ -6,7 +6,7 @@
 #include "space.h"
 #include "space_trace.h"
 
-static u32 needed(const struct ept_space *space, const struct ept_violation *violation)
+u32 space_needed(const struct ept_space *space, const struct ept_violation *violation)
 {
 	u32 access = 0;
 
@@ -70,15 +70,14 @@ static int look(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
 }
 
 /* Of an access without any right, one of the host's: whatever the region gives */
-int space_answer(struct ept_space *space, u64 gpa, const struct ept_violation *violation,
+int space_answer(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
 		 struct ept_fault *fault)
 {
-	const u32 access = needed(space, violation);
 	int idx, ret, err;
 
 	do {
 		idx = srcu_read_lock(&space->srcu);
-		ret = look(space, gpa, access, violation->page_walk, fault);
+		ret = look(space, gpa, access, page_walk, fault);
 		srcu_read_unlock(&space->srcu, idx);
 		err = space_again(space, ret);
 	} while (ret && !err);
@@ -93,9 +92,16 @@ int space_answer(struct ept_space *space, u64 gpa, const struct ept_violation *v
 int ept_space_fault(struct ept_space *space, u64 gpa, const struct ept_violation *violation,
 		    struct ept_fault *fault)
 {
-	if (IS_ERR_OR_NULL(space) || !violation || !fault || !needed(space, violation))
+	u32 access;
+
+	if (IS_ERR_OR_NULL(space) || !violation || !fault)
 		return -EINVAL;
-	return gpa >= space->limit ? -ERANGE : space_answer(space, gpa, violation, fault);
+	access = space_needed(space, violation);
+	if (!access)
+		return -EINVAL;
+	if (gpa >= space->limit)
+		return -ERANGE;
+	return space_answer(space, gpa, access, violation->page_walk, fault);
 }
 EXPORT_SYMBOL_EPT(ept_space_fault);
 

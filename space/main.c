@@ -60,12 +60,17 @@ struct ept_space *ept_space_create(const struct ept_config *config)
 	space->counts = alloc_percpu_gfp(struct ept_space_stats, GFP_KERNEL_ACCOUNT);
 	if (!space->counts)
 		goto free_space;
+	space->recent = alloc_percpu_gfp(struct recent, GFP_KERNEL_ACCOUNT);
+	if (!space->recent)
+		goto free_counts;
 	err = init_srcu_struct(&space->srcu);
 	if (err)
-		goto free_counts;
+		goto free_recent;
 	space_debugfs_add(space);
 	return space;
 
+free_recent:
+	free_percpu(space->recent);
 free_counts:
 	free_percpu(space->counts);
 free_space:
@@ -84,6 +89,7 @@ void ept_space_destroy(struct ept_space *space)
 	space_remove_all(space);
 	ept_destroy(space->ept);
 	cleanup_srcu_struct(&space->srcu);
+	free_percpu(space->recent);
 	free_percpu(space->counts);
 	kfree(space);
 }

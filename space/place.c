@@ -49,6 +49,48 @@ static struct span *find_extent(struct place *place)
 }
 
 /*
+ * What this CPU found last, if the tree's version is still the same: then the span is still there,
+ * and stays for the read side that the version was read in.
+ */
+static bool recall(struct place *place, long version)
+{
+	const struct recent *recent = get_cpu_ptr(place->space->recent);
+	const bool found = recent->version == version &&
+			   place->gpa - recent->start < recent->size;
+
+	if (found) {
+		place->span = recent->span;
+		place->start = recent->start;
+		place->end = recent->start + recent->size;
+	}
+	put_cpu_ptr(place->space->recent);
+	return found;
+}
+
+static void remember(const struct place *place, long version)
+{
+	struct recent *recent = get_cpu_ptr(place->space->recent);
+
+	recent->version = version;
+	recent->span = place->span;
+	recent->start = place->start;
+	recent->size = place->end - place->start;
+	put_cpu_ptr(place->space->recent);
+}
+
+/* The span in the tree, as place_find() has it */
+static int find_span(struct place *place, long version)
+{
+	place->span = find_extent(place);
+	if (!place->span)
+		return -ENOENT;
+	if (!place->span->backing || READ_ONCE(place->span->pending))
+		return PLACE_BUSY;
+	remember(place, version);
+	return 0;
+}
+
+/*
  * Within the read side of the space's SRCU. Returns 0, -ENOENT with the extent of the hole,
  * -EAGAIN, or PLACE_BUSY.
  */
@@ -58,11 +100,12 @@ int place_find(struct ept_space *space, u64 gpa, struct place *place)
 
 	place->space = space;
 	place->gpa = gpa & PAGE_MASK;
-	place->span = find_extent(place);
-	if (!place->span)
-		return -ENOENT;
-	if (!place->span->backing || READ_ONCE(place->span->pending))
-		return PLACE_BUSY;
+	if (!recall(place, version)) {
+		const int err = find_span(place, version);
+
+		if (err)
+			return err;
+	}
 	/* What moved the number on has changed the tree's version, and the logs, before. */
 	place->seen = atomic_long_read_acquire(&place->span->backing->seq);
 	place->log = log_at(space, gpa);

@@ -124,6 +124,20 @@ struct log {
 };
 
 /**
+ * struct recent - what a CPU found last
+ * @version: of the tree
+ * @span: what it found
+ * @start: where it begins
+ * @size: bytes
+ */
+struct recent {
+	long		version;
+	struct span	*span;
+	u64		start;
+	u64		size;
+};
+
+/**
  * struct place - what is at an address, for the time that its number stays
  * @space: the space
  * @span: what is there
@@ -219,6 +233,7 @@ extern const struct kind space_file;
  * @limit: where the guest's addresses end
  * @spans: the tree
  * @version: of the tree: changes after what faults may have found was replaced
+ * @recent: what each CPU found in it last
  * @stale: changes when memory has gone from the table, before anyone else may use it
  * @walking: held by who reads memory through the table without a reference to it
  * @logs: of logs
@@ -245,6 +260,7 @@ struct ept_space {
 	u64				limit;
 	struct maple_tree		spans;
 	atomic_long_t			version;
+	struct recent __percpu		*recent;
 	atomic_long_t			stale;
 	rwlock_t			walking;
 	struct maple_tree		logs;
@@ -304,7 +320,8 @@ void place_look_up(struct place *place);
 int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access);
 
 /* fault.c */
-int space_answer(struct ept_space *space, u64 gpa, const struct ept_violation *violation,
+u32 space_needed(const struct ept_space *space, const struct ept_violation *violation);
+int space_answer(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
 		 struct ept_fault *fault);
 
 /* touch.c */

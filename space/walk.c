@@ -47,7 +47,8 @@ int ept_space_walk(struct ept_space *space, const struct ept_guest_paging *pagin
 			return err;
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		err = space_answer(space, walk->gpa, &walk->violation, fault);
+		err = space_answer(space, walk->gpa, space_needed(space, &walk->violation),
+				   walk->violation.page_walk, fault);
 	} while (!err && fault->verdict == EPT_VERDICT_RESUME);
 	return err;
 }
