@@ -11,7 +11,8 @@ MODELS ?= lynnfield arrandale sandybridge ivybridge haswell broadwell skylake ca
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 
-.PHONY: all install clean check lint prove hw bench instructions demo docs deb ship matrix help
+.PHONY: all install clean check lint prove hw fuzz coverage mutate bench instructions demo docs deb \
+	ship matrix help
 
 all:
 	$(kbuild) modules
@@ -56,6 +57,16 @@ matrix:
 prove:
 	@proof/prove $(PROOFS)
 
+fuzz:
+	@fuzz/fuzz
+
+coverage:
+	@testbed/check coverage
+	@cat $${XDG_CACHE_HOME:-$$HOME/.cache}/ept/last/coverage/coverage.txt
+
+mutate:
+	@fuzz/mutate.py $(MUTATE)
+
 help:
 	@echo 'make          build ept.ko for the running kernel, or KDIR='
 	@echo 'make install  install it, and tell depmod'
@@ -64,6 +75,9 @@ help:
 	@echo 'make check    every test; BEDS="uml-fast lint" for some of them'
 	@echo 'make prove    the proofs; PROOFS="legality split" for some of them'
 	@echo 'make hw       CPUs, in Bochs, on our tables, case by case; MODELS="haswell" for some'
+	@echo 'make fuzz     ten million random operations; OPERATIONS=0 without end; GUIDED=600: libFuzzer'
+	@echo 'make coverage what KUnit runs of the sources, and why it does not run the rest'
+	@echo 'make mutate   break the sources and see the tests notice, hours; MUTATE="--minutes 60"'
 	@echo 'make bench    time and count each operation beside limits and peers'
 	@echo 'make instructions  accept new instruction counts, for a commit that says why'
 	@echo 'make docs     the documentation as HTML, in Documentation/html'

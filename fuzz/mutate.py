@@ -158,6 +158,8 @@ class Tree:
             return "suites"
         if not works([self.out + "/fuzzer", "-q", "-s", "1000", "-n", str(ARGS.steps)], self.out):
             return "fuzzer"
+        if not layer and not works([self.out + "/suites", "ept_random"], self.out):
+            return "suites"
         return None
 
     def write(self, path, lines):

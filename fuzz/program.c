@@ -9,7 +9,7 @@
 #include "program.h"
 #include "verify.h"
 
-#define MAX_LEAVES	96	/* that one step makes */
+#define MAX_LEAVES	520	/* that one step makes */
 #define FULL		8	/* steps from one comparison of everything to the next */
 
 struct program_counts program_counts;

@@ -23,8 +23,12 @@ group() {
 		echo gnuplot-nox ;;
 	prove)		# CBMC's preprocessor; models of concurrency
 		echo gcc libc6-dev python3 spin ;;
+	fuzz)		# the sources as a program
+		echo gcc make libc6-dev ;;
+	guided)		# libFuzzer
+		echo clang ;;
 	lint)
-		echo perl sparse shellcheck ;;
+		echo perl sparse shellcheck coccinelle clang codespell ;;
 	deb)		# to build and judge packages
 		echo perl dpkg-dev debhelper dh-dkms lintian ;;
 	ship)		# to try them in clean roots
