@@ -88,17 +88,6 @@ static s64 flushes(struct ept *ept)
 	return ret < 0 ? ret : sum;
 }
 
-/* A large tree, from its unmapping until the system has all its pages back */
-static s64 frees(struct ept *ept)
-{
-	s64 ret = ept_map(ept, 2 * OTHER, SZ_4K, SZ_1G, &EPT_ATTRS_RAM);
-	const u64 start = bench_clock();
-
-	ret = ret ?: ept_unmap(ept, 2 * OTHER, SZ_1G, NULL);
-	ept_barrier();
-	return ret ?: bench_clock() - start;
-}
-
 static const struct scaled {
 	const char	*name;
 	const char	*unit;
@@ -108,7 +97,6 @@ static const struct scaled {
 	{ "map", "call", PAGES, maps },
 	{ "unmap", "call", PAGES, unmaps },
 	{ "flush", "call", PAGES, flushes },
-	{ "free", "GiB", 1, frees },
 	/* One CPU's calls beside all others' */
 	{ "readers", "round", PAGES, readers },
 };
