@@ -203,8 +203,8 @@ enum ept_walk_verdict {
  * @pkey: the page's protection key, in 4- and 5-level paging
  * @pat: index of the page's PAT entry; 0 without paging, when the guest's type is write-back
  * @nr_entries: %EPT_WALK_OK with %EPT_GUEST_SET_AD: how many entries of the guest's led there
- * @entries: where these are, from the top down; flags may have been set in each. Only @nr_entries of
- *	them are filled in
+ * @entries: where these are, from the top down; flags may have been set in each. Only so many are
+ *	filled in
  * @vector: %EPT_WALK_FAULT: 14 for #PF, 13 for #GP, 12 for #SS
  * @error_code: %EPT_WALK_FAULT: the exception's
  * @violation: %EPT_WALK_VIOLATION: what the exit qualification has of it. @violation.page_walk: the

@@ -350,7 +350,7 @@ int ept_space_remove(struct ept_space *space, u64 gpa, u64 size);
  * @prot: EPT_PROT_* bits that the guest gets from now on
  *
  * Also for pages that aren't mapped yet, and also more than the region was added with, but for
- * write where &enum ept_region_kind says never. Holes are fine, and so is mmio, which has no rights.
+ * write where &enum ept_region_kind says never. Holes are fine, and so is mmio without rights.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL for a misaligned or empty range, NULL, write without read or an unknown bit,
@@ -554,7 +554,7 @@ struct ept_window {
  * @window: filled in; zeroed on an error of the memory's
  *
  * What isn't there yet is brought, as by a fault. The guest's CPUs use the page meanwhile as they
- * like, and the space does: no change, notifier or log waits for a window. Where the space takes the
+ * like, and so does the space: no change, notifier or log waits for a window. Where it takes the
  * page away the window becomes stale: its memory stays what it is, as long as the window is open,
  * but is no longer the guest's. Of memory that the client gave (%EPT_REGION_LINEAR,
  * %EPT_REGION_PAGES, %EPT_REGION_CLIENT) windows have to be closed before it goes.

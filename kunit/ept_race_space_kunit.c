@@ -185,7 +185,7 @@ static void walk(struct hand *hand)
 	if (err)
 		crew_wrong(hand, "an error", err, page);
 	else if (walk.verdict == EPT_WALK_OK && walk.gpa != GPA + (page + 4) * (u64)SZ_4K)
-		crew_wrong(hand, "a walk went astray", walk.gpa, page);
+		crew_wrong(hand, "went astray", walk.gpa, page);
 	else if (walk.verdict != EPT_WALK_OK && walk.verdict != EPT_WALK_VIOLATION)
 		crew_wrong(hand, "verdict", walk.verdict, page);
 }

@@ -15,7 +15,7 @@
 #define LARGE_ORDER	9
 
 static struct backing *anon_create(struct ept_space *space, const struct ept_region *region,
-				     const struct backing *from)
+				   const struct backing *from)
 {
 	struct backing *backing = kzalloc(sizeof(*backing), GFP_KERNEL_ACCOUNT);
 

@@ -7,7 +7,7 @@
 #include "space.h"
 
 static struct backing *fixed_create(struct ept_space *space, const struct ept_region *region,
-				     const struct backing *from)
+				    const struct backing *from)
 {
 	struct backing *backing = kzalloc(sizeof(*backing), GFP_KERNEL_ACCOUNT);
 

@@ -113,7 +113,7 @@ static const struct mmu_interval_notifier_ops user_ops = {
 };
 
 static struct backing *user_create(struct ept_space *space, const struct ept_region *region,
-				     const struct backing *from)
+				   const struct backing *from)
 {
 	struct process *process = kzalloc(sizeof(*process), GFP_KERNEL_ACCOUNT);
 	int err = -EFAULT;
