@@ -114,8 +114,6 @@ static void no_write_is_lost(struct kunit *test)
 	struct race race = { .guest = test->priv };
 	struct crew *crew = kunit_kzalloc(test, sizeof(*crew), GFP_KERNEL);
 
-	if (IS_ENABLED(CONFIG_TINY_RCU))
-		kunit_skip(test, "maple trees of Linux corrupt memory there");
 	race.racers = kvcalloc(crew_size(), sizeof(*race.racers), GFP_KERNEL);
 	race.logged = bitmap_zalloc(PAGES, GFP_KERNEL);
 	KUNIT_ASSERT_TRUE(test, crew && race.racers && race.logged);

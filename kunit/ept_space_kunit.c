@@ -193,6 +193,29 @@ static void protection_holds_for_pages_that_come_later(struct kunit *test)
  * Faults
  */
 
+/* Once the kernel's memory was damaged so. */
+static void thousands_of_ranges_are_replaced_as_one(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct rnd_state random;
+	struct ept_region region;
+	u32 nr, first;
+
+	for (unsigned int i = 0; i < 3; i++)
+		must_add(guest, mapped_kinds[i], GPA + i * GUEST_SIZE, GUEST_SIZE);
+	prandom_seed_state(&random, 1);
+	for (unsigned int i = 0; i < 3000; i++) {
+		nr = 1 + prandom_u32_state(&random) % (i % 8 ? 3 : 1500);
+		first = prandom_u32_state(&random) % (3 * GUEST_PAGES - nr);
+		KUNIT_ASSERT_EQ(test, ept_space_protect(guest->space, GPA + first * (u64)SZ_4K,
+							nr * (u64)SZ_4K,
+							i & 1 ? RW : EPT_PROT_READ), 0);
+	}
+	KUNIT_EXPECT_EQ(test, ept_space_find(guest->space, GPA, &region), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, 3 * GUEST_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_find(guest->space, 0, &region), -ENOENT);
+}
+
 static void each_fault_has_its_verdict(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -582,6 +605,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(set_replaces_what_it_overlaps),
 	KUNIT_CASE(many_changes_are_one_flush),
 	KUNIT_CASE_PARAM(protection_holds_for_pages_that_come_later, configs_gen_params),
+	KUNIT_CASE(thousands_of_ranges_are_replaced_as_one),
 	KUNIT_CASE_PARAM(each_fault_has_its_verdict, configs_gen_params),
 	KUNIT_CASE_PARAM(faults_map_leaves_as_large_as_they_may_be, configs_gen_params),
 	KUNIT_CASE_PARAM(anonymous_memory_is_zero_and_goes_when_its_region_does,

@@ -9,6 +9,18 @@
 #define CREATE_TRACE_POINTS
 #include "space_trace.h"
 
+/*
+ * Without room for gaps, a maple tree that readers walk damages memory: when it drops a full inner
+ * node with all that is below it, it clears two bytes of the last child's address, where it takes a
+ * number of entries to be, and frees what is there (mt_clear_meta(), Linux 6.1 to 7.3 at least). A
+ * node with room for gaps has that number elsewhere.
+ */
+static void init_tree(struct ept_space *space, struct maple_tree *tree)
+{
+	mt_init_flags(tree, MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
+	mt_set_external_lock(tree, &space->lock);
+}
+
 static void init(struct ept_space *space, const struct ept_config *config)
 {
 	space->max_leaf = config->max_leaf;
@@ -17,10 +29,8 @@ static void init(struct ept_space *space, const struct ept_config *config)
 	space->nid = config->nid;
 	space->limit = BIT_ULL(config->levels == 5 ? 57 : 48);
 	mutex_init(&space->lock);
-	mt_init_flags(&space->spans, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
-	mt_set_external_lock(&space->spans, &space->lock);
-	mt_init_flags(&space->logs, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
-	mt_set_external_lock(&space->logs, &space->lock);
+	init_tree(space, &space->spans);
+	init_tree(space, &space->logs);
 	INIT_LIST_HEAD(&space->pending);
 	INIT_LIST_HEAD(&space->dead);
 	INIT_LIST_HEAD(&space->changes);
