@@ -8,6 +8,7 @@
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
 #include <linux/spinlock.h>
+#include <linux/string_helpers.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -292,7 +293,7 @@ static void show_caps(struct seq_file *m, const struct ept_caps *caps)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-		seq_printf(m, "%-22s %s\n", flags[i].name, flags[i].has ? "yes" : "no");
+		seq_printf(m, "%-22s %s\n", flags[i].name, str_yes_no(flags[i].has));
 	seq_printf(m, "%-22s %u\n%-22s %u\n%-22s %u\n", "maxphyaddr", caps->maxphyaddr,
 		   "hlat_prefix_max", caps->hlat_prefix_max, "vmcs_memtype", caps->vmcs_memtype);
 }
