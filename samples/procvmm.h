@@ -15,7 +15,7 @@
 struct mm_struct;
 
 struct procvmm_vcpu {
-	struct mutex	running;
+	struct mutex	running;	/* held by the thread in it */
 	struct vcpu	cpu;
 	u64		rsp, rflags, cr3;
 	u32		*vmcs;		/* NULL: not yet made */
