@@ -91,7 +91,8 @@ static int try_other(struct hw *hw, struct ept *other)
 		*(u64 *)(hw->map + SZ_2M + HW_WORD) = OTHER_VALUE;
 		hw_vcpu_write(&hw->vcpu, EPTP_LIST_ADDRESS, virt_to_phys(list));
 		hw_vcpu_write(&hw->vcpu, VM_FUNCTION_CONTROL, VMX_VMFUNC_EPTP_SWITCHING);
-		err = hw_vcpu_use(&hw->vcpu, hw->eptp, hw->secondary | SECONDARY_EXEC_ENABLE_VMFUNC);
+		err = hw_vcpu_use(&hw->vcpu, hw->eptp,
+				  hw->secondary | SECONDARY_EXEC_ENABLE_VMFUNC);
 		if (!err)
 			try_list(hw, other, list);
 		hw_vcpu_use(&hw->vcpu, hw->eptp, hw->secondary);
