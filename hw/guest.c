@@ -139,7 +139,7 @@ void hw_guest_set_walk(struct hw *hw, const struct hw_access *access)
 	if (access->walk == HW_WALK_PML4) {
 		table[0] = flags_of(table[0], access);
 		table[HW_CHAIN_SLOT] = flags_of(table[HW_CHAIN_SLOT], access);
-		vmcs_write(GUEST_CR3, gpa);
+		hw_vcpu_write(&hw->vcpu, GUEST_CR3, gpa);
 		return;
 	}
 	table[0] = flags_of(table[0], access);
@@ -149,7 +149,7 @@ void hw_guest_set_walk(struct hw *hw, const struct hw_access *access)
 void hw_guest_end_walk(struct hw *hw, const struct hw_access *access)
 {
 	if (access->walk == HW_WALK_PML4)
-		vmcs_write(GUEST_CR3, HW_PML4);
+		hw_vcpu_write(&hw->vcpu, GUEST_CR3, HW_PML4);
 	else
 		*pointer_to(hw, access->walk) = table_of(access->walk) | TABLE;
 }

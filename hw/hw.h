@@ -91,6 +91,7 @@ struct hw {
 	/* The table, while there is one */
 	struct ept_config	config;
 	struct ept		*ept;
+	struct ept		*other;		/* NULL, or one that the guest can switch to */
 	u64			eptp;
 	u32			secondary;	/* controls */
 	struct mmu		mmu;

@@ -4,7 +4,6 @@
  */
 #include <linux/io.h>
 #include <linux/kernel.h>
-#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 
@@ -13,6 +12,9 @@
 /* What is in memory before an access, and what a guest writes or adds */
 #define OLD_VALUE	0x1122334455667788ull
 #define NEW_VALUE	0x99aabbccddeeff00ull
+
+/* As many exits for the host in a row are no accident. */
+#define MAX_HOST_EXITS	100000
 
 static const u8 vmcall[] = { 0x0f, 0x01, 0xc1 };
 
@@ -65,7 +67,6 @@ int hw_unmap_targets(struct hw *hw)
 void hw_poke(struct hw *hw, u64 *where, u64 entry)
 {
 	WRITE_ONCE(*where, entry);
-	ept_invept_context(hw->eptp);
 }
 
 static void read_entries(struct hw *hw, u64 entry[HW_TARGETS][HW_LEVELS])
@@ -266,15 +267,43 @@ static void prepare_memory(struct hw *hw, const struct hw_access *access)
 		hw_guest_set_walk(hw, access);
 }
 
+static int enter_guest(struct hw *hw)
+{
+	int err = ept_vcpu_load(hw->ept);
+
+	if (err)
+		return err;
+	err = ept_vcpu_load(hw->other);
+	if (!err) {
+		/* Entries may have changed behind the back of the module. */
+		ept_invept_context(hw->eptp);
+		hw_vcpu_run(&hw->vcpu);
+		ept_vcpu_put(hw->other);
+	}
+	ept_vcpu_put(hw->ept);
+	return err;
+}
+
+static void run_slice(struct hw *hw)
+{
+	int err = vmx_begin(&hw->vcpu.vmx);
+
+	if (!err) {
+		err = enter_guest(hw);
+		vmx_end(&hw->vcpu.vmx);
+	}
+	if (err)
+		hw->vcpu.exit = (struct hw_exit){ .reason = HW_EXIT_REFUSED };
+}
+
 void hw_enter(struct hw *hw)
 {
-	preempt_disable();
-	ept_vcpu_load(hw->ept);
-	ept_invept_context(hw->eptp);
-	hw_vcpu_run(&hw->vcpu);
-	ept_vcpu_put(hw->ept);
-	preempt_enable();
-	cond_resched();
+	unsigned int i = 0;
+
+	do {
+		run_slice(hw);
+		cond_resched();
+	} while (hw->vcpu.exit.reason == EXIT_REASON_EXTERNAL_INTERRUPT && ++i < MAX_HOST_EXITS);
 	hw->cases++;
 }
 

@@ -65,7 +65,7 @@ static int open_table(struct hw *hw, u32 features)
 	hw->eptp = ept_pointer(hw->ept);
 	hw->secondary = ept_secondary_controls(&hw->config);
 	describe_cpu(&hw->mmu, &hw->config);
-	err = hw_guest_map(hw, hw->ept) ?: hw_vcpu_use(hw->eptp, hw->secondary);
+	err = hw_guest_map(hw, hw->ept) ?: hw_vcpu_use(&hw->vcpu, hw->eptp, hw->secondary);
 	if (err)
 		ept_destroy(hw->ept);
 	return err;
@@ -131,18 +131,18 @@ static void run_classes(struct hw *hw)
 	}
 }
 
-/* Called on one CPU and kept there, since VMX operation is a CPU's own; may sleep. */
+/* Kept on one CPU, so that cases differ by nothing else; may sleep. */
 static int run_all(void *arg)
 {
 	struct hw *hw = arg;
 	unsigned int i;
 	int err;
 
-	err = hw_vcpu_on(&hw->vcpu);
+	err = hw_vcpu_create(&hw->vcpu);
 	if (err)
 		return err;
 	run_classes(hw);
-	hw_vcpu_off(&hw->vcpu);
+	hw_vcpu_destroy(&hw->vcpu);
 	for (i = 0; i < HW_NR_DEVIATIONS; i++)
 		pr_info("excluded, as %s: %lu cases\n", hw_deviation_names[i], hw->excluded[i]);
 	pr_info("%lu cases in all\n", hw->all);

@@ -46,11 +46,11 @@ static void clear(struct hw *hw)
 	}
 }
 
-static void start(struct log *log, u16 index)
+static void start(struct hw *hw, struct log *log, u16 index)
 {
 	log->index = index;
 	memset(log->page, 0xff, PAGE_SIZE);
-	vmcs_write(GUEST_PML_INDEX, index);
+	hw_vcpu_write(&hw->vcpu, GUEST_PML_INDEX, index);
 }
 
 /* Nothing else of the page was written to. @mask: the bits of an address that count */
@@ -79,6 +79,7 @@ static bool dirty_is_told(struct hw *hw, const struct log *log)
 static void try_room(struct hw *hw, const struct hw_access *access, struct log *log)
 {
 	const u16 index = log->index - log->nr;
+	u16 got;
 
 	hw_run(hw, access);
 	if (!log_is_right(log, ~0ull) && log_is_right(log, PAGE_MASK))
@@ -86,8 +87,8 @@ static void try_room(struct hw *hw, const struct hw_access *access, struct log *
 	else
 		hw_hold(hw, log_is_right(log, ~0ull), "log, entries", log->nr,
 			log->page[log->index]);
-	hw_hold(hw, vmcs_read(GUEST_PML_INDEX) == index, "log, index", index,
-		vmcs_read(GUEST_PML_INDEX));
+	got = hw_vcpu_read(&hw->vcpu, GUEST_PML_INDEX);
+	hw_hold(hw, got == index, "log, index", index, got);
 	hw_hold(hw, dirty_is_told(hw, log), "ept_clear_dirty(), pages", log->nr, 0);
 }
 
@@ -108,7 +109,7 @@ static void try_access(struct hw *hw, const struct hw_access *access, struct log
 
 	clear(hw);
 	foresee(hw, access, log, &marks);
-	start(log, index);
+	start(hw, log, index);
 	/* Of an access across two pages the first may be done, so that leaves no room for more. */
 	if (index < EPT_PML_NR && index + 1 >= log->nr)
 		try_room(hw, access, log);
@@ -165,14 +166,14 @@ static int try_log(struct hw *hw, struct log *log)
 	u32 i;
 
 	use_all_once(hw);
-	vmcs_write(PML_ADDRESS, virt_to_phys(log->page));
-	vmcs_write(GUEST_PML_INDEX, EPT_PML_START);
-	err = hw_vcpu_use(hw->eptp, hw->secondary | SECONDARY_EXEC_ENABLE_PML);
+	hw_vcpu_write(&hw->vcpu, PML_ADDRESS, virt_to_phys(log->page));
+	hw_vcpu_write(&hw->vcpu, GUEST_PML_INDEX, EPT_PML_START);
+	err = hw_vcpu_use(&hw->vcpu, hw->eptp, hw->secondary | SECONDARY_EXEC_ENABLE_PML);
 	for (i = 0; i < EPT_PML_NR && !err; i += hw->brief ? 37 : 1)
 		err = try_rights(hw, log, i);
 	for (i = EPT_PML_NR; i < 0x10000 && !err; i = 2 * i + 1)
 		err = try_rights(hw, log, i);
-	hw_vcpu_use(hw->eptp, hw->secondary);
+	hw_vcpu_use(&hw->vcpu, hw->eptp, hw->secondary);
 	return err;
 }
 

@@ -14,10 +14,10 @@ static bool entry_takes(struct hw *hw, u64 eptp)
 {
 	struct hw_vcpu *vcpu = &hw->vcpu;
 
-	vmcs_write(EPT_POINTER, eptp);
+	hw_vcpu_write(&hw->vcpu, EPT_POINTER, eptp);
 	vcpu->rip = hw_code(hw_program_ve);	/* no more than a VMCALL */
 	hw_enter(hw);
-	vmcs_write(EPT_POINTER, hw->eptp);
+	hw_vcpu_write(&hw->vcpu, EPT_POINTER, hw->eptp);
 	return vcpu->exit.reason == EXIT_REASON_VMCALL;
 }
 
@@ -39,8 +39,12 @@ static void try_pointer(struct hw *hw, u64 eptp)
 static void try_invept(struct hw *hw, u64 eptp)
 {
 	const int expected = mmu_pointer_valid(&hw->mmu, eptp) ? 0 : -EINVAL;
-	const int got = ept_invept_context(eptp);
+	int got = vmx_begin(&hw->vcpu.vmx);
 
+	if (!got) {
+		got = ept_invept_context(eptp);
+		vmx_end(&hw->vcpu.vmx);
+	}
 	hw->cases++;
 	hw_hold(hw, got == expected, "INVEPT, of an EPTP that is", eptp, -got);
 }
@@ -70,9 +74,9 @@ static int try_config(struct hw *hw, const struct ept_config *config)
 	err = hw_guest_map(hw, ept);
 	if (!err) {
 		taken = controls_are_there(hw, config) &&
-			!hw_vcpu_use(ept_pointer(ept), ept_secondary_controls(config)) &&
+			!hw_vcpu_use(&hw->vcpu, ept_pointer(ept), ept_secondary_controls(config)) &&
 			entry_takes(hw, ept_pointer(ept));
-		hw_vcpu_use(hw->eptp, hw->secondary);
+		hw_vcpu_use(&hw->vcpu, hw->eptp, hw->secondary);
 		hw_hold(hw, !said == (taken && config->max_leaf <= hw->config.max_leaf),
 			"ept_config_check(), of features", config->features, said);
 		/* What it is used for has to be what it is checked for. */

@@ -24,7 +24,7 @@
 
 static void try_op(struct hw *hw, enum hw_op op)
 {
-	vmcs_write(GUEST_SHADOW_POINTER, HW_LINEAR(HW_KERNEL_SLOT) + HW_WORD);
+	hw_vcpu_write(&hw->vcpu, GUEST_SHADOW_POINTER, HW_LINEAR(HW_KERNEL_SLOT) + HW_WORD);
 	hw_try(hw, &HW_ACCESS(op, HW_SUPERVISOR));
 }
 
@@ -99,27 +99,26 @@ static int try_levels(struct hw *hw)
 static int run(struct hw *hw)
 {
 	u64 *page = hw_base(hw, HW_KERNEL + 2 * PAGE_SIZE);
-	const u64 before = *page, cr4 = vmcs_read(GUEST_CR4);
+	const u64 before = *page, cr4 = hw_vcpu_read(&hw->vcpu, GUEST_CR4);
 	int err;
 
 	/* Bits 6 and 13 of a qualification are told apart without mode-based execute. */
 	if (hw_has(hw, EPT_FEATURE_MODE_EXEC))
 		return 0;
-	err = vmx_write_control(VM_ENTRY_CONTROLS, MSR_IA32_VMX_ENTRY_CTLS,
-				VM_ENTRY_IA32E_MODE | ENTRY_LOADS_SHADOW, 0);
+	err = hw_vcpu_use_at_entry(&hw->vcpu, ENTRY_LOADS_SHADOW);
 	if (err)
 		return err;
 	*page = before & ~(u64)_PAGE_RW;
 	hw->read_only = true;
-	vmcs_write(GUEST_CR4, cr4 | CR4_SHADOW);
-	vmcs_write(GUEST_SHADOW_CONTROL, SHADOW_ENABLE | SHADOW_WRITES);
-	vmcs_write(GUEST_SHADOW_TABLE, 0);
+	hw_vcpu_write(&hw->vcpu, GUEST_CR4, cr4 | CR4_SHADOW);
+	hw_vcpu_write(&hw->vcpu, GUEST_SHADOW_CONTROL, SHADOW_ENABLE | SHADOW_WRITES);
+	hw_vcpu_write(&hw->vcpu, GUEST_SHADOW_TABLE, 0);
 	err = try_levels(hw);
-	vmcs_write(GUEST_SHADOW_CONTROL, 0);
-	vmcs_write(GUEST_CR4, cr4);
+	hw_vcpu_write(&hw->vcpu, GUEST_SHADOW_CONTROL, 0);
+	hw_vcpu_write(&hw->vcpu, GUEST_CR4, cr4);
 	*page = before;
 	hw->read_only = false;
-	vmx_write_control(VM_ENTRY_CONTROLS, MSR_IA32_VMX_ENTRY_CTLS, VM_ENTRY_IA32E_MODE, 0);
+	hw_vcpu_use_at_entry(&hw->vcpu, 0);
 	return err;
 }
 

@@ -138,7 +138,7 @@ static int run(struct hw *hw)
 	if (!tables)
 		return -ENOMEM;
 	link_tables(tables);
-	vmcs_write(SUBPAGE_TABLE_POINTER, virt_to_phys(tables) + 3 * PAGE_SIZE);
+	hw_vcpu_write(&hw->vcpu, SUBPAGE_TABLE_POINTER, virt_to_phys(tables) + 3 * PAGE_SIZE);
 	try_parts(hw, table_entry(tables, 0));
 	try_faults(hw, tables);
 	free_pages((unsigned long)tables, 2);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The VMCS of the guest, and a stay in it.
+ * The VMCS of the guest, a stay in it, and what is written between two.
  *
  * Intel's Software Developer's Manual, volume 3, chapters "Virtual Machine Control Structures",
  * "VM Entries" and "VM Exits".
  */
-#include <linux/irqflags.h>
 #include <linux/processor.h>
 
 #include <asm/special_insns.h>
@@ -20,8 +19,11 @@
 #define SEGMENT_TSS64		0x008b
 #define SEGMENT_DPL3		0x0060
 
-/* As many exits for the host in a row are no accident. */
-#define MAX_HOST_EXITS		100000
+static int write_entry_controls(u32 controls)
+{
+	return vmx_write_control(VM_ENTRY_CONTROLS, MSR_IA32_VMX_ENTRY_CTLS,
+				 VM_ENTRY_IA32E_MODE | controls, 0);
+}
 
 static int write_controls(void)
 {
@@ -40,8 +42,7 @@ static int write_controls(void)
 				VM_EXIT_HOST_ADDR_SPACE_SIZE, 0);
 	if (err)
 		return err;
-	return vmx_write_control(VM_ENTRY_CONTROLS, MSR_IA32_VMX_ENTRY_CTLS,
-				 VM_ENTRY_IA32E_MODE, 0);
+	return write_entry_controls(0);
 }
 
 /* @field: the segment's selector. The other fields of the segments lie in the same order. */
@@ -96,13 +97,6 @@ static void write_guest_state(void)
 	vmcs_write(GUEST_SYSENTER_EIP, 0);
 }
 
-int hw_vcpu_use(u64 eptp, u32 secondary)
-{
-	vmcs_write(EPT_POINTER, eptp);
-	return vmx_write_control(SECONDARY_VM_EXEC_CONTROL, MSR_IA32_VMX_PROCBASED_CTLS2,
-				 secondary, 0);
-}
-
 static void read_exit(struct hw_vcpu *vcpu, bool entered)
 {
 	struct hw_exit *exit = &vcpu->exit;
@@ -123,59 +117,101 @@ static void read_exit(struct hw_vcpu *vcpu, bool entered)
 		.rip = vmcs_read(GUEST_RIP),
 	};
 	vcpu->rip = exit->rip;
-	if (!(exit->reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
-		vcpu->launched = true;
-}
-
-static void run_once(struct hw_vcpu *vcpu)
-{
-	struct vmx_host_state host;
-	bool entered;
-
-	local_irq_disable();
-	vmx_save_host_state(&host);
-	vmx_write_host_state(&host, __read_cr3());
-	vmcs_write(GUEST_RIP, vcpu->rip);
-	entered = vmx_enter(vcpu->regs, vcpu->launched);
-	vmx_restore_host_state(&host);
-	read_exit(vcpu, entered);
-	local_irq_enable();
 }
 
 void hw_vcpu_run(struct hw_vcpu *vcpu)
 {
-	unsigned int i;
+	struct vmx_host_state host;
+	bool entered;
 
 	if (!vcpu->mode_known)
 		write_mode(vcpu);
-	for (i = 0; i < MAX_HOST_EXITS; i++) {
-		run_once(vcpu);
-		if (vcpu->exit.reason != EXIT_REASON_EXTERNAL_INTERRUPT)
-			return;
-	}
+	vmx_save_host_state(&host);
+	vmx_write_host_state(&host, __read_cr3());
+	vmcs_write(GUEST_RIP, vcpu->rip);
+	entered = vmx_enter(vcpu->regs, false);
+	vmx_restore_host_state(&host);
+	read_exit(vcpu, entered);
 }
 
-int hw_vcpu_on(struct hw_vcpu *vcpu)
+/*
+ * The VMCS between runs
+ */
+
+int hw_vcpu_use(struct hw_vcpu *vcpu, u64 eptp, u32 secondary)
 {
-	int err = vmx_on(&vcpu->cpu);
+	int err = vmx_begin(&vcpu->vmx);
 
 	if (err)
 		return err;
-	vcpu->launched = false;
-	vcpu->mode_known = false;
-	err = write_controls();
-	if (err) {
-		hw_vcpu_off(vcpu);
-		return err;
-	}
-	vmx_write_nothing_special();
-	vmcs_write(EXCEPTION_BITMAP, ~0u);
-	write_guest_state();
-	return 0;
+	vmcs_write(EPT_POINTER, eptp);
+	err = vmx_write_control(SECONDARY_VM_EXEC_CONTROL, MSR_IA32_VMX_PROCBASED_CTLS2,
+				secondary, 0);
+	vmx_end(&vcpu->vmx);
+	return err;
 }
 
-void hw_vcpu_off(struct hw_vcpu *vcpu)
+int hw_vcpu_use_at_entry(struct hw_vcpu *vcpu, u32 controls)
 {
-	vmx_off(&vcpu->cpu);
-	vmx_free(&vcpu->cpu);
+	int err = vmx_begin(&vcpu->vmx);
+
+	if (err)
+		return err;
+	err = write_entry_controls(controls);
+	vmx_end(&vcpu->vmx);
+	return err;
+}
+
+/* Who had a stay to make the VMCS in gets others. */
+void hw_vcpu_write(struct hw_vcpu *vcpu, unsigned long field, u64 value)
+{
+	if (WARN_ON_ONCE(vmx_begin(&vcpu->vmx)))
+		return;
+	vmcs_write(field, value);
+	vmx_end(&vcpu->vmx);
+}
+
+u64 hw_vcpu_read(struct hw_vcpu *vcpu, unsigned long field)
+{
+	u64 value;
+
+	if (WARN_ON_ONCE(vmx_begin(&vcpu->vmx)))
+		return 0;
+	value = vmcs_read(field);
+	vmx_end(&vcpu->vmx);
+	return value;
+}
+
+static int fill_vmcs(struct hw_vcpu *vcpu)
+{
+	int err = vmx_begin(&vcpu->vmx);
+
+	if (err)
+		return err;
+	err = write_controls();
+	if (!err) {
+		vmx_write_nothing_special();
+		vmcs_write(EXCEPTION_BITMAP, ~0u);
+		write_guest_state();
+	}
+	vmx_end(&vcpu->vmx);
+	return err;
+}
+
+int hw_vcpu_create(struct hw_vcpu *vcpu)
+{
+	int err = vmx_alloc(&vcpu->vmx);
+
+	if (err)
+		return err;
+	vcpu->mode_known = false;
+	err = fill_vmcs(vcpu);
+	if (err)
+		hw_vcpu_destroy(vcpu);
+	return err;
+}
+
+void hw_vcpu_destroy(struct hw_vcpu *vcpu)
+{
+	vmx_free(&vcpu->vmx);
 }

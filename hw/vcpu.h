@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One logical CPU in VMX operation, and its guest. Of ept it knows an EPTP and controls.
+ * The guest's CPU: a VMCS and registers. Of ept it knows an EPTP and controls.
  */
 #ifndef EPT_HW_VCPU_H
 #define EPT_HW_VCPU_H
@@ -30,23 +30,24 @@ struct hw_vcpu {
 	u64		rip;
 	bool		user;		/* at CPL 3 */
 	bool		mode_known;	/* the VMCS has @user */
-	bool		launched;
 	struct hw_exit	exit;
-	struct vmx_cpu	cpu;
+	struct vmx_cpu	vmx;
 };
 
 /*
- * VMX on, with a VMCS for the guest of guest.h. Called on the CPU that the caller stays on until
- * hw_vcpu_off(). 0, -EBUSY if VMX is in use here, -ENODEV if this CPU cannot run the guest, -EIO,
- * -ENOMEM.
+ * A VMCS for the guest of guest.h. 0, -ENODEV if this CPU cannot run the guest, -ENOMEM, or as
+ * vmx_begin().
  */
-int hw_vcpu_on(struct hw_vcpu *vcpu);
-void hw_vcpu_off(struct hw_vcpu *vcpu);
+int hw_vcpu_create(struct hw_vcpu *vcpu);
+void hw_vcpu_destroy(struct hw_vcpu *vcpu);
 
-/* On that CPU, between two runs. -ENODEV for controls that it lacks. */
-int hw_vcpu_use(u64 eptp, u32 secondary);
+/* Each in a stay of its own, between two runs. -ENODEV for controls that the CPU lacks. */
+int hw_vcpu_use(struct hw_vcpu *vcpu, u64 eptp, u32 secondary);
+int hw_vcpu_use_at_entry(struct hw_vcpu *vcpu, u32 controls);
+void hw_vcpu_write(struct hw_vcpu *vcpu, unsigned long field, u64 value);
+u64 hw_vcpu_read(struct hw_vcpu *vcpu, unsigned long field);
 
-/* Until the first exit that isn't the host's business. Preemption off. */
+/* Enters the guest, once, in a stay of @vcpu->vmx. */
 void hw_vcpu_run(struct hw_vcpu *vcpu);
 
 #endif

@@ -131,12 +131,12 @@ static int run(struct hw *hw)
 	err = hw_map_targets(hw, EPT_4K, EPT_4K, &EPT_ATTRS_RAM);
 	if (err)
 		return err;
-	vmcs_write(VE_INFO_ADDRESS, page_to_phys(hw->base) + HW_VE_INFO - HW_BASE);
-	vmcs_write(EXCEPTION_BITMAP, ~BIT(X86_TRAP_VE));
+	hw_vcpu_write(&hw->vcpu, VE_INFO_ADDRESS, page_to_phys(hw->base) + HW_VE_INFO - HW_BASE);
+	hw_vcpu_write(&hw->vcpu, EXCEPTION_BITMAP, ~BIT(X86_TRAP_VE));
 	for (level = 0; level < HW_LEVELS; level++)
 		try_entry(hw, level);
 	err = try_made(hw);
-	vmcs_write(EXCEPTION_BITMAP, ~0u);
+	hw_vcpu_write(&hw->vcpu, EXCEPTION_BITMAP, ~0u);
 	return err;
 }
 

@@ -5,7 +5,6 @@
 #include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
-#include <linux/preempt.h>
 
 #include "hw.h"
 
@@ -41,13 +40,11 @@ static void run_switch(struct hw *hw, struct ept *other, u32 function, u32 index
 	vcpu->regs[VMX_RDI] = HW_LINEAR(HW_KERNEL_SLOT) + HW_WORD;
 	vcpu->mode_known &= !vcpu->user;
 	vcpu->user = false;
-	preempt_disable();
-	ept_vcpu_load(other);
+	hw->other = other;
 	hw_enter(hw);
-	ept_vcpu_put(other);
-	preempt_enable();
+	hw->other = NULL;
 	/* A switch stays. */
-	vmcs_write(EPT_POINTER, hw->eptp);
+	hw_vcpu_write(vcpu, EPT_POINTER, hw->eptp);
 }
 
 static void try_switch(struct hw *hw, struct ept *other, u32 function, u32 index, bool valid)
@@ -92,12 +89,13 @@ static int try_other(struct hw *hw, struct ept *other)
 	if (!err) {
 		*(u64 *)(hw->map + SZ_2M - SZ_4K + HW_WORD) = FIRST_VALUE;
 		*(u64 *)(hw->map + SZ_2M + HW_WORD) = OTHER_VALUE;
-		vmcs_write(EPTP_LIST_ADDRESS, virt_to_phys(list));
-		vmcs_write(VM_FUNCTION_CONTROL, VMX_VMFUNC_EPTP_SWITCHING);
-		err = hw_vcpu_use(hw->eptp, hw->secondary | SECONDARY_EXEC_ENABLE_VMFUNC);
+		hw_vcpu_write(&hw->vcpu, EPTP_LIST_ADDRESS, virt_to_phys(list));
+		hw_vcpu_write(&hw->vcpu, VM_FUNCTION_CONTROL, VMX_VMFUNC_EPTP_SWITCHING);
+		err = hw_vcpu_use(&hw->vcpu, hw->eptp,
+				  hw->secondary | SECONDARY_EXEC_ENABLE_VMFUNC);
 		if (!err)
 			try_list(hw, other, list);
-		hw_vcpu_use(hw->eptp, hw->secondary);
+		hw_vcpu_use(&hw->vcpu, hw->eptp, hw->secondary);
 	}
 	free_page((unsigned long)list);
 	return err;

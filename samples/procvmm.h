@@ -17,10 +17,8 @@ struct mm_struct;
 struct procvmm_vcpu {
 	struct mutex	running;	/* held by the thread in it */
 	struct vcpu	cpu;
-	u64		rsp, rflags, cr3;
-	u32		*vmcs;		/* NULL: not yet made */
 	u64		*pml;		/* the CPU's log, a page */
-	bool		ready;		/* the VMCS is filled in */
+	bool		ready;		/* there is a VMCS */
 };
 
 struct procvmm {
@@ -35,9 +33,6 @@ struct procvmm {
 };
 
 extern struct ept_caps procvmm_caps;
-
-/* procvmm_main.c: is VMX on, on this CPU? Preemption off */
-bool procvmm_cpu_is_on(void);
 
 /* procvmm_vm.c */
 extern const struct file_operations procvmm_fops;

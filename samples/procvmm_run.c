@@ -8,7 +8,6 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/mm.h>
-#include <linux/preempt.h>
 #include <linux/processor.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
@@ -27,7 +26,7 @@
  * One stay in the guest
  */
 
-static void write_pml(struct procvmm_vcpu *vcpu)
+static void write_pml(const struct procvmm_vcpu *vcpu)
 {
 	vmcs_write(PML_ADDRESS, virt_to_phys(vcpu->pml));
 	vmcs_write(GUEST_PML_INDEX, EPT_PML_START);
@@ -47,67 +46,32 @@ static void hand_in_pml(struct procvmm *vm, struct procvmm_vcpu *vcpu)
 	vmcs_write(GUEST_PML_INDEX, EPT_PML_START);
 }
 
-static int fill_vmcs(struct procvmm *vm, struct procvmm_vcpu *vcpu)
+static int enter_guest(struct procvmm *vm, struct procvmm_vcpu *vcpu)
 {
-	int err = vcpu_init(&vcpu->cpu, ept_pointer(vm->ept));
+	int err = ept_vcpu_load(vm->ept);
 
 	if (err)
 		return err;
-	if (vm->flags & PROCVMM_PML)
-		write_pml(vcpu);
-	vcpu->ready = true;
-	return 0;
-}
-
-static int enter(struct procvmm *vm, struct procvmm_vcpu *vcpu)
-{
-	int err = vcpu->ready ? 0 : fill_vmcs(vm, vcpu);
-
-	if (err)
-		return err;
-	vmcs_write(GUEST_RSP, vcpu->rsp);
-	vmcs_write(GUEST_RFLAGS, vcpu->rflags);
-	vmcs_write(GUEST_CR3, vcpu->cr3);
 	vcpu_run(&vcpu->cpu);
-	vcpu->rsp = vmcs_read(GUEST_RSP);
-	vcpu->rflags = vmcs_read(GUEST_RFLAGS);
-	vcpu->cr3 = vmcs_read(GUEST_CR3);
 	if (vm->flags & PROCVMM_PML)
 		hand_in_pml(vm, vcpu);
+	ept_vcpu_put(vm->ept);
 	return 0;
-}
-
-/* The VMCS is on a CPU for one stay, so that the thread may be on another one for the next. */
-static int enter_with_vmcs(struct procvmm *vm, struct procvmm_vcpu *vcpu)
-{
-	int err;
-
-	if (!vcpu->ready)
-		vmx_clear_vmcs(vcpu->vmcs);
-	err = vmx_load_vmcs(vcpu->vmcs);
-	if (err)
-		return err;
-	err = enter(vm, vcpu);
-	vmx_clear_vmcs(vcpu->vmcs);
-	vcpu->cpu.launched = false;
-	return err;
 }
 
 /*
- * Between load and put a flush interrupts this CPU, which makes the guest exit; one that comes at
- * any other time is caught up with by the next load.
+ * The thread may be on another CPU for the next stay. Between load and put a flush interrupts this
+ * CPU, which makes the guest exit; one that comes at any other time is caught up with by the next
+ * load.
  */
 static int run_slice(struct procvmm *vm, struct procvmm_vcpu *vcpu)
 {
-	int err;
+	int err = vmx_begin(&vcpu->cpu.vmx);
 
-	preempt_disable();
-	err = procvmm_cpu_is_on() ? ept_vcpu_load(vm->ept) : -EIO;
-	if (!err) {
-		err = enter_with_vmcs(vm, vcpu);
-		ept_vcpu_put(vm->ept);
-	}
-	preempt_enable();
+	if (err)
+		return err;
+	err = enter_guest(vm, vcpu);
+	vmx_end(&vcpu->cpu.vmx);
 	return err;
 }
 
@@ -130,10 +94,10 @@ static void get_paging(const struct procvmm_vcpu *vcpu, struct ept_guest_paging 
 {
 	*paging = (struct ept_guest_paging){
 		.cr0 = X86_CR0_PE | X86_CR0_PG | X86_CR0_WP,
-		.cr3 = vcpu->cr3,
+		.cr3 = vcpu->cpu.cr3,
 		.cr4 = X86_CR4_PAE,
 		.efer = vmx_read_msr(MSR_EFER),
-		.rflags = vcpu->rflags,
+		.rflags = vcpu->cpu.rflags,
 		.cs_long = true,
 		.maxphyaddr = procvmm_caps.maxphyaddr,
 		.leaf_1g = boot_cpu_has(X86_FEATURE_GBPAGES),
@@ -254,21 +218,21 @@ static void to_guest(struct procvmm_vcpu *vcpu, const struct procvmm_regs *regs)
 	static_assert(offsetof(struct procvmm_regs, rdi) == VMX_RDI * sizeof(u64));
 	memcpy(vcpu->cpu.regs, regs, sizeof(vcpu->cpu.regs));
 	vcpu->cpu.rip = regs->rip;
-	vcpu->rsp = regs->rsp;
-	vcpu->cr3 = regs->cr3;
+	vcpu->cpu.rsp = regs->rsp;
+	vcpu->cpu.cr3 = regs->cr3;
 	/* What VM entry wants of RFLAGS, or would take for an interrupt's */
-	vcpu->rflags = (regs->rflags & (X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF |
-					X86_EFLAGS_ZF | X86_EFLAGS_SF | X86_EFLAGS_DF |
-					X86_EFLAGS_OF)) | X86_EFLAGS_IF | X86_EFLAGS_FIXED;
+	vcpu->cpu.rflags = (regs->rflags & (X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF |
+					    X86_EFLAGS_ZF | X86_EFLAGS_SF | X86_EFLAGS_DF |
+					    X86_EFLAGS_OF)) | X86_EFLAGS_IF | X86_EFLAGS_FIXED;
 }
 
 static void from_guest(const struct procvmm_vcpu *vcpu, struct procvmm_regs *regs)
 {
 	memcpy(regs, vcpu->cpu.regs, sizeof(vcpu->cpu.regs));
 	regs->rip = vcpu->cpu.rip;
-	regs->rsp = vcpu->rsp;
-	regs->cr3 = vcpu->cr3;
-	regs->rflags = vcpu->rflags;
+	regs->rsp = vcpu->cpu.rsp;
+	regs->cr3 = vcpu->cpu.cr3;
+	regs->rflags = vcpu->cpu.rflags;
 }
 
 /* Until there is something for the process to do. Between two stays it may sleep. */
@@ -288,13 +252,38 @@ static int run_guest(struct procvmm *vm, struct procvmm_vcpu *vcpu, struct procv
 	return ret;
 }
 
-static int make_vcpu(struct procvmm_vcpu *vcpu)
+static int start_pml(struct procvmm_vcpu *vcpu)
 {
+	int err = vmx_begin(&vcpu->cpu.vmx);
+
+	if (err)
+		return err;
+	write_pml(vcpu);
+	vmx_end(&vcpu->cpu.vmx);
+	return 0;
+}
+
+static int make_vcpu(struct procvmm *vm, struct procvmm_vcpu *vcpu)
+{
+	int err;
+
+	if (vcpu->ready)
+		return 0;
 	if (!vcpu->pml)
 		vcpu->pml = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!vcpu->vmcs)
-		vcpu->vmcs = vmx_alloc_vmcs();
-	return vcpu->pml && vcpu->vmcs ? 0 : -ENOMEM;
+	if (!vcpu->pml)
+		return -ENOMEM;
+	err = vcpu_create(&vcpu->cpu);
+	if (err)
+		return err;
+	vcpu->cpu.eptp = ept_pointer(vm->ept);
+	if (vm->flags & PROCVMM_PML)
+		err = start_pml(vcpu);
+	if (err)
+		vcpu_destroy(&vcpu->cpu);
+	else
+		vcpu->ready = true;
+	return err;
 }
 
 int procvmm_run(struct procvmm *vm, struct procvmm_run *run)
@@ -307,7 +296,7 @@ int procvmm_run(struct procvmm *vm, struct procvmm_run *run)
 	vcpu = &vm->vcpu[run->vcpu];
 	if (!mutex_trylock(&vcpu->running))
 		return -EBUSY;
-	err = make_vcpu(vcpu);
+	err = make_vcpu(vm, vcpu);
 	if (!err) {
 		to_guest(vcpu, &run->regs);
 		err = run_guest(vm, vcpu, run);
@@ -320,5 +309,5 @@ int procvmm_run(struct procvmm *vm, struct procvmm_run *run)
 void procvmm_free_vcpu(struct procvmm_vcpu *vcpu)
 {
 	free_page((unsigned long)vcpu->pml);
-	vmx_free_vmcs(vcpu->vmcs);
+	vcpu_destroy(&vcpu->cpu);
 }

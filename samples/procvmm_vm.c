@@ -105,7 +105,7 @@ static int protect(struct procvmm *vm, const struct procvmm_region *arg)
  */
 
 /*
- * What CPUs logged is handed in by the thread that ran the guest, before it turns preemption on
+ * What CPUs logged is handed in by the thread that ran the guest, before it turns interrupts on
  * again. So a grace period later all has been that was written before. Until then a guest is
  * interrupted at least by the tick.
  */

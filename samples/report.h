@@ -25,7 +25,7 @@ void report_error(struct sample_report *report, const char *whose, int err);
 void report_skip(struct sample_report *report, const char *reason);
 void report_end(const struct sample_report *report);
 
-/* Says why, and returns what the module's init shall: after ept_caps_read() and vmx_on(). */
+/* Says why, and returns what the module's init shall: after ept_caps_read() and vmx_begin(). */
 int report_refuse(const struct sample_report *report, const char *reason, int err);
 int report_refuse_cpu(const struct sample_report *report, int err);
 int report_refuse_vmx(const struct sample_report *report, int err);

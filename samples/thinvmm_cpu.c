@@ -157,7 +157,7 @@ static void write_system_state(const struct vmx_host_state *state)
 
 /*
  * What VM exits have changed becomes the system's again: it goes on where it was, but in VMX root
- * operation, as any kernel with a VMM does. CR4 is vmx_off()'s, from the kernel's copy. The data
+ * operation, as any kernel with a VMM does. CR4 is turn_off()'s, from the kernel's copy. The data
  * segments of a kernel thread are null selectors, as a VM exit leaves them.
  */
 static void __noreturn go_on_without(struct thinvmm_cpu *cpu)
@@ -218,6 +218,40 @@ static int start(struct thinvmm_cpu *cpu)
 	return thinvmm_start(cpu, cpu->stack + STACK_SIZE);
 }
 
+/* The kernel goes on in VMX operation: its copy of CR4 has to say so (vmx.c). */
+static int turn_on(struct thinvmm_cpu *cpu)
+{
+	int err;
+
+	if (cr4_read_shadow() & X86_CR4_VMXE)
+		return -EBUSY;
+	cr4_set_bits_irqsoff(X86_CR4_VMXE);
+	err = vmx_on(&cpu->vmx);
+	if (err)
+		cr4_clear_bits_irqsoff(X86_CR4_VMXE);
+	return err;
+}
+
+static void turn_off(struct thinvmm_cpu *cpu)
+{
+	vmx_off(&cpu->vmx);
+	cr4_clear_bits_irqsoff(X86_CR4_VMXE);
+}
+
+static int turn_on_and_start(struct thinvmm_cpu *cpu)
+{
+	int err = turn_on(cpu);
+
+	if (err)
+		return err;
+	err = start(cpu);
+	if (err)
+		turn_off(cpu);
+	else
+		WRITE_ONCE(cpu->running, true);
+	return err;
+}
+
 static int enter(struct thinvmm_cpu *cpu)
 {
 	unsigned long flags;
@@ -226,16 +260,14 @@ static int enter(struct thinvmm_cpu *cpu)
 	cpu->stack = alloc_pages_exact(STACK_SIZE, GFP_KERNEL | __GFP_ZERO);
 	if (!cpu->stack)
 		return -ENOMEM;
-	err = vmx_on(&cpu->vmx);
+	err = vmx_alloc(&cpu->vmx);
 	if (err)
 		goto out_free;
 	local_irq_save(flags);
-	err = start(cpu);
-	WRITE_ONCE(cpu->running, !err);
+	err = turn_on_and_start(cpu);
 	local_irq_restore(flags);
 	if (!err)
 		return 0;
-	vmx_off(&cpu->vmx);
 	vmx_free(&cpu->vmx);
 out_free:
 	free_pages_exact(cpu->stack, STACK_SIZE);
@@ -264,7 +296,7 @@ int thinvmm_cpu_leave(unsigned int nr)
 	local_irq_save(flags);
 	thinvmm_call(leave_in_root, cpu);
 	WRITE_ONCE(cpu->running, false);
-	vmx_off(&cpu->vmx);
+	turn_off(cpu);
 	local_irq_restore(flags);
 	vmx_free(&cpu->vmx);
 	free_pages_exact(cpu->stack, STACK_SIZE);

@@ -28,7 +28,6 @@ struct tinyvmm {
 	struct ept_config	config;
 	struct ept		*ept;
 
-	struct vmx_cpu		cpu;
 	struct vcpu		vcpu;
 	struct ept_violation	violation;	/* where the vcpu's latest exit is one */
 
@@ -75,12 +74,8 @@ int tinyvmm_map_guest(struct tinyvmm *vmm, struct ept *ept);
 struct page *tinyvmm_map_fresh(struct tinyvmm *vmm, u64 gpa, unsigned int order,
 			       const struct ept_attrs *attrs);
 
-/*
- * tinyvmm_machine.c: running it. VMX on, with a VMCS for the guest on vcpu->ept. Called on the CPU
- * that the caller stays on until tinyvmm_off(). As vmx_on().
- */
-int tinyvmm_on(struct vmx_cpu *cpu, struct vcpu *vcpu);
-void tinyvmm_off(struct vmx_cpu *cpu);
+/* tinyvmm_machine.c: running it, by a CPU that starts on the table vcpu->ept. As vcpu_create(). */
+int tinyvmm_create_vcpu(struct vcpu *vcpu);
 void tinyvmm_start(struct vcpu *vcpu, u64 code, const u8 *program, u64 rdi, u64 rsi);
 void tinyvmm_run(struct vcpu *vcpu);
 void tinyvmm_call(struct tinyvmm *vmm, u64 code, const u8 *program, u64 rdi, u64 rsi);

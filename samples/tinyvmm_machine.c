@@ -8,7 +8,6 @@
 #include <linux/io.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
-#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 
@@ -134,57 +133,69 @@ int tinyvmm_build_guest(struct tinyvmm *vmm)
  * Running
  */
 
-/* Where in its memory the guest has what a CPU looks for */
-static void write_guest_addresses(void)
+static void write_descriptor_tables(void)
 {
-	vmcs_write(GUEST_CR3, GUEST_TABLES);
 	vmcs_write(GUEST_GDTR_BASE, GUEST_GDT);
 	vmcs_write(GUEST_GDTR_LIMIT, GUEST_IDT - GUEST_GDT - 1);
 	vmcs_write(GUEST_IDTR_BASE, GUEST_IDT);
 	vmcs_write(GUEST_IDTR_LIMIT, (X86_TRAP_VE + 1) * 16 - 1);
-	vmcs_write(GUEST_RSP, GUEST_STACK);
 }
 
-int tinyvmm_on(struct vmx_cpu *cpu, struct vcpu *vcpu)
+/* Where in its memory the guest has what a CPU looks for */
+int tinyvmm_create_vcpu(struct vcpu *vcpu)
 {
-	int err = vmx_on(cpu);
+	int err = vcpu_create(vcpu);
 
 	if (err)
 		return err;
-	err = vcpu_init(vcpu, ept_pointer(vcpu->ept));
-	if (err)
-		tinyvmm_off(cpu);
-	else
-		write_guest_addresses();
-	return err;
+	vcpu->eptp = ept_pointer(vcpu->ept);
+	vcpu->cr3 = GUEST_TABLES;
+	vcpu->rsp = GUEST_STACK;
+	err = vmx_begin(&vcpu->vmx);
+	if (err) {
+		vcpu_destroy(vcpu);
+		return err;
+	}
+	write_descriptor_tables();
+	vmx_end(&vcpu->vmx);
+	return 0;
 }
 
-void tinyvmm_off(struct vmx_cpu *cpu)
+static int enter_guest(struct vcpu *vcpu)
 {
-	vmx_off(cpu);
-	vmx_free(cpu);
+	int err = ept_vcpu_load(vcpu->ept);
+
+	if (err)
+		return err;
+	err = ept_vcpu_load(vcpu->other_ept);
+	if (!err) {
+		vcpu_run(vcpu);
+		ept_vcpu_put(vcpu->other_ept);
+	}
+	ept_vcpu_put(vcpu->ept);
+	return err;
 }
 
 /*
  * One stay in the guest. Between load and put an ept flush interrupts this CPU, which makes the
- * guest exit; a flush that comes at any other time is caught up with by the next load. So the
- * guest never runs on what a finished flush took away.
+ * guest exit, and waits until that interrupt was taken, which is after put; a flush that comes at
+ * any other time is caught up with by the next load, and so is this one. So the guest never runs
+ * on what a finished flush took away.
  */
 static void run_slice(struct vcpu *vcpu)
 {
-	preempt_disable();
-	ept_vcpu_load(vcpu->ept);
-	if (vcpu->other_ept)
-		ept_vcpu_load(vcpu->other_ept);
-	vcpu_run(vcpu);
-	if (vcpu->other_ept)
-		ept_vcpu_put(vcpu->other_ept);
-	ept_vcpu_put(vcpu->ept);
-	preempt_enable();
+	int err = vmx_begin(&vcpu->vmx);
+
+	if (!err) {
+		err = enter_guest(vcpu);
+		vmx_end(&vcpu->vmx);
+	}
+	if (err)
+		vcpu->exit = (struct vcpu_exit){ .reason = VCPU_EXIT_REFUSED };
 }
 
 /*
- * Until the first exit that is the VMM's business. Preemption is on between two stays, so whoever
+ * Until the first exit that is the VMM's business. Interrupts are on between two stays, so whoever
  * changes the table and may sleep does so there, as the steps do.
  */
 void tinyvmm_run(struct vcpu *vcpu)

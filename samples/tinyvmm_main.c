@@ -14,6 +14,8 @@
  *	ept_violation_decode() after an exit for one		tinyvmm_machine.c
  *	ept_destroy(), then free the guest's memory		here
  */
+#define pr_fmt(fmt) "tinyvmm: " fmt
+
 #include <linux/module.h>
 #include <linux/smp.h>
 #include <linux/workqueue.h>
@@ -22,22 +24,21 @@
 
 static struct tinyvmm tinyvmm = { .report.name = "tinyvmm" };
 
-/*
- * Called on one CPU and kept there, since VMX operation is a CPU's own; may sleep, as changing
- * a table may.
- */
+/* Called on one CPU and kept there, so that a step knows another; may sleep, as changes may. */
 static int run_guest(void *arg)
 {
 	struct tinyvmm *vmm = arg;
 	int err;
 
 	vmm->vcpu.ept = vmm->ept;
-	err = tinyvmm_on(&vmm->cpu, &vmm->vcpu);
+	err = tinyvmm_create_vcpu(&vmm->vcpu);
 	if (err)
 		return err;
+	if (vmm->vcpu.vmx.beside)
+		pr_info("VMX is on already: this guest runs beside others\n");
 	tinyvmm_show_map(vmm, "before the guest runs");
 	tinyvmm_run_steps(vmm);
-	tinyvmm_off(&vmm->cpu);
+	vcpu_destroy(&vmm->vcpu);
 	return 0;
 }
 

@@ -8,8 +8,6 @@
 #include <linux/err.h>
 #include <linux/io.h>
 
-#include <asm/trapnr.h>
-
 #include "tinyvmm.h"
 
 /* A table like the first one, with @features, and with what the guest needs to run at all. */
@@ -83,19 +81,6 @@ static int try_ve(struct tinyvmm *vmm, struct ept *ept, struct page *info)
 	return 0;
 }
 
-static void enable_ve(phys_addr_t info)
-{
-	vmcs_write(VE_INFO_ADDRESS, info);
-	vmcs_write(EXCEPTION_BITMAP, ~BIT(X86_TRAP_VE));
-	vmcs_set_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_VE);
-}
-
-static void disable_ve(void)
-{
-	vmcs_clear_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_VE);
-	vmcs_write(EXCEPTION_BITMAP, ~0u);
-}
-
 static int run_with_ve(struct tinyvmm *vmm, struct ept *ept)
 {
 	struct page *info = tinyvmm_alloc(vmm, 0), *data = tinyvmm_alloc(vmm, 0);
@@ -107,11 +92,11 @@ static int run_with_ve(struct tinyvmm *vmm, struct ept *ept)
 	if (err)
 		return err;
 	vmm->vcpu.ept = ept;
-	vmcs_write(EPT_POINTER, ept_pointer(ept));
-	enable_ve(page_to_phys(info));
+	vmm->vcpu.eptp = ept_pointer(ept);
+	vmm->vcpu.ve_info = page_to_phys(info);
 	err = try_ve(vmm, ept, info);
-	disable_ve();
-	vmcs_write(EPT_POINTER, ept_pointer(vmm->ept));
+	vmm->vcpu.ve_info = 0;
+	vmm->vcpu.eptp = ept_pointer(vmm->ept);
 	vmm->vcpu.ept = vmm->ept;
 	return err;
 }
@@ -153,18 +138,6 @@ static int map_views(struct tinyvmm *vmm, struct ept *other)
 	return ept_map(other, GUEST_STEP_M, page_to_phys(two), PAGE_SIZE, &EPT_ATTRS_RAM);
 }
 
-static void enable_vmfunc(phys_addr_t eptp_list)
-{
-	vmcs_write(EPTP_LIST_ADDRESS, eptp_list);
-	vmcs_write(VM_FUNCTION_CONTROL, VMX_VMFUNC_EPTP_SWITCHING);
-	vmcs_set_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VMFUNC);
-}
-
-static void disable_vmfunc(void)
-{
-	vmcs_clear_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VMFUNC);
-}
-
 static int run_with_views(struct tinyvmm *vmm, struct ept *other)
 {
 	struct page *list = tinyvmm_alloc(vmm, 0);
@@ -178,14 +151,14 @@ static int run_with_views(struct tinyvmm *vmm, struct ept *other)
 	words(list)[0] = ept_pointer(vmm->ept);
 	words(list)[1] = ept_pointer(other);
 	vmm->vcpu.other_ept = other;
-	enable_vmfunc(page_to_phys(list));
+	vmm->vcpu.eptp_list = page_to_phys(list);
 
 	tinyvmm_call(vmm, GUEST_CODE, tinyvmm_program_switch, GUEST_STEP_M + OFFSET, 1);
 	tinyvmm_expect_result(vmm, "a read by the second table", NEW_VALUE);
 	tinyvmm_read(vmm, GUEST_STEP_M + OFFSET);
 	tinyvmm_expect_result(vmm, "the same by the first", OLD_VALUE);
 
-	disable_vmfunc();
+	vmm->vcpu.eptp_list = 0;
 	vmm->vcpu.other_ept = NULL;
 	return 0;
 }

@@ -7,7 +7,6 @@
  * "VM Entries" and "VM Exits".
  */
 #include <linux/export.h>
-#include <linux/irqflags.h>
 #include <linux/processor.h>
 
 #include <asm/special_insns.h>
@@ -58,12 +57,9 @@ static int write_controls(void)
 }
 
 /* What the controls point to: mostly nothing. Every exception exits, as the guest handles none. */
-static void write_control_fields(struct vcpu *vcpu, u64 eptp)
+static void write_control_fields(struct vcpu *vcpu)
 {
 	vmx_write_nothing_special();
-	vmcs_write(EPT_POINTER, eptp);
-	vmcs_write(EXCEPTION_BITMAP, ~0u);
-
 	vcpu->slice = 0;
 	if (vmcs_read(PIN_BASED_VM_EXEC_CONTROL) & PIN_BASED_VMX_PREEMPTION_TIMER)
 		vcpu->slice = SLICE_TSC_TICKS >>
@@ -117,7 +113,6 @@ static void write_control_registers(void)
 	vmcs_write(GUEST_CR4, cr4);
 	vmcs_write(CR4_READ_SHADOW, cr4);
 	vmcs_write(CR4_GUEST_HOST_MASK, ~0ull);
-	vmcs_write(GUEST_CR3, 0);
 }
 
 static void write_guest_state(void)
@@ -126,26 +121,85 @@ static void write_guest_state(void)
 	write_control_registers();
 	vmcs_write(GUEST_DR7, 0x400);
 	vmcs_write(GUEST_IA32_DEBUGCTL, 0);
-	vmcs_write(GUEST_RSP, 0);
-	/* Interrupts exit whatever IF says. Not so in Bochs 2.7, where IF off delays them. */
-	vmcs_write(GUEST_RFLAGS, X86_EFLAGS_FIXED | X86_EFLAGS_IF);
 	vmcs_write(GUEST_SYSENTER_CS, 0);
 	vmcs_write(GUEST_SYSENTER_ESP, 0);
 	vmcs_write(GUEST_SYSENTER_EIP, 0);
 }
 
-int vcpu_init(struct vcpu *vcpu, u64 eptp)
+static int fill_vmcs(struct vcpu *vcpu)
 {
-	int err = write_controls();
+	int err = vmx_begin(&vcpu->vmx);
 
 	if (err)
 		return err;
-	vcpu->launched = false;
-	write_control_fields(vcpu, eptp);
-	write_guest_state();
-	return 0;
+	err = write_controls();
+	if (!err) {
+		write_control_fields(vcpu);
+		write_guest_state();
+	}
+	vmx_end(&vcpu->vmx);
+	return err;
 }
-EXPORT_SYMBOL_GPL(vcpu_init);
+
+int vcpu_create(struct vcpu *vcpu)
+{
+	int err = vmx_alloc(&vcpu->vmx);
+
+	if (err)
+		return err;
+	/* Interrupts exit whatever IF says. Not so in Bochs 2.7, where IF off delays them. */
+	vcpu->rflags = X86_EFLAGS_FIXED | X86_EFLAGS_IF;
+	err = fill_vmcs(vcpu);
+	if (err)
+		vcpu_destroy(vcpu);
+	return err;
+}
+EXPORT_SYMBOL_GPL(vcpu_create);
+
+void vcpu_destroy(struct vcpu *vcpu)
+{
+	vmx_free(&vcpu->vmx);
+}
+EXPORT_SYMBOL_GPL(vcpu_destroy);
+
+/*
+ * The VMCS: what differs from run to run
+ */
+
+static void write_ve(const struct vcpu *vcpu)
+{
+	vmcs_write(EXCEPTION_BITMAP, vcpu->ve_info ? ~BIT(X86_TRAP_VE) : ~0u);
+	if (!vcpu->ve_info) {
+		vmcs_clear_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_VE);
+		return;
+	}
+	vmcs_write(VE_INFO_ADDRESS, vcpu->ve_info);
+	vmcs_set_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_VE);
+}
+
+static void write_vmfunc(const struct vcpu *vcpu)
+{
+	if (!vcpu->eptp_list) {
+		vmcs_clear_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VMFUNC);
+		return;
+	}
+	vmcs_write(EPTP_LIST_ADDRESS, vcpu->eptp_list);
+	vmcs_write(VM_FUNCTION_CONTROL, VMX_VMFUNC_EPTP_SWITCHING);
+	vmcs_set_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_VMFUNC);
+}
+
+static void write_run(const struct vcpu *vcpu)
+{
+	vmcs_write(EPT_POINTER, vcpu->eptp);
+	write_ve(vcpu);
+	write_vmfunc(vcpu);
+	vmcs_write(GUEST_RIP, vcpu->rip);
+	vmcs_write(GUEST_RSP, vcpu->rsp);
+	vmcs_write(GUEST_RFLAGS, vcpu->rflags);
+	vmcs_write(GUEST_CR3, vcpu->cr3);
+	if (vcpu->slice)
+		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, vcpu->slice);
+}
 
 /*
  * Running
@@ -180,13 +234,15 @@ static void read_exit(struct vcpu *vcpu, bool entered)
 	exit->reason = vmcs_read(VM_EXIT_REASON);
 	exit->qualification = vmcs_read(EXIT_QUALIFICATION);
 	exit->gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
+	exit->gla = vmcs_read(GUEST_LINEAR_ADDRESS);
 	exit->event = vmcs_read(VM_EXIT_INTR_INFO);
 	exit->error_code = vmcs_read(VM_EXIT_INTR_ERROR_CODE);
 	exit->length = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
 	exit->rip = vmcs_read(GUEST_RIP);
 	vcpu->rip = exit->rip;
-	if (!(exit->reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
-		vcpu->launched = true;
+	vcpu->rsp = vmcs_read(GUEST_RSP);
+	vcpu->rflags = vmcs_read(GUEST_RFLAGS);
+	vcpu->cr3 = vmcs_read(GUEST_CR3);
 }
 
 /* SWAPGS changes what no field of a VMCS restores. */
@@ -196,23 +252,17 @@ void vcpu_run(struct vcpu *vcpu)
 	u64 kernel_gs_base;
 	bool entered;
 
-	local_irq_disable();
 	vmx_save_host_state(&host);
 	kernel_gs_base = vmx_read_msr(MSR_KERNEL_GS_BASE);
 	/* The scheduler may have changed CR3 and FS since the last entry. */
 	vmx_write_host_state(&host, __read_cr3());
-	vmcs_write(GUEST_RIP, vcpu->rip);
-	if (vcpu->slice)
-		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, vcpu->slice);
-	entered = vmx_enter(vcpu->regs, vcpu->launched);
+	write_run(vcpu);
+	entered = vmx_enter(vcpu->regs, false);
 	vmx_write_msr(MSR_KERNEL_GS_BASE, kernel_gs_base);
 	vmx_restore_host_state(&host);
 	read_exit(vcpu, entered);
-
 	if (is_nmi(&vcpu->exit))
 		handle_nmi();
-	/* An external interrupt is still pending, and is taken here. */
-	local_irq_enable();
 }
 EXPORT_SYMBOL_GPL(vcpu_run);
 

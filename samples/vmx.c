@@ -20,12 +20,12 @@
 #include <asm/debugreg.h>
 #include <asm/desc.h>
 #include <asm/special_insns.h>
-#include <asm/tlbflush.h>
 
 #include "vmx.h"
 
 #define BASIC_TRUE_CONTROLS	BIT_ULL(55)	/* IA32_VMX_BASIC */
 #define CR4_FRED		BIT_ULL(32)
+#define NO_VMCS			(~0ull)	/* as VMPTRST has it */
 
 /*
  * The instructions
@@ -52,7 +52,7 @@ static void execute_vmxoff(void)
 	asm volatile("vmxoff" : : : "cc", "memory");
 }
 
-static int execute_vmclear(phys_addr_t vmcs)
+static int vmcs_clear(phys_addr_t vmcs)
 {
 	bool failed;
 
@@ -60,12 +60,31 @@ static int execute_vmclear(phys_addr_t vmcs)
 	return failed ? -EIO : 0;
 }
 
-static int execute_vmptrld(phys_addr_t vmcs)
+static int vmcs_load(phys_addr_t vmcs)
 {
 	bool failed;
 
 	asm volatile("vmptrld %[vmcs]" : "=@ccbe" (failed) : [vmcs] "m" (vmcs) : "memory");
 	return failed ? -EIO : 0;
+}
+
+/* The VMCS that is loaded. Faults outside VMX root operation, which VMXE alone doesn't promise. */
+static int vmcs_store(phys_addr_t *vmcs)
+{
+	int err = -EBUSY;
+
+	asm volatile("1: vmptrst %[vmcs]\n\t"
+		     "xor %[err], %[err]\n"
+		     "2:\n\t"
+		     _ASM_EXTABLE(1b, 2b)
+		     : [err] "+r" (err), [vmcs] "=m" (*vmcs) : : "cc", "memory");
+	return err;
+}
+
+/* Past the kernel's copy, see below */
+static void write_cr4(unsigned long value)
+{
+	asm volatile("mov %[value], %%cr4" : : [value] "r" (value) : "memory");
 }
 
 /*
@@ -206,114 +225,135 @@ EXPORT_SYMBOL_GPL(vmx_enter);
 
 /*
  * On and off
+ *
+ * CR4.VMXE set says that VMX is on here: it is how hypervisors in one kernel tell each other. The
+ * kernel has a copy of CR4, by which a context switch or a flush of its TLB writes CR4 as soon as
+ * interrupts are on; and to clear VMXE in VMX operation faults. So who stays there has the kernel
+ * change its copy, by functions that are there for modules in 6.1 and 6.12, and in 7.2 for those of
+ * KVM alone. Who leaves before interrupts are on again needs nothing of Linux, nor cares for CPUs
+ * that go and systems that sleep or start another kernel: this is vmx_begin(), on all of them.
+ *
+ * Where VMX is on already, as it is with KVM, vmx_begin() only loads its own VMCS, and vmx_end()
+ * the other's again, which must not notice.
  */
 
-/*
- * CR4.VMXE set means that someone has VMX on here: CR4 is how hypervisors in one kernel tell each
- * other. The kernel's own functions change CR4, since it keeps a copy of it, from which a context
- * switch would otherwise clear VMXE again.
- */
-static int enter_vmx_operation(struct vmx_cpu *cpu)
+/* A page each, that begins with the revision that the CPU wants to see */
+static int allocate_regions(struct vmx_cpu *cpu)
 {
-	unsigned long flags;
-	int err = -EBUSY;
+	u32 revision = vmx_read_msr(MSR_IA32_VMX_BASIC) & GENMASK(30, 0);
 
-	local_irq_save(flags);
-	if (!(cr4_read_shadow() & X86_CR4_VMXE)) {
-		cr4_set_bits_irqsoff(X86_CR4_VMXE);
-		err = execute_vmxon(__pa(cpu->vmxon_region));
-		if (err)
-			cr4_clear_bits_irqsoff(X86_CR4_VMXE);
-	}
-	local_irq_restore(flags);
-	return err;
+	cpu->vmxon_region = (u32 *)get_zeroed_page(GFP_KERNEL);
+	cpu->vmcs = (u32 *)get_zeroed_page(GFP_KERNEL);
+	if (!cpu->vmxon_region || !cpu->vmcs)
+		return -ENOMEM;
+	*cpu->vmxon_region = revision;
+	*cpu->vmcs = revision;
+	return 0;
 }
 
-static void leave_vmx_operation(void)
-{
-	unsigned long flags;
-
-	local_irq_save(flags);
-	execute_vmxoff();
-	cr4_clear_bits_irqsoff(X86_CR4_VMXE);
-	local_irq_restore(flags);
-}
-
-/* A page that begins with the revision that the CPU wants to see */
-static u32 *allocate_region(void)
-{
-	u32 *region = (u32 *)get_zeroed_page(GFP_KERNEL);
-
-	if (region)
-		*region = vmx_read_msr(MSR_IA32_VMX_BASIC) & GENMASK(30, 0);
-	return region;
-}
-
-u32 *vmx_alloc_vmcs(void)
-{
-	return allocate_region();
-}
-EXPORT_SYMBOL_GPL(vmx_alloc_vmcs);
-
-void vmx_free_vmcs(u32 *vmcs)
-{
-	free_page((unsigned long)vmcs);
-}
-EXPORT_SYMBOL_GPL(vmx_free_vmcs);
-
-int vmx_load_vmcs(const u32 *vmcs)
-{
-	return execute_vmptrld(__pa(vmcs));
-}
-EXPORT_SYMBOL_GPL(vmx_load_vmcs);
-
-/* The CPU may keep parts of a VMCS until VMCLEAR, and write them back later. */
-void vmx_clear_vmcs(const u32 *vmcs)
-{
-	execute_vmclear(__pa(vmcs));
-}
-EXPORT_SYMBOL_GPL(vmx_clear_vmcs);
-
-int vmx_on(struct vmx_cpu *cpu)
+int vmx_alloc(struct vmx_cpu *cpu)
 {
 	int err;
 
 	/* FRED delivers events by MSRs that a VMCS of ours doesn't know. */
 	if (__read_cr4() & CR4_FRED)
 		return -ENODEV;
-	cpu->vmxon_region = allocate_region();
-	cpu->vmcs = vmx_alloc_vmcs();
-	err = -ENOMEM;
-	if (!cpu->vmxon_region || !cpu->vmcs)
-		goto out_free;
-	err = enter_vmx_operation(cpu);
+	err = allocate_regions(cpu);
 	if (err)
-		goto out_free;
-	vmx_clear_vmcs(cpu->vmcs);
-	err = vmx_load_vmcs(cpu->vmcs);
-	if (err)
-		goto out_leave;
-	return 0;
+		vmx_free(cpu);
+	return err;
+}
+EXPORT_SYMBOL_GPL(vmx_alloc);
 
-out_leave:
-	leave_vmx_operation();
-out_free:
-	vmx_free(cpu);
+void vmx_free(struct vmx_cpu *cpu)
+{
+	free_page((unsigned long)cpu->vmxon_region);
+	free_page((unsigned long)cpu->vmcs);
+	*cpu = (struct vmx_cpu){};
+}
+EXPORT_SYMBOL_GPL(vmx_free);
+
+static int load_ours(const struct vmx_cpu *cpu)
+{
+	int err = vmcs_clear(__pa(cpu->vmcs));
+
+	return err ?: vmcs_load(__pa(cpu->vmcs));
+}
+
+int vmx_on(struct vmx_cpu *cpu)
+{
+	int err = execute_vmxon(__pa(cpu->vmxon_region));
+
+	if (err)
+		return err;
+	err = load_ours(cpu);
+	if (err)
+		execute_vmxoff();
 	return err;
 }
 EXPORT_SYMBOL_GPL(vmx_on);
 
 void vmx_off(struct vmx_cpu *cpu)
 {
-	vmx_clear_vmcs(cpu->vmcs);
-	leave_vmx_operation();
+	/* The CPU may keep parts of a VMCS until VMCLEAR, and write them back later. */
+	vmcs_clear(__pa(cpu->vmcs));
+	execute_vmxoff();
 }
 EXPORT_SYMBOL_GPL(vmx_off);
 
-void vmx_free(struct vmx_cpu *cpu)
+static int begin_alone(struct vmx_cpu *cpu, unsigned long cr4)
 {
-	free_page((unsigned long)cpu->vmxon_region);
-	vmx_free_vmcs(cpu->vmcs);
-	*cpu = (struct vmx_cpu){};
+	int err;
+
+	write_cr4(cr4 | X86_CR4_VMXE);
+	err = vmx_on(cpu);
+	if (err)
+		write_cr4(cr4);
+	return err;
 }
-EXPORT_SYMBOL_GPL(vmx_free);
+
+static void give_back(const struct vmx_cpu *cpu)
+{
+	vmcs_clear(__pa(cpu->vmcs));
+	if (cpu->others != NO_VMCS)
+		vmcs_load(cpu->others);
+}
+
+static int begin_beside(struct vmx_cpu *cpu)
+{
+	int err = vmcs_store(&cpu->others);
+
+	if (err)
+		return err;
+	err = load_ours(cpu);
+	if (err)
+		give_back(cpu);
+	return err;
+}
+
+int vmx_begin(struct vmx_cpu *cpu)
+{
+	unsigned long cr4;
+	int err;
+
+	local_irq_disable();
+	cr4 = __read_cr4();
+	cpu->beside = cr4 & X86_CR4_VMXE;
+	err = cpu->beside ? begin_beside(cpu) : begin_alone(cpu, cr4);
+	if (err)
+		local_irq_enable();
+	return err;
+}
+EXPORT_SYMBOL_GPL(vmx_begin);
+
+void vmx_end(struct vmx_cpu *cpu)
+{
+	if (cpu->beside) {
+		give_back(cpu);
+	} else {
+		vmx_off(cpu);
+		write_cr4(__read_cr4() & ~X86_CR4_VMXE);
+	}
+	local_irq_enable();
+}
+EXPORT_SYMBOL_GPL(vmx_end);

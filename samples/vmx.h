@@ -3,7 +3,7 @@
  * Samples: a logical CPU in VMX operation, with a VMCS. What every VMM has to bring along, as
  * ept.ko never turns VMX on or off. Nothing here knows of EPT, nor what the guest is.
  *
- * What changes or reads a VMCS is for the CPU that has it loaded, with preemption off.
+ * What changes or reads a VMCS is for the CPU that has it loaded, in a stay (vmx_begin()).
  */
 #ifndef _SAMPLES_VMX_H
 #define _SAMPLES_VMX_H
@@ -24,10 +24,12 @@
 /* A segment without a descriptor, in its access rights as VMCS fields have them */
 #define SEGMENT_UNUSABLE	0x10000
 
-/* VMXON region and VMCS: a page each */
+/* VMXON region and VMCS: a page each; in a stay, whether it is beside another's, and whose VMCS */
 struct vmx_cpu {
-	u32	*vmxon_region;
-	u32	*vmcs;
+	u32		*vmxon_region;
+	u32		*vmcs;
+	bool		beside;
+	phys_addr_t	others;
 };
 
 /* What a VM exit overwrites and the VMCS has no host field for */
@@ -79,23 +81,27 @@ static inline void vmx_write_msr(u32 msr, u64 value)
 }
 
 /*
- * This CPU in VMX operation, with a VMCS of its own loaded that has nothing in it yet. The caller
- * stays on the CPU until vmx_off(). 0, -EBUSY if VMX is in use here, -ENODEV for a CPU of which
- * a VMCS would not hold all, -EIO, -ENOMEM. May sleep; vmx_off() doesn't, nor does it free.
+ * What a CPU needs for VMX, and a VMCS that has nothing in it yet: 0, -ENODEV for a CPU of which a
+ * VMCS would not hold all, -ENOMEM. May sleep.
  */
-int vmx_on(struct vmx_cpu *cpu);
-void vmx_off(struct vmx_cpu *cpu);
+int vmx_alloc(struct vmx_cpu *cpu);
 void vmx_free(struct vmx_cpu *cpu);
 
 /*
- * A VMCS of no CPU. It is loaded on one in VMX operation, in the place of that CPU's own, and
- * cleared there before its first use, and before it is loaded on another or freed. What was
- * cleared needs VMLAUNCH. Allocating may sleep; loading returns 0 or -EIO.
+ * A stay in VMX operation, this CPU's, with the VMCS loaded and its launch state clear. Called with
+ * interrupts on, which are off inside: one that made a guest exit is handled by this kernel when
+ * the stay is over. The next stay may be another CPU's. On its own, or beside whoever has VMX on.
+ * 0, or, with interrupts on, -EBUSY where that one doesn't let it, -EIO.
  */
-u32 *vmx_alloc_vmcs(void);
-void vmx_free_vmcs(u32 *vmcs);
-int vmx_load_vmcs(const u32 *vmcs);
-void vmx_clear_vmcs(const u32 *vmcs);
+int vmx_begin(struct vmx_cpu *cpu);
+void vmx_end(struct vmx_cpu *cpu);
+
+/*
+ * The same for who has the kernel's copy of CR4 say VMXE before and after, and so may have
+ * interrupts on: VMX was off. 0, -EIO. Interrupts off inside.
+ */
+int vmx_on(struct vmx_cpu *cpu);
+void vmx_off(struct vmx_cpu *cpu);
 
 /*
  * Writes a field of controls: @needed bits must be possible, -ENODEV if not, @welcome ones are set

@@ -20,6 +20,7 @@
 
 /* bool vmx_enter(u64 *regs, bool launched) */
 SYM_FUNC_START(vmx_enter)
+	ENDBR				/* it is exported: newer kernels don't add one */
 	push	%rbp
 	push	%rbx
 	push	%r12

@@ -69,7 +69,6 @@ struct walkvmm {
 	struct ept_caps		caps;
 	struct ept_config	config;
 	struct ept		*ept;
-	struct vmx_cpu		cpu;
 	struct vcpu		vcpu;
 	struct page		*page[WALK_PAGES];
 	struct rnd_state	random;
@@ -128,9 +127,8 @@ bool walk_chance(struct walkvmm *vmm, u32 percent);
 u64 walk_far_gpa(unsigned int nr);
 void walk_random_case(struct walkvmm *vmm, enum walk_mode mode, struct walk_case *c);
 
-/* walkvmm_cpu.c: 0, or an error as vmx_on(); then what the CPU makes of a case */
-int walk_cpu_on(struct walkvmm *vmm);
-void walk_cpu_off(struct walkvmm *vmm);
+/* walkvmm_cpu.c: as vcpu_create(), for vmm->vcpu; then what the CPU makes of a case */
+int walk_create_vcpu(struct walkvmm *vmm);
 void walk_by_cpu(struct walkvmm *vmm, const struct walk_case *c, struct walk_outcome *outcome);
 
 #endif /* _WALKVMM_H */

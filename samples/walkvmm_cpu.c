@@ -5,7 +5,6 @@
  *
  * Intel's Software Developer's Manual, volume 3, section "Checks on the Guest State Area".
  */
-#include <linux/preempt.h>
 #include <linux/sched.h>
 
 #include <asm/msr-index.h>
@@ -49,35 +48,55 @@ static void write_registers(struct walkvmm *vmm, const struct walk_case *c)
 	const struct ept_guest_paging *paging = &c->paging;
 
 	vmcs_write(GUEST_CR0, paging->cr0);
-	vmcs_write(GUEST_CR3, paging->cr3);
 	vmcs_write(GUEST_CR4, paging->cr4);
-	vmcs_write(GUEST_RFLAGS, paging->rflags);
 	if (vmm->loads_efer)
 		vmcs_write(GUEST_IA32_EFER, paging->efer);
 	for (unsigned int i = 0; i < 4; i++)
 		vmcs_write(GUEST_PDPTR0 + 2 * i, paging->pdpte[i]);
-	vmm->vcpu.rip = c->code;
-	vmm->vcpu.regs[VMX_RAX] = paging->pkru;
-	vmm->vcpu.regs[VMX_RCX] = 0;
-	vmm->vcpu.regs[VMX_RDX] = 0;
-	vmm->vcpu.regs[VMX_RDI] = c->gva;
-	vmm->vcpu.regs[VMX_RBP] = c->gva;
-	vmm->vcpu.regs[VMX_RSI] = c->value;
+}
+
+static void set_registers(struct vcpu *vcpu, const struct walk_case *c)
+{
+	vcpu->rip = c->code;
+	vcpu->rflags = c->paging.rflags;
+	vcpu->cr3 = c->paging.cr3;
+	vcpu->regs[VMX_RAX] = c->paging.pkru;
+	vcpu->regs[VMX_RCX] = 0;
+	vcpu->regs[VMX_RDX] = 0;
+	vcpu->regs[VMX_RDI] = c->gva;
+	vcpu->regs[VMX_RBP] = c->gva;
+	vcpu->regs[VMX_RSI] = c->value;
+}
+
+/* What is written is what the guest doesn't change: an exit of this kernel's is no other case. */
+static int enter_guest(struct walkvmm *vmm, const struct walk_case *c)
+{
+	int err = ept_vcpu_load(vmm->ept);
+
+	if (err)
+		return err;
+	write_controls(vmm, c);
+	write_segments(c);
+	write_registers(vmm, c);
+	vcpu_run(&vmm->vcpu);
+	ept_vcpu_put(vmm->ept);
+	return 0;
 }
 
 /* The guest writes PKRU itself, which no VM exit restores. */
-static void enter(struct walkvmm *vmm)
+static void run_slice(struct walkvmm *vmm, const struct walk_case *c)
 {
 	const u32 pkru = read_pkru();
+	int err = vmx_begin(&vmm->vcpu.vmx);
 
-	preempt_disable();
-	if (!ept_vcpu_load(vmm->ept)) {
-		vcpu_run(&vmm->vcpu);
-		ept_vcpu_put(vmm->ept);
+	if (!err) {
+		err = enter_guest(vmm, c);
+		if (cpu_feature_enabled(X86_FEATURE_OSPKE))
+			wrpkru(pkru);
+		vmx_end(&vmm->vcpu.vmx);
 	}
-	if (cpu_feature_enabled(X86_FEATURE_OSPKE))
-		wrpkru(pkru);
-	preempt_enable();
+	if (err)
+		vmm->vcpu.exit = (struct vcpu_exit){ .reason = VCPU_EXIT_REFUSED };
 }
 
 static void read_outcome(struct walkvmm *vmm, const struct walk_case *c,
@@ -101,7 +120,7 @@ static void read_outcome(struct walkvmm *vmm, const struct walk_case *c,
 	case EXIT_REASON_EPT_VIOLATION:
 		outcome->verdict = EPT_WALK_VIOLATION;
 		outcome->gpa = exit->gpa;
-		outcome->address = vmcs_read(GUEST_LINEAR_ADDRESS);
+		outcome->address = exit->gla;
 		ept_violation_decode(exit->qualification, &vmm->caps, &outcome->violation);
 		break;
 	case EXIT_REASON_EPT_MISCONFIG:
@@ -118,12 +137,10 @@ static void read_outcome(struct walkvmm *vmm, const struct walk_case *c,
 
 void walk_by_cpu(struct walkvmm *vmm, const struct walk_case *c, struct walk_outcome *outcome)
 {
-	write_controls(vmm, c);
-	write_segments(c);
-	write_registers(vmm, c);
+	set_registers(&vmm->vcpu, c);
 	do {
 		cond_resched();
-		enter(vmm);
+		run_slice(vmm, c);
 	} while (vcpu_is_host_exit(&vmm->vcpu.exit));
 	read_outcome(vmm, c, outcome);
 }
@@ -142,25 +159,22 @@ static void load_efer(struct walkvmm *vmm)
 	vmcs_write(HOST_IA32_EFER, vmx_read_msr(MSR_EFER));
 }
 
-int walk_cpu_on(struct walkvmm *vmm)
+int walk_create_vcpu(struct walkvmm *vmm)
 {
-	int err = vmx_on(&vmm->cpu);
+	int err;
 
+	vmm->vcpu = (struct vcpu){ .eptp = ept_pointer(vmm->ept) };
+	err = vcpu_create(&vmm->vcpu);
 	if (err)
 		return err;
-	err = vcpu_init(&vmm->vcpu, ept_pointer(vmm->ept));
+	err = vmx_begin(&vmm->vcpu.vmx);
 	if (err) {
-		walk_cpu_off(vmm);
+		vcpu_destroy(&vmm->vcpu);
 		return err;
 	}
+	load_efer(vmm);
+	vmx_end(&vmm->vcpu.vmx);
 	vmm->unrestricted = vmm->caps.unrestricted_guest;
 	vmm->cr4 = vmx_read_msr(MSR_IA32_VMX_CR4_FIXED1);
-	load_efer(vmm);
 	return 0;
-}
-
-void walk_cpu_off(struct walkvmm *vmm)
-{
-	vmx_off(&vmm->cpu);
-	vmx_free(&vmm->cpu);
 }

@@ -9,7 +9,6 @@
 #include <linux/err.h>
 #include <linux/io.h>
 #include <linux/module.h>
-#include <linux/smp.h>
 #include <linux/string.h>
 
 #include <asm/processor-flags.h>
@@ -288,17 +287,15 @@ static void try_mode(struct walkvmm *vmm, enum walk_mode mode)
  * All of them
  */
 
-/* Kept on one CPU; may sleep. */
-static int run_all(void *arg)
+static int run_all(struct walkvmm *vmm)
 {
-	struct walkvmm *vmm = arg;
-	int err = walk_cpu_on(vmm);
+	int err = walk_create_vcpu(vmm);
 
 	if (err)
 		return err;
 	for (unsigned int mode = 0; mode < WALK_NR_MODES; mode++)
 		try_mode(vmm, mode);
-	walk_cpu_off(vmm);
+	vcpu_destroy(&vmm->vcpu);
 	return 0;
 }
 
@@ -311,7 +308,7 @@ static int run_on(struct walkvmm *vmm, char step, const char *title, bool flags)
 	err = walk_build(vmm, flags);
 	if (err)
 		return report_refuse(&vmm->report, "there is no memory for a guest", err);
-	err = smp_call_on_cpu(raw_smp_processor_id(), run_all, vmm, false);
+	err = run_all(vmm);
 	walk_destroy(vmm);
 	return err ? report_refuse_vmx(&vmm->report, err) : 0;
 }

@@ -4,8 +4,6 @@
 # What the beds of `make matrix` share: a kernel that others built, and which cell of the matrix
 # a result is in.
 
-SAMPLES=("$TINYVMM" "$THINVMM")
-
 # cell ROW COLUMN [FIRST]: results from here on are that cell's, or from the FIRST, counted from 0.
 cell() {
 	printf '%d\t%s\t%s\n' "${3:-$(wc -l <"$RESULTS")}" "$1" "$2" >>"$BED_DIR/cells"
@@ -29,7 +27,7 @@ stock_clients() {
 }
 
 stock_warns() {
-	modules "${SAMPLES[@]}" "$BENCH" "$SPACE_DEVICE" W=1 >/dev/null 2>&1
+	all_modules >/dev/null 2>&1
 	! grep -iE 'warning|error|\*\*\*' "$MODULES.log" && [ -e "$MODULES.ok" ]
 }
 

@@ -31,6 +31,15 @@ build_modules() {
 	touch "$MODULES.ok"
 }
 
+# all_modules: all but KUnit, for a kernel that others built.
+all_modules() {
+	local options=("${SAMPLES[@]}" "$BENCH" "$SPACE_DEVICE" "$HW" W=1)
+
+	# It stays in VMX operation, which Linux lets KVM do alone from 7.2 on (samples/vmx.c).
+	[[ $KVERSION =~ ^(6|7[.][01])[.] ]] || options+=(CONFIG_EPT_SAMPLE_THINVMM=n)
+	modules "${options[@]}"
+}
+
 # client SOURCES: builds a client's module for the modules above, as the README tells its author
 # to; prints what the build complained of. It is loaded as they are.
 client() {
