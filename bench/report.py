@@ -65,7 +65,7 @@ class Row:
                 if name not in NO_PEERS}
 
     def ratio(self):
-        return self.least["ept"] / self.least["limit"]
+        return self.least["ept"] / self.least["limit"] if "limit" in self.least else None
 
     def to_best_peer(self):
         peers = self.peers()
@@ -173,7 +173,7 @@ def times(rows, targets, judge):
             checks.append(("peer", row.to_best_peer() >= peer))
         lines.append(
             [name, row.unit, number(row.least["ept"]), number(row.median["ept"]),
-             number(row.least.get("unlocked")), number(row.least["limit"]), number(row.ratio()), number(limit)] +
+             number(row.least.get("unlocked")), number(row.least.get("limit")), number(row.ratio()), number(limit)] +
             [number(row.least.get(name)) for name in peers] +
             [number(row.to_best_peer()), judge.verdict(name, checks)])
     return ("Nanoseconds a unit, the least of many rounds\n\n" +
