@@ -41,8 +41,8 @@ struct kunit_suite {
 
 void native_add_suite(struct kunit_suite *suite);
 /*
- * All, or those whose "suite.case" begins with one of @names, and with none that has a "-" before it;
- * the last that fits counts. False: some failed.
+ * All, or those whose "suite.case" begins with one of @names, and with none that has a "-" before
+ * it; the last that fits counts. False: some failed.
  */
 bool native_run_suites(char **names);
 
@@ -98,7 +98,8 @@ void *kunit_kmalloc_array(struct kunit *test, size_t n, size_t size, gfp_t gfp);
 void kunit_kfree(struct kunit *test, const void *memory);
 #define kunit_kzalloc(test, size, gfp)	kunit_kmalloc_array(test, 1, size, (gfp) | __GFP_ZERO)
 #define kunit_kmalloc(test, size, gfp)	kunit_kmalloc_array(test, 1, size, gfp)
-#define kunit_kcalloc(test, n, size, gfp)	kunit_kmalloc_array(test, n, size, (gfp) | __GFP_ZERO)
+#define kunit_kcalloc(test, n, size, gfp)	\
+	kunit_kmalloc_array(test, n, size, (gfp) | __GFP_ZERO)
 typedef void (kunit_action_t)(void *arg);
 int kunit_add_action_or_reset(struct kunit *test, kunit_action_t *action, void *arg);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What native.h and kunit.h declare: pages, memory, bitmaps, maps of ranges, and a runner of suites. */
+/* What native.h and kunit.h declare: pages, memory, bitmaps, maps of ranges, a runner of suites. */
 #include <sys/mman.h>
 
 #include "kunit.h"

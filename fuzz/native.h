@@ -388,7 +388,8 @@ struct mutex {
 extern bool native_irqs_disabled;
 #undef local_irq_save
 #undef local_irq_restore
-#define local_irq_save(flags)		((flags) = native_irqs_disabled, native_irqs_disabled = true)
+#define local_irq_save(flags)	\
+	((flags) = native_irqs_disabled, native_irqs_disabled = true)
 #define local_irq_restore(flags)	(native_irqs_disabled = (flags))
 #define local_irq_disable()		(native_irqs_disabled = true)
 #define local_irq_enable()		(native_irqs_disabled = false)

@@ -772,7 +772,8 @@ static int clone_one(const struct ept_mapping *mapping, void *arg)
 	struct ept_mapping *piece = &cloning->piece;
 
 	if (piece->size && mapping->gpa == piece->gpa + piece->size &&
-	    mapping->hpa == piece->hpa + piece->size && same_attrs(&mapping->attrs, &piece->attrs)) {
+	    mapping->hpa == piece->hpa + piece->size &&
+	    same_attrs(&mapping->attrs, &piece->attrs)) {
 		piece->size += mapping->size;
 		return 0;
 	}

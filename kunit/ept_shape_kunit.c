@@ -354,7 +354,20 @@ static void a_harvest_may_span_more_than_16_tib(struct kunit *test)
 	}
 }
 
+/* Where the range covers a table, and not only the leaves in it */
+static void leaves_in_a_table_that_the_range_covers_are_split(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const u64 gpa = SZ_4G;
+
+	must_map(fixture, gpa + SZ_2M, SZ_2M, SZ_2M, &EPT_ATTRS_DEVICE);
+	must_map(fixture, gpa + SZ_16M, SZ_16M, SZ_4M, &EPT_ATTRS_DEVICE);
+	KUNIT_EXPECT_EQ(test, do_split(fixture, gpa, SZ_1G, EPT_4K, NULL), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
 static struct kunit_case shape_cases[] = {
+	KUNIT_CASE_PARAM(leaves_in_a_table_that_the_range_covers_are_split, configs_gen_params),
 	KUNIT_CASE_PARAM(a_split_is_as_small_as_asked_for, configs_gen_params),
 	KUNIT_CASE_PARAM(a_merge_makes_the_largest_leaf, configs_gen_params),
 	KUNIT_CASE_PARAM(what_differs_is_not_merged, configs_gen_params),
