@@ -110,7 +110,11 @@ static bool is_bochs_key(struct walkvmm *vmm, const struct walk_case *c,
 	if (cpus->error_code != (ours->error_code | X86_PF_PK) || !(c->access & EPT_GUEST_USER))
 		return false;
 	ept_guest_walk(vmm->ept, &c->paging, c->gva, EPT_GUEST_AS_HOST, &walk);
-	return walk.verdict == EPT_WALK_OK && !walk.user;
+	if (walk.verdict == EPT_WALK_OK)
+		return !walk.user;
+	/* EPT has nothing there, which no longer mattered */
+	return walk.verdict == EPT_WALK_VIOLATION && !walk.violation.page_walk &&
+	       !walk.violation.user;
 }
 
 static bool same_fault(struct walkvmm *vmm, const struct walk_case *c,
