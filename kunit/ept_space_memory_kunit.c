@@ -197,20 +197,7 @@ static const struct {
 	{ "pinned", add_pinned }, { "file", use_file }, { "walk", walk }, { "window", open_window },
 };
 
-static void get_description(const void *operation, char *description)
-{
-	strscpy(description, ((typeof(operations[0]) *)operation)->name, KUNIT_PARAM_DESC_SIZE);
-}
-
-static const void *operations_gen(const void *previous, char *description)
-{
-	typeof(operations[0]) *next = previous ? (typeof(operations[0]) *)previous + 1 : operations;
-
-	if (next == operations + ARRAY_SIZE(operations))
-		return NULL;
-	get_description(next, description);
-	return next;
-}
+KUNIT_ARRAY_PARAM_DESC(operations, operations, name);
 
 static void an_allocation_that_fails_changes_nothing(struct kunit *test)
 {
@@ -242,7 +229,7 @@ static void an_allocation_that_fails_changes_nothing(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE_PARAM(an_allocation_that_fails_changes_nothing, operations_gen),
+	KUNIT_CASE_PARAM(an_allocation_that_fails_changes_nothing, operations_gen_params),
 	{}
 };
 
