@@ -24,7 +24,7 @@ static bool brief;
 module_param(brief, bool, 0444);
 MODULE_PARM_DESC(brief, "fewer cases");
 
-static struct hw hw = { .report.name = "ept_hw" };
+static struct hw conformance = { .report.name = "ept_hw" };
 
 /* The CPU as the model sees it, from the MSR itself and not by way of ept's capabilities */
 static void describe_cpu(struct mmu *mmu, const struct ept_config *config)
@@ -159,23 +159,24 @@ static bool memory_is_usable(void)
 
 static int __init hw_init(void)
 {
+	struct hw *hw = &conformance;
 	int err;
 
-	err = ept_caps_read(&hw.caps);
+	err = ept_caps_read(&hw->caps);
 	if (err)
-		return report_refuse_cpu(&hw.report, err);
+		return report_refuse_cpu(&hw->report, err);
 	if (!memory_is_usable())
-		return report_refuse(&hw.report, "no 4M around a 1G boundary, see mem=", -EINVAL);
-	hw.memory = memory;
-	hw.brief = brief;
-	err = hw_guest_create(&hw);
+		return report_refuse(&hw->report, "no 4M around a 1G boundary, see mem=", -EINVAL);
+	hw->memory = memory;
+	hw->brief = brief;
+	err = hw_guest_create(hw);
 	if (err)
-		return report_refuse(&hw.report, "there is no memory for a guest", err);
-	err = smp_call_on_cpu(raw_smp_processor_id(), run_all, &hw, false);
-	hw_guest_destroy(&hw);
+		return report_refuse(&hw->report, "there is no memory for a guest", err);
+	err = smp_call_on_cpu(raw_smp_processor_id(), run_all, hw, false);
+	hw_guest_destroy(hw);
 	if (err)
-		return report_refuse_vmx(&hw.report, err);
-	report_end(&hw.report);
+		return report_refuse_vmx(&hw->report, err);
+	report_end(&hw->report);
 	return 0;
 }
 
