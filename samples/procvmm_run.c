@@ -105,32 +105,34 @@ static void get_paging(const struct procvmm_vcpu *vcpu, struct ept_guest_paging 
 }
 
 /*
- * The instruction, for the process to emulate. Its page, or a page table, may just have gone: it is
- * brought again, as for the guest.
+ * The instruction, for the process to emulate: up to the end of the page, and on in the next one if
+ * it lies in two. Whatever of it was just taken away is brought again.
  */
 static int fetch(struct procvmm *vm, struct procvmm_vcpu *vcpu, struct procvmm_run *run)
 {
 	struct ept_guest_paging paging;
 	struct ept_guest_walk walk;
 	struct ept_fault fault;
-	ssize_t got;
 	int err;
 
 	get_paging(vcpu, &paging);
-	run->code_size = 0;
-	do {
-		got = ept_guest_read_virt(vm->ept, &paging, vcpu->cpu.rip + run->code_size,
-					  run->code + run->code_size,
-					  PROCVMM_CODE_SIZE - run->code_size, EPT_PROT_EXEC, &walk);
+	for (run->code_size = 0; run->code_size < PROCVMM_CODE_SIZE;) {
+		const u64 rip = vcpu->cpu.rip + run->code_size;
+		const size_t size = min_t(size_t, PROCVMM_CODE_SIZE - run->code_size,
+					  PAGE_SIZE - offset_in_page(rip));
+		ssize_t got;
+
+		err = ept_space_walk(vm->space, &paging, rip, EPT_PROT_EXEC, &walk, &fault);
+		if (err || walk.verdict != EPT_WALK_OK)
+			return err;
+		got = ept_space_read(vm->space, walk.gpa, run->code + run->code_size, size,
+				     EPT_PROT_EXEC);
 		if (got < 0)
 			return got;
 		run->code_size += got;
-		if (walk.verdict != EPT_WALK_VIOLATION)
+		if (got < size)
 			return 0;
-		err = ept_space_fault(vm->space, walk.gpa, &walk.violation, &fault);
-		if (err)
-			return err;
-	} while (fault.verdict == EPT_VERDICT_RESUME);
+	}
 	return 0;
 }
 
