@@ -190,9 +190,12 @@ typedef struct {
 #define wait_var_event(var, condition)	((void)(var))
 #define wake_up_var(var)		((void)(var))
 #define might_lock_read(lock)		((void)(lock))
+#define might_sleep()			((void)0)
 #define __might_sleep(file, line)	((void)0)
 #define preempt_disable()		((void)0)
 #define preempt_enable()		((void)0)
+#define preempt_disable_notrace()	((void)0)
+#define preempt_enable_notrace()	((void)0)
 #define rcu_read_lock()			((void)0)
 #define rcu_read_unlock()		((void)0)
 #define in_hardirq()			false
@@ -432,6 +435,7 @@ struct page *pfn_to_page(unsigned long pfn);
 unsigned long page_to_pfn(const struct page *page);
 bool pfn_valid(unsigned long pfn);
 #endif
+#define pfn_in_present_section(pfn)	pfn_valid(pfn)
 unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned long nr, struct page **pages);
 void __free_page(struct page *page);
 void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head));
