@@ -17,6 +17,7 @@
 #include <linux/kallsyms.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
+#include <linux/nmi.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -24,7 +25,6 @@
 #include <linux/trace_events.h>
 
 #include <asm/apic.h>
-#include <asm/nmi.h>
 
 #include "crew.h"
 #include "ept_memtype.h"

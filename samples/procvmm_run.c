@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * procvmm: a vCPU, which is the thread that asks for it to run. Here ept and VMX meet: the EPTP goes
- * into the VMCS, the CPU is announced to ept around a VM entry, and what the guest's memory lacks is
- * asked of the space.
+ * procvmm: a vCPU, which is the thread that asks for it to run. Here ept and VMX meet: the EPTP
+ * goes into the VMCS, the CPU is announced to ept around a VM entry, and what the guest's memory
+ * lacks is asked of the space.
  */
 #include <linux/bitfield.h>
 #include <linux/gfp.h>

@@ -200,6 +200,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long address)
 		return -EPERM;
 	if (cmd == PROCVMM_CREATE)
 		return create(vm, address);
+	/* Pairs with the release in create(). */
 	if (!smp_load_acquire(&vm->space))
 		return -ENXIO;
 	if (_IOC_SIZE(cmd) > sizeof(arg))

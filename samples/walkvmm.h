@@ -2,8 +2,8 @@
 /*
  * walkvmm: what its parts share: a guest's memory, a case, and what became of it.
  *
- * A case is registers, tables of the guest's and one access. The CPU makes the access in guest mode,
- * ept_guest_walk() says what comes of it, and both must have the same to say.
+ * A case is registers, tables of the guest's and one access. The CPU makes the access in guest
+ * mode, ept_guest_walk() says what comes of it, and both must have the same to say.
  */
 #ifndef _WALKVMM_H
 #define _WALKVMM_H
@@ -52,7 +52,7 @@ struct walk_case {
 
 struct walk_outcome {
 	enum ept_walk_verdict	verdict;
-	u64			address;	/* EPT_WALK_FAULT: CR2. A violation: the linear address */
+	u64			address;	/* of a fault CR2, of a violation the linear one */
 	u64			gpa;
 	u8			vector;
 	u32			error_code;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * walkvmm: a case as the CPU has it: registers into the VMCS, the access in guest mode, and what the
- * exit says of it.
+ * walkvmm: a case as the CPU has it: registers into the VMCS, the access in guest mode, and what
+ * the exit says of it.
  *
  * Intel's Software Developer's Manual, volume 3, section "Checks on the Guest State Area".
  */

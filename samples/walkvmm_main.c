@@ -267,8 +267,9 @@ static void try_mode(struct walkvmm *vmm, enum walk_mode mode)
 	struct tally tally = {};
 
 	if (!has_mode(vmm, mode)) {
-		report_skip(&vmm->report, mode == WALK_NONE ? "this CPU runs no guest without paging" :
-							      "this CPU has no 5-level paging");
+		report_skip(&vmm->report, mode == WALK_NONE ?
+			    "this CPU runs no guest without paging" :
+			    "this CPU has no 5-level paging");
 		return;
 	}
 	for (unsigned int i = 0; i < cases; i++) {

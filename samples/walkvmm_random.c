@@ -228,8 +228,9 @@ static u64 random_bits(struct walkvmm *vmm, const struct walk_case *c, unsigned 
 static u64 random_page(struct walkvmm *vmm)
 {
 	if (walk_chance(vmm, 92))
-		return walk_gpa(walk_chance(vmm, 75) ? WALK_FIRST_DATA + walk_below(vmm, WALK_DATA) :
-						       walk_below(vmm, WALK_TABLES));
+		return walk_gpa(walk_chance(vmm, 75) ?
+				WALK_FIRST_DATA + walk_below(vmm, WALK_DATA) :
+				walk_below(vmm, WALK_TABLES));
 	return walk_far_gpa(walk_below(vmm, WALK_NR_FAR)) +
 	       walk_below(vmm, WALK_FAR_SIZE / PAGE_SIZE) * PAGE_SIZE;
 }
@@ -248,7 +249,9 @@ static u64 random_large(struct walkvmm *vmm, const struct walk_case *c, unsigned
 /* A bit of the address that shouldn't be there, now and then */
 static u64 random_damage(struct walkvmm *vmm, const struct walk_case *c)
 {
-	return walk_chance(vmm, 4) ? BIT_ULL(12 + walk_below(vmm, c->mode == WALK_32 ? 20 : 40)) : 0;
+	const unsigned int bits = c->mode == WALK_32 ? 20 : 40;
+
+	return walk_chance(vmm, 4) ? BIT_ULL(12 + walk_below(vmm, bits)) : 0;
 }
 
 /* From the table @page down; its entries choose by bits below @shift. */

@@ -97,11 +97,7 @@ static void skip(const char *why)
 
 /* RAX has the function; its result is there in the end. */
 void guest_entry(void);
-asm(".text\n"
-    "guest_entry:\n"
-    "	call	*%rax\n"
-    "	vmcall\n"
-    "	hlt\n");
+asm(".text; guest_entry: call *%rax; vmcall; hlt");
 
 static uint64_t pattern(uint64_t address, uint64_t salt);
 GUEST static uint64_t pattern(uint64_t address, uint64_t salt)
@@ -308,6 +304,12 @@ static int make_vm(void)
 	extern char __executable_start[], _end[];
 	const uint64_t start = (uint64_t)__executable_start & -PAGE;
 	const uint64_t end = ((uint64_t)_end + PAGE - 1) & -PAGE;
+	const struct procvmm_region program = {
+		.gpa = start, .size = end - start, .rights = PROCVMM_WRITE | PROCVMM_EXECUTE
+	};
+	const struct procvmm_region device = {
+		.gpa = DEVICE, .size = 4 * PAGE, .cookie = COOKIE
+	};
 	int vm = open("/dev/procvmm", O_RDWR);
 
 	map(MEMORY, SIZE);
@@ -315,11 +317,7 @@ static int make_vm(void)
 	memset(cpus, 0, sizeof(cpus));
 	if (ioctl(vm, PROCVMM_CREATE, flags))
 		expect("creating a VM", 0, errno);
-	if (add_region(vm, (struct procvmm_region){
-		    .gpa = start, .size = end - start, .rights = PROCVMM_WRITE | PROCVMM_EXECUTE }) ||
-	    add_region(vm, (struct procvmm_region){
-		    .gpa = DEVICE, .size = 4 * PAGE, .cookie = COOKIE }) ||
-	    add(vm, MEMORY, SIZE))
+	if (add_region(vm, program) || add_region(vm, device) || add(vm, MEMORY, SIZE))
 		expect("adding memory", 0, errno);
 	for (unsigned int i = 0; i < PROCVMM_VCPUS; i++) {
 		cpus[i].vm = vm;
@@ -450,7 +448,7 @@ static int go_on(struct cpu *cpu)
 }
 
 #define start(cpu, function, ...)	start_at(cpu, (uint64_t)(function), \
-						 (uint64_t[3]){ __VA_ARGS__ })
+						 (uint64_t[3]) { __VA_ARGS__ })
 
 static int start_at(struct cpu *cpu, uint64_t function, const uint64_t *arguments)
 {
@@ -706,7 +704,8 @@ static unsigned long unlike(const uint64_t *bitmap, unsigned long first, unsigne
 	unsigned long wrong = 0;
 
 	for (unsigned long i = 0; i < PAGES; i++)
-		wrong += (bitmap[i / 64] >> i % 64 & 1) != (i >= first && (i - first) % stride == 0);
+		wrong += (bitmap[i / 64] >> i % 64 & 1) !=
+			 (i >= first && (i - first) % stride == 0);
 	return wrong;
 }
 
