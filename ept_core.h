@@ -80,7 +80,8 @@ struct seq_file;
  *   maps, inside the library, by a lock that may sleep.
  * - Long ones pause: ept_harvest() and its short forms, ept_merge(), ept_protect() where no leaf
  *   could become illegal by it, ept_set_memtype(), ept_set_tag(), ept_set_attrs(). One-leaf maps
- *   that wait come in before the next table, after some microseconds; a leaf that comes so into the
+ *   that wait come in after 32 tables at most, some dozen microseconds, and all that wait at once;
+ *   other changes wait until the long one is over. A leaf that comes so into the
  *   range may or may not be among what was asked for. Not where the range begins or ends inside of
  *   a hole of 2M or more, nor where large leaves have to become small.
  * - What is all or nothing for a reason that lies in each leaf has the table for itself until it is

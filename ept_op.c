@@ -28,10 +28,11 @@ void ept_op_pause(struct ept *ept)
 	WRITE_ONCE(ept->paused, true);
 	up_write(&ept->lock);
 	/* Who is first in the queue may have to wake up, to let the next one in. */
-	if (rwsem_is_contended(&ept->lock))
+	if (atomic_read(&ept->waiting))
 		usleep_range(10, 20);
 	down_write(&ept->lock);
-	WRITE_ONCE(ept->paused, false);
+	/* A full barrier. Pairs with that between who waits in ept_await_turn() and its look. */
+	smp_store_mb(ept->paused, false);
 	wake_up_var(&ept->paused);
 	ept_await_maps(ept);
 }

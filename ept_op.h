@@ -162,7 +162,9 @@ static __always_inline struct ept_cpu *ept_enter_shared(struct ept *ept)
 	/* Pairs with the acquire in ept_lock(). */
 	smp_store_release(&cpu->mapping, false);
 	preempt_enable();
+	atomic_inc(&ept->waiting);
 	down_read(&ept->lock);
+	atomic_dec(&ept->waiting);
 	return NULL;
 }
 
@@ -245,6 +247,7 @@ static inline void ept_gather_note(const struct ept *ept, struct ept_gather *gat
 /**
  * struct ept_op - an operation under way
  * @walk: over its range
+ * @runs: visited while a one-leaf map waited
  * @ept: the table
  * @pool: the tables that it takes
  * @need: how many the plan counted
@@ -260,6 +263,7 @@ static inline void ept_gather_note(const struct ept *ept, struct ept_gather *gat
  */
 struct ept_op {
 	struct ept_walk		walk;
+	unsigned int		runs;
 	struct ept		*ept;
 	struct ept_pool		pool;
 	u64			need;
@@ -288,6 +292,7 @@ static inline void ept_op_init(struct ept_op *op, struct ept_gather *gather, u64
 	op->walk.gpa = gpa;
 	op->walk.end = gpa + size;
 	op->walk.may_sleep = !ept->store.atomic;
+	op->runs = 0;
 	op->ept = ept;
 	op->pool = (struct ept_pool){};
 	op->gather = gather;
@@ -305,14 +310,17 @@ void ept_op_open_split(struct ept_op *op, const struct ept_run *run, unsigned in
 void ept_op_close_split(struct ept_op *op, const struct ept_run *run, u64 *table);
 void ept_op_close_leaf(struct ept_walk *walk, const struct ept_run *run, u64 *table);
 
+/* A pause costs as much as some dozen runs; between two of them so many are visited. */
+#define EPT_OP_RUNS	64
+
 /*
  * For a visitor that has read nothing yet of what it visits, of an operation for which it makes no
  * difference whether a hole became a leaf before or after: lets faults in.
  */
-static __always_inline void ept_op_let_in(const struct ept_op *op)
+static __always_inline void ept_op_let_in(struct ept_op *op)
 {
-	/* Nobody waits for that of a table that is locked by its client. */
-	if (unlikely(rwsem_is_contended(&op->ept->lock)))
+	/* Nobody waits for the lock of a table that is locked by its client. */
+	if (unlikely(atomic_read(&op->ept->waiting)) && ++op->runs % EPT_OP_RUNS == 0)
 		ept_op_pause(op->ept);
 }
 

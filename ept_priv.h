@@ -41,6 +41,7 @@ struct ept_cpu {
  * @store: where its tables come from
  * @external: EPT_CONFIG_EXTERNAL_LOCK
  * @lock: excludes functions that change the table, but one-leaf maps only from the others
+ * @waiting: one-leaf maps that wait for the lock
  * @paused: who has the lock let it go for one-leaf maps alone; written under it
  * @external_lock: what the client registered instead
  * @config: what it was made for; its name is that of the table
@@ -71,6 +72,7 @@ struct ept {
 	struct ept_store	store;
 	bool			external;
 	struct rw_semaphore	lock;
+	atomic_t		waiting;
 	bool			paused;
 	struct lockdep_map	*external_lock;
 	struct ept_config	config;

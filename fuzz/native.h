@@ -373,7 +373,6 @@ struct mutex {
 #define ATOMIC_INIT(n)			{ n }
 #define atomic_inc_return(v)		(++(v)->counter)
 #define atomic_add(n, v)		((v)->counter += (n))
-#define atomic_dec(v)			((v)->counter--)
 #define atomic64_dec(v)			((v)->counter--)
 #define atomic64_sub(n, v)		((v)->counter -= (n))
 #define atomic64_or(mask, v)		((v)->counter |= (mask))

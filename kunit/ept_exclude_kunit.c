@@ -334,7 +334,7 @@ KUNIT_ARRAY_PARAM_DESC(call, calls, name);
  * other does after it.
  */
 
-#define LONG_SIZE	((u64)SZ_16M)	/* of 4K leaves, but for the last page */
+#define LONG_SIZE	((u64)SZ_256M)	/* of 4K leaves, but for the last page */
 #define LAST		(SMALL + LONG_SIZE - SZ_4K)
 
 struct queued {

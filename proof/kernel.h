@@ -47,6 +47,7 @@ typedef unsigned long pgoff_t;
 #define smp_mb()		((void)0)
 #define PROOF_AWAIT(flag)	((void)(flag))
 #endif
+#define smp_store_mb(variable, value)	do { WRITE_ONCE(variable, value); smp_mb(); } while (0)
 /* A flag is acquired in a loop until it is clear: others run meanwhile. */
 #define smp_load_acquire(ptr)	({				\
 	if (sizeof(*(ptr)) == sizeof(bool))			\
@@ -185,7 +186,6 @@ typedef struct {
 #define down_read(lock)		((lock)->readers++)
 #define rwsem_is_locked(lock)	((lock)->writers || (lock)->readers)
 #endif
-#define rwsem_is_contended(lock)	((void)(lock), false)
 #define usleep_range(min, max)		((void)0)
 #define wait_var_event(var, condition)	((void)(var))
 #define wake_up_var(var)		((void)(var))
@@ -231,6 +231,7 @@ typedef struct {
 #define atomic_read_acquire(v)		READ_ONCE((v)->counter)
 #define atomic_set(v, value)		((v)->counter = (value))
 #define atomic_inc(v)			PROOF_ATOMIC(v, (v)->counter++)
+#define atomic_dec(v)			PROOF_ATOMIC(v, (v)->counter--)
 #define atomic_dec_return_release(v)	PROOF_ATOMIC(v, (v)->counter--)
 #define atomic64_read(v)		READ_ONCE((v)->counter)
 #define atomic64_read_acquire(v)	READ_ONCE((v)->counter)
