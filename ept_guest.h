@@ -135,6 +135,8 @@ int ept_guest_cmpxchg(struct ept *ept, u64 gpa, unsigned int size, u64 *old, u64
 #define EPT_GUEST_STACK		BIT(10)
 /* Set accessed and dirty in the guest's entries, if the access succeeds */
 #define EPT_GUEST_SET_AD	BIT(11)
+/* An entry that changes meanwhile ends the walk; of ept_guest_walk() alone */
+#define EPT_GUEST_ONCE		BIT(12)
 
 /**
  * struct ept_guest_paging - what a CPU's walk of guest paging depends on
@@ -202,7 +204,8 @@ enum ept_walk_verdict {
  * @global: the page is global, if CR4.PGE says so
  * @pkey: the page's protection key, in 4- and 5-level paging
  * @pat: index of the page's PAT entry; 0 without paging, when the guest's type is write-back
- * @nr_entries: %EPT_WALK_OK with %EPT_GUEST_SET_AD: how many entries of the guest's led there
+ * @nr_entries: %EPT_WALK_OK with %EPT_GUEST_SET_AD, or -EAGAIN: how many entries of the guest's led
+ *	there
  * @entries: where these are, from the top down; flags may have been set in each. Only so many are
  *	filled in
  * @vector: %EPT_WALK_FAULT: 14 for #PF, 13 for #GP, 12 for #SS
@@ -237,8 +240,8 @@ struct ept_guest_walk {
  * @paging: the guest's registers
  * @gva: linear address; without paging, in 32-bit and in PAE paging its lower 32 bits count
  * @access: %EPT_PROT_READ, %EPT_PROT_WRITE or both, or %EPT_PROT_EXEC alone; beside these any of
- *	%EPT_GUEST_USER, %EPT_GUEST_IMPLICIT (not of a fetch), %EPT_GUEST_STACK, %EPT_GUEST_SET_AD.
- *	Without the first three, %EPT_GUEST_AS_HOST, no rights are looked at
+ *	%EPT_GUEST_USER, %EPT_GUEST_IMPLICIT (not of a fetch), %EPT_GUEST_STACK, %EPT_GUEST_SET_AD,
+ *	%EPT_GUEST_ONCE. Without the first three, %EPT_GUEST_AS_HOST, no rights are looked at
  * @walk: filled in
  *
  * No paging, 32-bit, PAE, 4- and 5-level paging, as @paging has it. Rights of the guest's entries,
@@ -252,7 +255,8 @@ struct ept_guest_walk {
  * With %EPT_GUEST_SET_AD, accessed is set in each entry that was used and dirty in the last on a
  * write, with locked instructions, and so that EPT has to allow writes to what is changed. Only
  * %EPT_WALK_OK changes anything. An entry that changes meanwhile is walked again, without end as
- * long as the guest does so. Without it the walk is a look that changes nothing.
+ * long as the guest does so, unless with %EPT_GUEST_ONCE, for who holds what others wait for.
+ * Without %EPT_GUEST_SET_AD the walk is a look that changes nothing.
  *
  * EPT's entries are believed, as by ept_lookup(): where one was overwritten by a bug, a verdict of
  * %EPT_WALK_OK may be wrong. ept_check() finds it.
@@ -262,7 +266,8 @@ struct ept_guest_walk {
  *
  * Context: Any. See "What the client guarantees".
  * Return: 0 whatever the verdict, -EINVAL for NULL, for @access that no CPU makes, and for a
- *	@paging.maxphyaddr below 32 or above 52.
+ *	@paging.maxphyaddr below 32 or above 52, -EAGAIN with %EPT_GUEST_ONCE: of @walk only the
+ *	entries count, in which flags may have been set.
  */
 int ept_guest_walk(struct ept *ept, const struct ept_guest_paging *paging, u64 gva, u32 access,
 		   struct ept_guest_walk *walk);

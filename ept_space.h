@@ -79,9 +79,9 @@ struct page;
  * @EPT_REGION_CLIENT: what &struct ept_backend says
  * @EPT_REGION_PINNED: as %EPT_REGION_USER, but the pages that the process has when the region is
  *	added are pinned until their part of it is removed, for devices that reach them, and charged
- *	to the process' RLIMIT_MEMLOCK. Where the process maps others afterwards, or ends, the guest
- *	keeps these. Pinned for reading only if the region is added without write, and then never
- *	written. 8 bytes a page
+ *	to the process, within the caller's RLIMIT_MEMLOCK. Where the process maps others
+ *	afterwards, or ends, the guest keeps these. Pinned for reading only if the region is added
+ *	without write, and then never written. 8 bytes a page
  * @EPT_REGION_FILE: the pages of a file's page cache, which is shared: who reads the file reads
  *	what the guest writes. Each is read when it is first touched, and kept until its part of the
  *	region is removed; so what is cut off the file meanwhile stays with the guest, and what was
@@ -105,7 +105,8 @@ enum ept_region_kind {
  * @offset: where it begins in the backing, multiple of 4K, at or below what was asked for
  * @hpa: where it begins for the host, multiple of 4K
  * @size: bytes, multiple of 4K; more than a page where more is contiguous
- * @prot: EPT_PROT_* bits that it may be used with; the region's rights limit it, too
+ * @prot: EPT_PROT_* bits that it may be used with; the region's rights limit it, too. The host's
+ *	own writes don't ask: a backing whose pieces others share has &ept_backend.access for them
  */
 struct ept_piece {
 	u64		offset;
@@ -508,7 +509,7 @@ int ept_space_cmpxchg(struct ept_space *space, u64 gpa, unsigned int size, u64 *
  * @space: a space
  * @paging: as ept_guest_walk() of ept_guest.h, which has these
  * @gva: as ept_guest_walk()
- * @access: as ept_guest_walk()
+ * @access: as ept_guest_walk(), but for %EPT_GUEST_ONCE; %EPT_GUEST_SET_AD only with a right
  * @walk: filled in, as by ept_guest_walk()
  * @fault: filled in where 0 is returned
  *

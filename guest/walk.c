@@ -589,11 +589,20 @@ int ept_guest_walk(struct ept *ept, const struct ept_guest_paging *paging, u64 g
 		   struct ept_guest_walk *walk)
 {
 	struct walker w __uninitialized;
+	bool walked;
 
-	if (!prepare(&w, ept, paging, access, walk))
+	if (!prepare(&w, ept, paging, access & ~EPT_GUEST_ONCE, walk))
 		return -EINVAL;
-	walk_and_copy(&w, gva, GUEST_READ, NULL, 0);
-	return 0;
+	if (!(access & EPT_GUEST_ONCE)) {
+		walk_and_copy(&w, gva, GUEST_READ, NULL, 0);
+		return 0;
+	}
+	rcu_read_lock();
+	walked = try_walk(&w, gva);
+	rcu_read_unlock();
+	if (!walked)
+		tell_entries(&w);
+	return walked ? 0 : -EAGAIN;
 }
 EXPORT_SYMBOL_EPT(ept_guest_walk);
 

@@ -817,7 +817,7 @@ static void arguments_that_no_cpu_makes_are_refused(struct kunit *test)
 {
 	static const u32 bad[] = {
 		FETCH_ | READ_, FETCH_ | WRITE_, FETCH_ | EPT_GUEST_IMPLICIT, EPT_PROT_UEXEC,
-		READ_ | BIT(7), READ_ | BIT(12), BIT(31),
+		READ_ | BIT(7), READ_ | BIT(13), BIT(31),
 	};
 	struct ept_guest_walk walk, untouched;
 	struct guest_tables t;

@@ -66,12 +66,14 @@ static void let_go(struct ept_space *space)
 	struct change *change, *next_change;
 	struct span *span, *next;
 
+	/* Before anyone may use what came in its place */
+	if (space->replaced)
+		atomic_long_inc_return(&space->stale);
 	list_for_each_entry_safe(span, next, &space->pending, node) {
 		list_del_init(&span->node);
 		WRITE_ONCE(span->pending, false);
 	}
 	if (space->replaced) {
-		atomic_long_inc(&space->stale);
 		/* Whoever found something that is no longer in the tree is done with it. */
 		synchronize_srcu_expedited(&space->srcu);
 		space->replaced = false;

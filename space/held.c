@@ -195,6 +195,9 @@ static long pin_some(struct held *held, unsigned long first)
 	done = ept_pin_user_pages(region->user.mm, region->user.address + first * PAGE_SIZE, nr,
 				  flags, held->pages + first);
 	mmap_read_unlock(region->user.mm);
+	/* Some kernels leave pages there that they let go of again. */
+	memset(held->pages + first + max(done, 0L), 0,
+	       (nr - max(done, 0L)) * sizeof(*held->pages));
 	return done > 0 ? done : space_pages_error(done);
 }
 

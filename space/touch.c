@@ -19,6 +19,10 @@ static int mapped_page(struct place *place, u32 access, struct page **page)
 		if (err)
 			return err;
 	}
+	/* What another region maps there by now has moved the number before. */
+	smp_rmb();
+	if (atomic_long_read(&place->span->backing->seq) != place->seen)
+		return -EAGAIN;
 	pfn = PHYS_PFN(place->there.hpa + (place->gpa - place->there.gpa));
 	if (!pfn_valid(pfn) || PageReserved(pfn_to_page(pfn)))
 		return -EFAULT;

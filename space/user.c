@@ -269,8 +269,11 @@ static void user_gone(struct ept_space *space, struct backing *backing,
 static int user_touch(const struct place *place, struct touch *touch)
 {
 	struct page *page;
-	int ret = find_page(place, touch->write, &page, NULL);
+	int ret;
 
+	/* With none under way, what begins later makes a window stale. */
+	mmu_interval_read_begin(&to_process(place->span->backing)->notifier);
+	ret = find_page(place, touch->write, &page, NULL);
 	if (ret)
 		return ret;
 	ret = touch->fn(touch, page);

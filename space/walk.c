@@ -16,7 +16,7 @@ static void note_entries(struct ept_space *space, const struct ept_guest_walk *w
 
 /*
  * Memory that a change takes is freed after the read side, and what a process loses after
- * space->walking was free.
+ * space->walking was free. A guest that changes its entries all the time may not keep it: -EAGAIN.
  */
 static int walk_once(struct ept_space *space, const struct ept_guest_paging *paging, u64 gva,
 		     u32 access, struct ept_guest_walk *walk)
@@ -25,9 +25,9 @@ static int walk_once(struct ept_space *space, const struct ept_guest_paging *pag
 	int err;
 
 	read_lock(&space->walking);
-	err = ept_guest_walk(space->ept, paging, gva, access, walk);
+	err = ept_guest_walk(space->ept, paging, gva, access | EPT_GUEST_ONCE, walk);
 	read_unlock(&space->walking);
-	if (!err)
+	if (!err || err == -EAGAIN)
 		note_entries(space, walk);
 	srcu_read_unlock(&space->srcu, idx);
 	return err;
@@ -38,15 +38,21 @@ int ept_space_walk(struct ept_space *space, const struct ept_guest_paging *pagin
 {
 	int err;
 
-	if (IS_ERR_OR_NULL(space) || !fault)
+	if (IS_ERR_OR_NULL(space) || !fault || access & EPT_GUEST_ONCE)
+		return -EINVAL;
+	/* Flags are set in memory that was got for writing, of which accesses alone are a reason. */
+	if (access & EPT_GUEST_SET_AD && !(access & PROT_ALL))
 		return -EINVAL;
 	do {
 		*fault = (struct ept_fault){ .verdict = EPT_VERDICT_RESUME };
-		err = walk_once(space, paging, gva, access, walk);
+		do {
+			if (fatal_signal_pending(current))
+				return -EINTR;
+			cond_resched();
+			err = walk_once(space, paging, gva, access, walk);
+		} while (err == -EAGAIN);
 		if (err || walk->verdict != EPT_WALK_VIOLATION)
 			return err;
-		if (fatal_signal_pending(current))
-			return -EINTR;
 		err = space_answer(space, walk->gpa, space_needed(space, &walk->violation),
 				   walk->violation.page_walk, fault);
 	} while (!err && fault->verdict == EPT_VERDICT_RESUME);

@@ -26,7 +26,7 @@ static int hold(struct touch *touch, struct page *page)
 	window->memory = page_address(page) + offset_in_page(touch->gpa);
 	window->size = PAGE_SIZE - offset_in_page(touch->gpa);
 	/* Pages that aren't counted are the client's, and stay as long as its region. */
-	window->page = get_page_unless_zero(page) ? page : NULL;
+	window->page = folio_try_get(page_folio(page)) ? page : NULL;
 	return 0;
 }
 
