@@ -40,7 +40,7 @@ int ept_space_walk(struct ept_space *space, const struct ept_guest_paging *pagin
 
 	if (IS_ERR_OR_NULL(space) || !fault || access & EPT_GUEST_ONCE)
 		return -EINVAL;
-	/* Flags are set in memory that was got for writing, of which accesses alone are a reason. */
+	/* Without a right nothing is brought for writing, which setting flags is. */
 	if (access & EPT_GUEST_SET_AD && !(access & PROT_ALL))
 		return -EINVAL;
 	do {
