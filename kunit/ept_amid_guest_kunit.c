@@ -105,32 +105,67 @@ static void expect_before_or_after(struct kunit *test)
 				    amid->at);
 }
 
+static void begin_amid(struct kunit *test)
+{
+	amid = kunit_kzalloc(test, sizeof(*amid), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, amid);
+	amid->change = test->param_value;
+}
+
+/* A walk, amid which the entry changes unless that is over before. Returns what it does. */
+static int walk_amid(struct kunit *test, u32 access)
+{
+	struct guest_tables *t = &amid->t;
+	int ret;
+
+	guest_tables_lay(t, test, LONG_4);
+	t->paging.cr0 |= CR0_WP;
+	amid->new = (guest_entry(t, changed_entry()) & ~amid->change->clear) | amid->change->set;
+	amid->seen = 0;
+	ept_access_hook = change_entry;
+	ret = ept_guest_walk(t->memory->fixture->ept, &t->paging, t->gva, access, &t->walk);
+	ept_access_hook = NULL;
+	return ret;
+}
+
 static void a_walk_is_before_a_change_or_after_it(struct kunit *test)
 {
-	struct amid_guest *state = kunit_kzalloc(test, sizeof(*state), GFP_KERNEL);
-	struct guest_tables *t;
+	struct amid_guest *state;
 	bool met = true;
 
-	KUNIT_ASSERT_NOT_NULL(test, state);
-	state->change = test->param_value;
-	amid = state;
-	t = &state->t;
-	for (state->at = 0; met; state->at++) {
-		guest_tables_lay(t, test, LONG_4);
-		t->paging.cr0 |= CR0_WP;
-		state->new = (guest_entry(t, changed_entry()) & ~state->change->clear) |
-			     state->change->set;
-		state->seen = 0;
-		ept_access_hook = change_entry;
-		KUNIT_EXPECT_EQ(test, 0, ept_guest_walk(t->memory->fixture->ept, &t->paging, t->gva,
-							WRITE_ | EPT_GUEST_SET_AD, &t->walk));
-		ept_access_hook = NULL;
+	begin_amid(test);
+	state = amid;
+	for (; met; state->at++) {
+		KUNIT_EXPECT_EQ(test, walk_amid(test, WRITE_ | EPT_GUEST_SET_AD), 0);
 		met = state->seen > state->at;
 		if (met)
 			expect_before_or_after(test);
 	}
 	/* There is a good number of them. */
 	KUNIT_EXPECT_GT(test, state->at, 40);
+}
+
+static void a_walk_that_is_made_once_ends_at_a_change(struct kunit *test)
+{
+	unsigned int again = 0;
+	bool met = true;
+
+	begin_amid(test);
+	for (; met; amid->at++) {
+		const int ret = walk_amid(test, WRITE_ | EPT_GUEST_SET_AD | EPT_GUEST_ONCE);
+
+		met = amid->seen > amid->at;
+		if (!met || ret != -EAGAIN) {
+			KUNIT_EXPECT_EQ(test, ret, 0);
+			continue;
+		}
+		again++;
+		KUNIT_EXPECT_EQ(test, guest_entry(&amid->t, changed_entry()), amid->new);
+		for (unsigned int i = 0; i < amid->t.levels; i++)
+			if (i != changed_entry() && guest_entry(&amid->t, i) & (A | D))
+				KUNIT_EXPECT_LT(test, i, amid->t.walk.nr_entries);
+	}
+	KUNIT_EXPECT_GT(test, again, 0);
 }
 
 static int init(struct kunit *test)
@@ -147,6 +182,7 @@ static int init(struct kunit *test)
 
 static struct kunit_case amid_guest_cases[] = {
 	KUNIT_CASE_PARAM(a_walk_is_before_a_change_or_after_it, changes_gen_params),
+	KUNIT_CASE_PARAM(a_walk_that_is_made_once_ends_at_a_change, changes_gen_params),
 	{}
 };
 

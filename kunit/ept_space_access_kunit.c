@@ -163,6 +163,10 @@ static void a_walk_says_why_it_ends(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_space_walk(guest->space, NULL, 0, RW, &walk, &fault), -EINVAL);
 	KUNIT_EXPECT_EQ(test, ept_space_walk(guest->space, &paging, 0, RW, NULL, &fault), -EINVAL);
 	KUNIT_EXPECT_EQ(test, ept_space_walk(guest->space, &paging, 0, RW, &walk, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_space_walk(guest->space, &paging, 0, RW | EPT_GUEST_ONCE, &walk,
+					     &fault), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_space_walk(guest->space, &paging, 0, EPT_GUEST_SET_AD, &walk,
+					     &fault), -EINVAL);
 	wrong.maxphyaddr = 60;
 	KUNIT_EXPECT_EQ(test, ept_space_walk(guest->space, &wrong, 0, RW, &walk, &fault), -EINVAL);
 }
