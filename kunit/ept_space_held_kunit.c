@@ -292,7 +292,6 @@ static struct kunit_case cases[] = {
 static struct kunit_suite suite = {
 	.name = "ept_space_held",
 	.suite_init = guest_suite_init,
-	.suite_exit = guest_suite_exit,
 	.init = held_init,
 	.exit = guest_exit,
 	.test_cases = cases,

@@ -625,7 +625,6 @@ static struct kunit_case cases[] = {
 static struct kunit_suite suite = {
 	.name = "ept_space",
 	.suite_init = guest_suite_init,
-	.suite_exit = guest_suite_exit,
 	.init = guest_init,
 	.exit = guest_exit,
 	.test_cases = cases,

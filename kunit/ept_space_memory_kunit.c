@@ -236,7 +236,6 @@ static struct kunit_case cases[] = {
 static struct kunit_suite suite = {
 	.name = "ept_space_memory",
 	.suite_init = guest_suite_init,
-	.suite_exit = guest_suite_exit,
 	.init = memory_init,
 	.exit = guest_exit,
 	.test_cases = cases,

@@ -6,6 +6,7 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
@@ -263,21 +264,22 @@ u64 guest_anon_pages(struct guest *guest)
  * Set-up and end
  */
 
-/* Once for all cases: later there may be none in one piece. */
 static void *linear;
 
+/* Kept: after thousands of cases memory has few pieces as large as that. */
 int guest_suite_init(struct kunit_suite *suite)
 {
-	linear = alloc_pages_exact(GUEST_SIZE, GFP_KERNEL);
+	if (!linear)
+		linear = alloc_pages_exact(GUEST_SIZE, GFP_KERNEL);
 	return linear ? 0 : -ENOMEM;
 }
 
-void guest_suite_exit(struct kunit_suite *suite)
+static void __exit free_linear(void)
 {
 	if (linear)
 		free_pages_exact(linear, GUEST_SIZE);
-	linear = NULL;
 }
+module_exit(free_linear);
 
 int guest_init(struct kunit *test)
 {

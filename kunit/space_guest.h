@@ -60,7 +60,6 @@ struct guest {
 
 /* For a suite; the parameter is a struct test_config, or the first one is taken. */
 int guest_suite_init(struct kunit_suite *suite);
-void guest_suite_exit(struct kunit_suite *suite);
 int guest_init(struct kunit *test);
 void guest_exit(struct kunit *test);
 
