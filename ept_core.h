@@ -149,8 +149,10 @@ struct seq_file;
  *
  * The exit handler of a thin hypervisor, whose guest is the running kernel, may come amid any code
  * of that kernel, and is to it what a non-maskable interrupt is. On a table with
- * %EPT_CONFIG_ATOMIC it may call, with changes excluded by a lock of the client's own that kernel
- * code never holds with such exits possible:
+ * %EPT_CONFIG_ATOMIC it may call what follows, with changes excluded by a lock of the client's own.
+ * What the system itself calls (ept_map_host(), ept_host_memory_event(), ept_merge()) holds that
+ * lock with exits possible: a handler only tries for it, and needs another way on where that fails,
+ * also on the CPU that holds it; samples/thinvmm has one.
  *
  * - the functions that change the table and take a gather, with one, but for ept_merge_gather(),
  *   whose flags are collected where changes are excluded and memory is freed; ept_map() and
@@ -163,7 +165,10 @@ struct seq_file;
  *   to the guest, keeps the gather instead, and calls ept_gather_free() when each has;
  * - all readers. On an atomic table they, too, don't call RCU, which may have been interrupted, and
  *   doesn't watch where the exit came from the idle loop. So the client sees to it that a CPU
- *   invalidates when it isn't in the handler, or has left it: tables are freed after that.
+ *   invalidates when it isn't in the handler, or has left it: tables are freed after that;
+ * - what says "Context: Any" and has nothing to do with a lock: ept_violation_decode(),
+ *   ept_invept_context(), ept_pointer(), ept_tables_for(), ept_mtrr_type(); ept_map_host_leaf(),
+ *   as ept_map().
  *
  * The capabilities are read before a hypervisor hides VMX from the kernel, ept_caps_read()
  * included.
@@ -321,8 +326,10 @@ struct ept_attrs {
  * @invalidate: Returns when no CPU holds a translation or table pointer of @ept that was cached
  *	before the call. NULL: the module's own, for clients of ept_vcpu_load(); with one of its own
  *	a client needs neither that nor ept_vcpu_put(). Called in the context of the flushing call,
- *	with no lock of the module held, and once by ept_destroy(), as another table may get the
- *	root's address; may sleep unless %EPT_CONFIG_ATOMIC; may change other tables, but not @ept.
+ *	with no lock of the module held, but the client's own where that holds one: who spins for it
+ *	with interrupts off is not to be waited for. Called once by ept_destroy(), too, as another
+ *	table may get the root's address, and may do nothing then where no CPU runs any more. May
+ *	sleep unless %EPT_CONFIG_ATOMIC; may change other tables, but not @ept.
  *	@cookie is &ept_config.cookie.
  */
 struct ept_ops {
@@ -740,7 +747,8 @@ int ept_caps_decode(const struct ept_msrs *msrs, struct ept_caps *caps);
  * @config: filled in
  * @caps: from ept_caps_read() or ept_caps_decode()
  *
- * 4 levels, and as far as offered: the largest leaf, accessed and dirty flags, execute-only,
+ * 4 levels (a map of a host that has something beyond 2^48 wants 5), and as far as offered: the
+ * largest leaf, accessed and dirty flags, execute-only,
  * write-back tables. All other features are off; no name, no ops, %NUMA_NO_NODE. With NULL for
  * either, nothing is done.
  *
@@ -889,7 +897,8 @@ void __ept_set_external_lock(struct ept *ept, struct lockdep_map *map);
 /**
  * ept_reserve() - set tables aside
  * @ept: a table
- * @nr: how many are to be set aside afterwards; 0, or fewer than there are, changes nothing
+ * @nr: how many are to be set aside afterwards, not how many more, so that what two callers ask for
+ *	doesn't add up; 0, or fewer than there are, changes nothing
  *
  * With %EPT_CONFIG_ATOMIC every operation draws on the reserve alone. With other tables it is for
  * callers that may not wait for reclaim: those inside memalloc_noreclaim_save(), as an mmu notifier
@@ -1275,7 +1284,8 @@ int ept_set_tag(struct ept *ept, u64 gpa, u64 size, u8 tag, struct ept_gather *g
  * would give it, and leads to the memory at @hpa. Each entry changes with one store: a CPU sees the
  * old page with the old rights, or the new one with the new. Accessed and dirty start clear.
  * Straddling leaves are split, as are those that the alignment of @hpa doesn't allow to be large.
- * The whole range has to be mapped. The manual's "Guidelines for Use of the INVEPT Instruction".
+ * The whole range has to be mapped. Memory of another type than the old is ept_remap()'s. The
+ * manual's "Guidelines for Use of the INVEPT Instruction".
  *
  * Context: As ept_protect().
  * Return: 0, -EINVAL, -ERANGE and -EOPNOTSUPP as ept_protect(), -EINVAL and -ERANGE also for @hpa,
@@ -1703,7 +1713,8 @@ void ept_flush(struct ept *ept);
  * &ept_ops.invalidate of its own a client needs no loads. The manual's section "Operations that
  * Invalidate Cached Mappings".
  *
- * Context: Preemption off until ept_vcpu_put(), this CPU in VMX root operation.
+ * Context: Preemption off until ept_vcpu_put(), this CPU in VMX root operation. Of a thin
+ *	hypervisor preemption is off in each of both, and put comes before the CPU goes offline.
  * Return: 0; -ENODEV outside VMX root operation and -EINVAL where the CPU refused, if INVEPT was to
  *	be run, and then the CPU doesn't count as running and there is no ept_vcpu_put().
  */
@@ -1726,7 +1737,8 @@ void ept_vcpu_put(struct ept *ept);
  * The manual's instruction reference, "INVEPT".
  *
  * Context: Any; preemption off for it to mean something.
- * Return: 0, -ENODEV outside VMX root operation, -EINVAL where the CPU refused it.
+ * Return: 0, -ENODEV where it is an invalid opcode, as outside VMX operation, -EINVAL where the CPU
+ *	refused it. In a guest it exits, and the hypervisor says what becomes of it.
  */
 int ept_invept_context(u64 eptp);
 

@@ -236,6 +236,9 @@ int ept_map_typed(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
  * small. While it works, CPUs may see a part of it. Others may map as a fault handler does, but not
  * unmap or replace.
  *
+ * When MTRRs changed, which Linux tells nobody (a hypervisor sees WRMSR exit), handlers of faults
+ * get the new @mtrr before this call, and the old one goes when no CPU is in one any more.
+ *
  * For an atomic table fill the reserve before, and again after an -ENOMEM.
  *
  * Context: Process; may sleep, whatever the configuration.
@@ -257,7 +260,10 @@ int ept_map_host(struct ept *ept, const struct ept_attrs *attrs, const struct ep
  *
  * Maps the largest aligned leaf around @gpa that has one type and of which nothing is mapped, gpa =
  * hpa, with one ept_map() that succeeds. Asks neither the resource tree nor anybody else whether
- * there is something. -EEXIST as for ept_map(): somebody was faster, or rights are missing.
+ * there is something. -EEXIST as for ept_map(): somebody was faster, or rights are missing. Rights
+ * that ept_protect() took around a hole are not remembered for it: what is to have less than @attrs
+ * is the client's to know. -ENOMEM in VMX root means that the reserve is empty, which only the
+ * system can fill: have another way on, such as a second table for the CPU.
  *
  * Context: As ept_map() of one leaf.
  * Return: 0, -EINVAL for NULL, a @max above %EPT_1G, @attrs that no table can have or a @mtrr that
