@@ -281,11 +281,12 @@ int ept_map_host_leaf(struct ept *ept, u64 gpa, enum ept_level max, const struct
  * @action: MEM_* as the kernel's memory notifier gives it
  * @memory: as the kernel's memory notifier gives it
  *
- * For a client's callback of register_memory_notifier(), which returns
- * notifier_from_errno(ept_host_memory_event(...)), in the client's lock where the table has
- * %EPT_CONFIG_EXTERNAL_LOCK. Memory that is about to go online is mapped as ept_map_host() would,
- * and an error keeps it offline. Memory that went offline is unmapped, with a flush. All else is
- * ignored.
+ * For a client's callback of register_memory_notifier(), in the client's lock where the table has
+ * %EPT_CONFIG_EXTERNAL_LOCK. Memory that is about to go online (%MEM_GOING_ONLINE) is mapped as
+ * ept_map_host() would; the callback returns notifier_from_errno() of that, and an error keeps it
+ * offline. Memory that went offline (%MEM_OFFLINE) is unmapped, with a flush; an error leaves it
+ * mapped, and is not to be returned: nothing can be refused any more, and it would keep the next
+ * callback from hearing. All else is ignored.
  *
  * Context: Process; may sleep, whatever the configuration.
  * Return: 0, as ept_map_host(), as ept_unmap() with a NULL gather; -EINVAL also for @memory NULL.

@@ -304,7 +304,7 @@ static void forget(struct rcu_head *head)
 {
 }
 
-static void call_rcu_often(struct amid *amid)
+static void queue_callbacks(struct amid *amid)
 {
 	static struct rcu_head heads[CALLBACKS];
 
@@ -357,7 +357,7 @@ static void trace(struct amid *amid)
 static const struct place places[] = {
 	{ "allocator", allocate, { "__alloc_pages", "get_page_from_freelist", "__free_pages" },
 	  .locked = true },
-	{ "call_rcu", call_rcu_often, { "call_rcu", "__call_rcu" } },
+	{ "call_rcu", queue_callbacks, { "call_rcu", "__call_rcu" } },
 	{ "reserve", fill_reserve, { "ept_store_reserve", "give_to_reserve" }, .reserves = true },
 	{ "idle", NULL, { "default_idle", "cpuidle_enter", "acpi_idle", "acpi_safe_halt" } },
 	{ "trace_event", trace, { "trace_event_raw_event_ept" } },

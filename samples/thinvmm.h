@@ -125,6 +125,7 @@ void thinvmm_root(struct thinvmm_cpu *cpu);
 #define THINVMM_PENDING_STEP	BIT(14)
 
 /* thinvmm_step.c, in root */
+void thinvmm_pend_step(void);
 void thinvmm_begin_step(struct thinvmm_cpu *cpu, bool delivering);
 void thinvmm_end_step(struct thinvmm_cpu *cpu);
 

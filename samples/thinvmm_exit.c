@@ -35,8 +35,7 @@ static void skip_instruction(void)
 	vmcs_write(GUEST_RIP, vmcs_read(GUEST_RIP) + vmcs_read(VM_EXIT_INSTRUCTION_LEN));
 	vmcs_clear_bits(GUEST_INTERRUPTIBILITY_INFO,
 			GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
-	if (vmcs_read(GUEST_RFLAGS) & X86_EFLAGS_TF)
-		vmcs_set_bits(GUEST_PENDING_DBG_EXCEPTIONS, THINVMM_PENDING_STEP);
+	thinvmm_pend_step();
 }
 
 static void inject_exception(unsigned int vector, bool has_code)

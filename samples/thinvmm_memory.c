@@ -191,6 +191,8 @@ static int memory_event(struct notifier_block *block, unsigned long action, void
 	const struct memory_notify *notify = memory;
 	int err;
 
+	if (action != MEM_GOING_ONLINE && action != MEM_OFFLINE)
+		return NOTIFY_OK;
 	mutex_lock(&thinvmm.mutex);
 	err = reserve(thinvmm.ept, PFN_PHYS(notify->nr_pages));
 	if (!err) {
@@ -200,7 +202,12 @@ static int memory_event(struct notifier_block *block, unsigned long action, void
 		thinvmm_unlock_ept();
 	}
 	mutex_unlock(&thinvmm.mutex);
-	return notifier_from_errno(err);
+	/* What is over can't be refused, and who comes after has to hear of it. */
+	if (action == MEM_GOING_ONLINE)
+		return notifier_from_errno(err);
+	if (err)
+		pr_warn("thinvmm: memory that went offline is still mapped: %d\n", err);
+	return NOTIFY_OK;
 }
 
 static struct notifier_block memory_block = { .notifier_call = memory_event };

@@ -11,6 +11,7 @@
  * Intel's Software Developer's Manual, volume 3, sections "Other Causes of VM Exits" and "Guest
  * Non-Register State".
  */
+#include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
 #include "thinvmm.h"
@@ -27,13 +28,20 @@ static void open_window(struct thinvmm_cpu *cpu)
 	vmcs_set_bits(CPU_BASED_VM_EXEC_CONTROL, THINVMM_STEP_CPU);
 }
 
-/* Who single-steps has a trap pending whenever it is held off: VM entry insists on that. */
+/* Who single-steps, and not from branch to branch, has a trap pending after an instruction. */
+void thinvmm_pend_step(void)
+{
+	if (vmcs_read(GUEST_RFLAGS) & X86_EFLAGS_TF &&
+	    !(vmcs_read(GUEST_IA32_DEBUGCTL) & DEBUGCTLMSR_BTF))
+		vmcs_set_bits(GUEST_PENDING_DBG_EXCEPTIONS, THINVMM_PENDING_STEP);
+}
+
+/* A trap is pending, or not, as VM entry insists on whenever it is held off. */
 static void hold_off_interrupts(void)
 {
 	vmcs_clear_bits(GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_STI);
 	vmcs_set_bits(GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_MOV_SS);
-	if (vmcs_read(GUEST_RFLAGS) & X86_EFLAGS_TF)
-		vmcs_set_bits(GUEST_PENDING_DBG_EXCEPTIONS, THINVMM_PENDING_STEP);
+	thinvmm_pend_step();
 }
 
 /* @delivering: the CPU is to deliver an event, and comes back before the handler's first one. */
