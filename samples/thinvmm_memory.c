@@ -65,6 +65,9 @@ static const struct ept_ops ops = {
  * Changes
  */
 
+/* Tables that are there for faults, of which a region takes one, or on a CPU without 1G leaves more */
+#define FAULT_TABLES	256
+
 /* As many tables as a change of a range of @size can take */
 static int reserve(struct ept *ept, u64 size)
 {
@@ -172,9 +175,9 @@ static struct ept *create_table(const char *name)
 		return ept;
 	mutex_lock(&thinvmm.mutex);
 	err = map_host(ept);
-	/* For what faults later */
+	/* For what faults later, in regions of 512G that the resource tree knows nothing of */
 	if (!err)
-		err = reserve(ept, 0);
+		err = ept_reserve(ept, FAULT_TABLES);
 	mutex_unlock(&thinvmm.mutex);
 	if (!err)
 		return ept;
