@@ -65,7 +65,7 @@ static const struct ept_ops ops = {
  * Changes
  */
 
-/* Tables that are there for faults, of which a region takes one, or on a CPU without 1G leaves more */
+/* Tables that are there for faults: a region takes one, or on a CPU without 1G leaves more. */
 #define FAULT_TABLES	256
 
 /* As many tables as a change of a range of @size can take */
