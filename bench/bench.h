@@ -9,6 +9,9 @@
 #include <linux/sizes.h>
 #include <linux/types.h>
 
+struct ept;
+struct ept_config;
+
 enum bench_op {
 	BENCH_MAP,
 	BENCH_UNMAP,
@@ -145,11 +148,13 @@ u64 bench_clock_cost(void);
 void bench_clock_settle(void);
 
 /* memory.c */
+u64 bench_count_tables(struct ept *ept);
 void bench_memory(void);
 
 /* cpus.c: what is done on CPU @cpu; 0 or an error */
 #define BENCH_CPUS	64
 typedef int (*bench_on_cpu)(void *arg, unsigned int cpu);
+extern const struct ept_config bench_cpus_config;
 s64 bench_on_cpus(unsigned int nr, bench_on_cpu fn, void *arg);
 
 /* host.c */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Several CPUs at once: a thread on each, which all begin when all are there.
+ * Several CPUs at once: a thread on each, which all begin when all are there; and the table that
+ * they share.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>
@@ -8,8 +9,19 @@
 #include <linux/err.h>
 #include <linux/kthread.h>
 #include <linux/minmax.h>
+#include <linux/numa.h>
 
+#include "ept_core.h"
 #include "bench.h"
+
+const struct ept_config bench_cpus_config = {
+	.levels = 4,
+	.max_leaf = EPT_1G,
+	.maxphyaddr = 46,
+	.features = EPT_FEATURE_AD,
+	.table_memtype = EPT_MT_WB,
+	.nid = NUMA_NO_NODE,
+};
 
 /**
  * struct crew - what the threads share

@@ -206,17 +206,6 @@ static int measure_switches(void)
  * The map of a host of 4 TiB
  */
 
-static u64 count_tables(struct ept *ept)
-{
-	struct ept_stats stats;
-	u64 sum = 0;
-
-	ept_get_stats(ept, &stats);
-	for (unsigned int i = 0; i < ARRAY_SIZE(stats.tables); i++)
-		sum += stats.tables[i];
-	return sum;
-}
-
 static int map_host(const struct ept_mtrr *mtrr, u64 *least, u64 *tables)
 {
 	struct ept *ept = create(0);
@@ -229,7 +218,7 @@ static int map_host(const struct ept_mtrr *mtrr, u64 *least, u64 *tables)
 	start = bench_clock();
 	err = ept_map_host(ept, &EPT_ATTRS_RAM, mtrr);
 	*least = min(*least, bench_clock() - start);
-	*tables = count_tables(ept);
+	*tables = bench_count_tables(ept);
 	ept_destroy(ept);
 	return err;
 }

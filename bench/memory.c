@@ -27,7 +27,7 @@ static const struct pattern {
 			   { .calls = 131072, .size = SZ_4K, .gpa = SZ_4K, .stride = SZ_8K } } },
 };
 
-static u64 count_tables(struct ept *ept)
+u64 bench_count_tables(struct ept *ept)
 {
 	struct ept_stats stats;
 	u64 sum = 0;
@@ -64,11 +64,12 @@ static int run_pattern(const struct pattern *pattern)
 	if (IS_ERR(ept))
 		return PTR_ERR(ept);
 	err = ept_map(ept, 0, BENCH_AT_4K, SZ_1G, &EPT_ATTRS_RAM);
-	mapped = count_tables(ept);
+	mapped = bench_count_tables(ept);
 	for (unsigned int i = 0; i < ARRAY_SIZE(pattern->unmap) && !err; i++)
 		err = unmap(ept, &pattern->unmap[i]);
 	if (!err)
-		pr_info("bench: tables|%s|%llu|%llu\n", pattern->name, mapped, count_tables(ept));
+		pr_info("bench: tables|%s|%llu|%llu\n", pattern->name, mapped,
+			bench_count_tables(ept));
 	ept_destroy(ept);
 	return err;
 }

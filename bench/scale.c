@@ -103,15 +103,7 @@ static const struct scaled {
 
 static s64 run_scaled(const struct scaled *what)
 {
-	static const struct ept_config config = {
-		.levels = 4,
-		.max_leaf = EPT_1G,
-		.maxphyaddr = 46,
-		.features = EPT_FEATURE_AD,
-		.table_memtype = EPT_MT_WB,
-		.nid = NUMA_NO_NODE,
-	};
-	struct ept *ept = ept_create(&config);
+	struct ept *ept = ept_create(&bench_cpus_config);
 	s64 ret;
 
 	if (IS_ERR(ept))

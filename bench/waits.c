@@ -121,17 +121,9 @@ static int sleep_or_wake(void *arg, unsigned int cpu)
 
 static s64 run_operation(struct waits *waits)
 {
-	static const struct ept_config config = {
-		.levels = 4,
-		.max_leaf = EPT_1G,
-		.maxphyaddr = 46,
-		.features = EPT_FEATURE_AD,
-		.table_memtype = EPT_MT_WB,
-		.nid = NUMA_NO_NODE,
-	};
 	s64 ret;
 
-	waits->ept = ept_create(&config);
+	waits->ept = ept_create(&bench_cpus_config);
 	if (IS_ERR(waits->ept))
 		return PTR_ERR(waits->ept);
 	ret = ept_map(waits->ept, 0, BENCH_AT_4K, MAPPED, &EPT_ATTRS_RAM);
