@@ -14,6 +14,7 @@
 #include <linux/smp.h>
 #include <linux/workqueue.h>
 
+#include "ept_compat.h"
 #include "hw.h"
 
 static ulong memory;

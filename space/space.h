@@ -24,8 +24,8 @@
 #include <linux/maple_tree.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
-#include <linux/rwlock.h>
 #include <linux/sizes.h>
+#include <linux/spinlock.h>
 #include <linux/srcu.h>
 
 #include "ept_space.h"
