@@ -92,7 +92,7 @@ static const struct bench_contender *const contenders[] = {
 	&bench_ours,
 	&bench_unlocked,
 	&bench_nothing,
-#if IS_ENABLED(CONFIG_IOMMU_PT_VTDSS)
+#ifdef BENCH_GENERIC_PT
 	&bench_generic_pt,
 #endif
 #if IS_ENABLED(CONFIG_IOMMU_IO_PGTABLE_LPAE)
