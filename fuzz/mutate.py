@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Breaks the module's sources, one comparison, constant, operator, barrier, lock call or store at a
 time, and sees whether the tests notice: first the fuzzer and the suites that run in user space. What
-survives that is for KUnit in User Mode Linux (--kunit COMMAND, which is told the folder of the
-broken sources and fails if a test does).
+survives that is for KUnit in User Mode Linux (--kunit), which takes minutes.
 
 The table of what was tried and what became of it is mutants.txt beside this file. What is in it
 isn't tried again: a run may end at any time and go on later. Its lines name a mutant by the text of
@@ -24,6 +23,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
 TABLE = HERE + "/mutants.txt"
 REASONS = HERE + "/survivors.txt"
+
+CPU = 60  # seconds of it that a test may take
 
 # What is looked for in a line, and what takes its place. The first letter names the kind.
 SWAPS = [
@@ -114,18 +115,20 @@ def mutants_of(path):
     return found
 
 
-def limit():
-    resource.setrlimit(resource.RLIMIT_CPU, (ARGS.cpu, ARGS.cpu))
+def limit(cpu):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if cpu is None:
+        return
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 
 
-def works(command, cwd):
-    """Whether it ends well, in time; its memory is bounded, too."""
+def works(command, cwd, cpu=CPU):
+    """Whether it ends well, in time; its memory is bounded, too, unless that takes a machine."""
     try:
         return subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                              preexec_fn=limit, timeout=20 * ARGS.cpu, check=False).returncode == 0
+                              preexec_fn=lambda: limit(cpu), timeout=20 * CPU, check=False).returncode == 0
     except subprocess.TimeoutExpired:
         return False
 
@@ -190,7 +193,7 @@ class Tree:
             if verdict in ("SURVIVES", "same code") and ARGS.kunit:
                 # Barriers are no code in user space.
                 if verdict == "SURVIVES" or mutant.kind in ("barrier", "lock"):
-                    if not works(ARGS.kunit.split() + [self.path], self.path):
+                    if not works([self.path + "/testbed/kunit"], self.path, cpu=None):
                         verdict = "KUnit"
             return verdict
         finally:
@@ -294,8 +297,7 @@ parser.add_argument("--build", default=os.environ.get("TMPDIR", "/tmp") + "/ept-
 parser.add_argument("--jobs", type=int, default=os.cpu_count())
 parser.add_argument("--minutes", type=float, default=1e6, help="then end, for another run to go on")
 parser.add_argument("--steps", type=int, default=30000, help="of the fuzzer, for each mutant")
-parser.add_argument("--cpu", type=int, default=60, help="seconds that a test may take")
-parser.add_argument("--kunit", help="what to run on the sources of those that survive")
+parser.add_argument("--kunit", action="store_true", help="what survives is for KUnit, too")
 parser.add_argument("--again", action="store_true", help="those that survived, once more")
 parser.add_argument("--list", action="store_true", help="what the table has, and try nothing")
 parser.add_argument("files", nargs="*")
