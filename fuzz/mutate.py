@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Breaks the module's sources, one comparison, constant, operator, barrier, lock call or store at a
-time, and sees whether the tests notice: first the fuzzer and the suites that run in user space. What
-survives that is for KUnit in User Mode Linux (--kunit), which takes minutes.
+time, and sees whether the tests notice: first the fuzzer and the suites that run in user space, which
+is once more under the compiler's sanitizers for what survives. What survives that, too, is for KUnit
+in User Mode Linux (--kunit), which takes minutes.
 
 The table of what was tried and what became of it is mutants.txt beside this file. What is in it
 isn't tried again: a run may end at any time and go on later. Its lines name a mutant by the text of
@@ -115,20 +116,19 @@ def mutants_of(path):
     return found
 
 
-def limit(cpu):
+def limit(bounded):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if cpu is None:
-        return
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
-    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+    if bounded:
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU, CPU))
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 
 
-def works(command, cwd, cpu=CPU):
-    """Whether it ends well, in time; its memory is bounded, too, unless that takes a machine."""
+def works(command, cwd, bounded=True):
+    """Whether it ends well, in time; mostly its memory is bounded, too."""
     try:
         return subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                              preexec_fn=lambda: limit(cpu), timeout=20 * CPU, check=False).returncode == 0
+                              preexec_fn=lambda: limit(bounded), timeout=20 * CPU, check=False).returncode == 0
     except subprocess.TimeoutExpired:
         return False
 
@@ -146,9 +146,15 @@ class Tree:
         if self.noticed():
             sys.exit("the tests fail for the sources as they are")
 
-    def build(self):
-        return works(["make", "-s", "-f", "fuzz/Makefile", "BUILD=" + self.out,
-                      "OPTIMIZE=-O1", f"{self.out}/fuzzer", f"{self.out}/suites"], self.path)
+    def build(self, out=None, optimize="-O1"):
+        out = out or self.out
+        return works(["make", "-s", "-f", "fuzz/Makefile", "BUILD=" + out,
+                      "OPTIMIZE=" + optimize, f"{out}/fuzzer", f"{out}/suites"], self.path)
+
+    def sanitizers_notice(self):
+        out = self.path + "/sanitized"
+        return (not self.build(out, "-O1 -fsanitize=address,undefined -fno-sanitize-recover=all") or
+                not works([out + "/fuzzer", "-q", "-n", "3000"], out, bounded=False))
 
     def noticed(self, path=""):
         """By whom, or None; the cheapest comes first"""
@@ -190,10 +196,12 @@ class Tree:
                 verdict = "same code"
             else:
                 verdict = self.noticed(mutant.path) or "SURVIVES"
+                if verdict == "SURVIVES" and self.sanitizers_notice():
+                    verdict = "sanitizers"
             if verdict in ("SURVIVES", "same code") and ARGS.kunit:
                 # Barriers are no code in user space.
                 if verdict == "SURVIVES" or mutant.kind in ("barrier", "lock"):
-                    if not works([self.path + "/testbed/kunit"], self.path, cpu=None):
+                    if not works([self.path + "/testbed/kunit"], self.path, bounded=False):
                         verdict = "KUnit"
             return verdict
         finally:
@@ -245,7 +253,7 @@ def summary(table, order):
     total = {"noticed": 0, "survives": 0, "explained": 0}
     print(f"{'file':20} {'tried':>6} {'noticed':>8} {'survive':>8} {'explained':>9}")
     for path, verdicts in counts.items():
-        noticed = sum(len(verdicts.get(v, [])) for v in ("fuzzer", "suites", "KUnit", "proofs"))
+        noticed = sum(len(verdicts.get(v, [])) for v in ("fuzzer", "suites", "sanitizers", "KUnit"))
         alive = verdicts.get("SURVIVES", [])
         explained = sum(key in known for key in alive)
         print(f"{path:20} {noticed + len(alive):6} {noticed:8} {len(alive):8} {explained:9}")
