@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Breaks the module's sources, one comparison, constant, operator, barrier, lock call or store at a
-time, and sees whether the tests notice: first the fuzzer and the suites that run in user space. What
-survives that is for KUnit in User Mode Linux (--kunit COMMAND, which is told the folder of the
-broken sources and fails if a test does).
+time, and sees whether the tests notice: first the fuzzer and the suites that run in user space, which
+is once more under the compiler's sanitizers for what survives. What survives that, too, is for KUnit
+in User Mode Linux (--kunit), which takes minutes.
 
 The table of what was tried and what became of it is mutants.txt beside this file. What is in it
 isn't tried again: a run may end at any time and go on later. Its lines name a mutant by the text of
@@ -24,6 +24,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
 TABLE = HERE + "/mutants.txt"
 REASONS = HERE + "/survivors.txt"
+
+CPU = 60  # seconds of it that a test may take
 
 # What is looked for in a line, and what takes its place. The first letter names the kind.
 SWAPS = [
@@ -114,18 +116,19 @@ def mutants_of(path):
     return found
 
 
-def limit():
-    resource.setrlimit(resource.RLIMIT_CPU, (ARGS.cpu, ARGS.cpu))
+def limit(bounded):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+    if bounded:
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU, CPU))
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 
 
-def works(command, cwd):
-    """Whether it ends well, in time; its memory is bounded, too."""
+def works(command, cwd, bounded=True):
+    """Whether it ends well, in time; mostly its memory is bounded, too."""
     try:
         return subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                              preexec_fn=limit, timeout=20 * ARGS.cpu, check=False).returncode == 0
+                              preexec_fn=lambda: limit(bounded), timeout=20 * CPU, check=False).returncode == 0
     except subprocess.TimeoutExpired:
         return False
 
@@ -143,9 +146,15 @@ class Tree:
         if self.noticed():
             sys.exit("the tests fail for the sources as they are")
 
-    def build(self):
-        return works(["make", "-s", "-f", "fuzz/Makefile", "BUILD=" + self.out,
-                      "OPTIMIZE=-O1", f"{self.out}/fuzzer", f"{self.out}/suites"], self.path)
+    def build(self, out=None, optimize="-O1"):
+        out = out or self.out
+        return works(["make", "-s", "-f", "fuzz/Makefile", "BUILD=" + out,
+                      "OPTIMIZE=" + optimize, f"{out}/fuzzer", f"{out}/suites"], self.path)
+
+    def sanitizers_notice(self):
+        out = self.path + "/sanitized"
+        return (not self.build(out, "-O1 -fsanitize=address,undefined -fno-sanitize-recover=all") or
+                not works([out + "/fuzzer", "-q", "-n", "3000"], out, bounded=False))
 
     def noticed(self, path=""):
         """By whom, or None; the cheapest comes first"""
@@ -187,10 +196,12 @@ class Tree:
                 verdict = "same code"
             else:
                 verdict = self.noticed(mutant.path) or "SURVIVES"
+                if verdict == "SURVIVES" and self.sanitizers_notice():
+                    verdict = "sanitizers"
             if verdict in ("SURVIVES", "same code") and ARGS.kunit:
                 # Barriers are no code in user space.
                 if verdict == "SURVIVES" or mutant.kind in ("barrier", "lock"):
-                    if not works(ARGS.kunit.split() + [self.path], self.path):
+                    if not works([self.path + "/testbed/kunit"], self.path, bounded=False):
                         verdict = "KUnit"
             return verdict
         finally:
@@ -242,7 +253,7 @@ def summary(table, order):
     total = {"noticed": 0, "survives": 0, "explained": 0}
     print(f"{'file':20} {'tried':>6} {'noticed':>8} {'survive':>8} {'explained':>9}")
     for path, verdicts in counts.items():
-        noticed = sum(len(verdicts.get(v, [])) for v in ("fuzzer", "suites", "KUnit", "proofs"))
+        noticed = sum(len(verdicts.get(v, [])) for v in ("fuzzer", "suites", "sanitizers", "KUnit"))
         alive = verdicts.get("SURVIVES", [])
         explained = sum(key in known for key in alive)
         print(f"{path:20} {noticed + len(alive):6} {noticed:8} {len(alive):8} {explained:9}")
@@ -294,8 +305,7 @@ parser.add_argument("--build", default=os.environ.get("TMPDIR", "/tmp") + "/ept-
 parser.add_argument("--jobs", type=int, default=os.cpu_count())
 parser.add_argument("--minutes", type=float, default=1e6, help="then end, for another run to go on")
 parser.add_argument("--steps", type=int, default=30000, help="of the fuzzer, for each mutant")
-parser.add_argument("--cpu", type=int, default=60, help="seconds that a test may take")
-parser.add_argument("--kunit", help="what to run on the sources of those that survive")
+parser.add_argument("--kunit", action="store_true", help="what survives is for KUnit, too")
 parser.add_argument("--again", action="store_true", help="those that survived, once more")
 parser.add_argument("--list", action="store_true", help="what the table has, and try nothing")
 parser.add_argument("files", nargs="*")

@@ -205,6 +205,24 @@ static void legality_follows_the_architectures_table(struct kunit *test)
 	}
 }
 
+/* What debugfs and ept_check() say of it */
+static void a_leaf_that_the_cpu_has_not_is_called_too_large(struct kunit *test)
+{
+	static const char * const why[] = {
+		[EPT_2M] = "leaf too large", [EPT_1G] = "leaf too large",
+		[EPT_512G] = "reserved bits set",
+	};
+	struct pte_fixture *fixture = test->priv;
+	struct ept_config config = test_configs[0].config;
+
+	config.max_leaf = EPT_4K;
+	use_config(fixture, &config);
+	for (enum ept_level level = EPT_2M; level <= EPT_512G; level++)
+		KUNIT_EXPECT_STREQ(test, why[level],
+				   ept_pte_illegal(&fixture->fmt, EPT_PTE_READ | EPT_PTE_LARGE,
+						   level));
+}
+
 typedef void (*attrs_check_t)(struct kunit *test, const struct ept_attrs *attrs);
 
 /* All values of each field, illegal ones among them. */
@@ -635,6 +653,7 @@ static struct kunit_case pte_cases[] = {
 	KUNIT_CASE_PARAM(legality_is_the_cpus_for_all_low_bits, configs_gen_params),
 	KUNIT_CASE_PARAM(legality_is_the_cpus_for_random_entries, configs_gen_params),
 	KUNIT_CASE(legality_follows_the_architectures_table),
+	KUNIT_CASE(a_leaf_that_the_cpu_has_not_is_called_too_large),
 	KUNIT_CASE_PARAM(illegal_attributes_have_their_error, configs_gen_params),
 	KUNIT_CASE(each_flag_asks_for_its_feature),
 	KUNIT_CASE_PARAM(every_leaf_is_legal_and_reads_back, configs_gen_params),

@@ -366,7 +366,32 @@ static void leaves_in_a_table_that_the_range_covers_are_split(struct kunit *test
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+/* Also before the flush, with which those come that CPUs set in the parts meanwhile */
+static void a_merged_leaf_has_the_flags_of_each_part(struct kunit *test)
+{
+	static const u64 written[] = { 0, 5 * SZ_4K, SZ_2M - SZ_4K };
+	struct fixture *fixture = test->priv;
+	struct ept_mapping mapping;
+	struct ept_gather merged;
+
+	if (!(fixture->config.features & EPT_FEATURE_AD) || fixture->config.max_leaf < EPT_2M)
+		kunit_skip(test, "no accessed and dirty flags, or no large leaves");
+	for (unsigned int i = 0; i < ARRAY_SIZE(written); i++) {
+		must_map(fixture, 0, SZ_2M, SZ_2M, &rw);
+		KUNIT_ASSERT_EQ(test, ept_split(fixture->ept, 0, SZ_2M, EPT_4K, NULL), 0);
+		do_access(fixture, written[i], true);
+		ept_gather_init(&merged, fixture->ept);
+		KUNIT_EXPECT_EQ(test, ept_merge_gather(fixture->ept, 0, SZ_2M, EPT_2M, &merged), 1);
+		KUNIT_EXPECT_EQ(test, ept_lookup(fixture->ept, 0, &mapping), 0);
+		KUNIT_EXPECT_EQ(test, mapping.level, EPT_2M);
+		KUNIT_EXPECT_TRUE(test, mapping.accessed && mapping.dirty);
+		ept_gather_flush(&merged);
+		must_unmap(fixture, 0, SZ_2M);
+	}
+}
+
 static struct kunit_case shape_cases[] = {
+	KUNIT_CASE_PARAM(a_merged_leaf_has_the_flags_of_each_part, configs_gen_params),
 	KUNIT_CASE_PARAM(leaves_in_a_table_that_the_range_covers_are_split, configs_gen_params),
 	KUNIT_CASE_PARAM(a_split_is_as_small_as_asked_for, configs_gen_params),
 	KUNIT_CASE_PARAM(a_merge_makes_the_largest_leaf, configs_gen_params),
