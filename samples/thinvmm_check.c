@@ -251,6 +251,23 @@ static int check_dirty(u64 *words)
 	return err;
 }
 
+/* Those of thinvmm_rare.c */
+
+static int check_nmi(u64 *unused)
+{
+	return thinvmm_check_nmi(&report);
+}
+
+static int check_no_tables(u64 *unused)
+{
+	return thinvmm_check_no_tables(&report);
+}
+
+static int check_hotplug(u64 *unused)
+{
+	return thinvmm_check_hotplug(&report);
+}
+
 static const struct {
 	const char *title;
 	int (*run)(u64 *words);
@@ -261,6 +278,9 @@ static const struct {
 	{ "trapping fetches",			check_trap },
 	{ "mapping on demand",			check_demand },
 	{ "dirty pages of the running system",	check_dirty },
+	{ "a non-maskable interrupt, watched",	check_nmi },
+	{ "faults when there are no tables",	check_no_tables },
+	{ "memory that comes and goes",		check_hotplug },
 };
 
 /* All of them, on a page of their own. -EUCLEAN if something wasn't as expected. */

@@ -90,16 +90,23 @@ static int __init thinvmm_init(void)
 	err = thinvmm_memory_create();
 	if (err)
 		return report_refuse(&report, "this machine's memory could not be mapped", err);
+	err = thinvmm_hotplug_begin();
+	if (err)
+		goto out_memory;
 	err = enter_on_all_cpus();
-	if (err) {
-		thinvmm_memory_destroy();
-		return report_refuse_vmx(&report, err);
-	}
+	if (err)
+		goto out_hotplug;
 	register_reboot_notifier(&reboot_block);
 	register_pm_notifier(&sleep_block);
 	thinvmm_debugfs_add();
 	pr_info("thinvmm: this system runs in VMX non-root mode, on %u CPUs\n", num_online_cpus());
 	return 0;
+
+out_hotplug:
+	thinvmm_hotplug_end();
+out_memory:
+	thinvmm_memory_destroy();
+	return report_refuse_vmx(&report, err);
 }
 
 static void __exit thinvmm_exit(void)
@@ -108,6 +115,8 @@ static void __exit thinvmm_exit(void)
 	unregister_reboot_notifier(&reboot_block);
 	thinvmm_debugfs_remove();
 	leave_on_all_cpus();
+	thinvmm_hotplug_end();
+	thinvmm_free_decoys();
 	thinvmm_memory_destroy();
 	pr_info("thinvmm: this system runs on the CPUs themselves again\n");
 }
