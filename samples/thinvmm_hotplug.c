@@ -76,7 +76,7 @@ static int went(const struct memory_notify *memory)
 	int err = thinvmm_reserve(PFN_PHYS(memory->nr_pages)) ?: tell_ept(MEM_OFFLINE, memory);
 
 	if (err)
-		pr_warn("thinvmm: memory that went offline is still mapped: %d\n", err);
+		pr_warn("thinvmm: offline memory is still mapped: %d\n", err);
 	return 0;
 }
 

@@ -82,8 +82,10 @@ void thinvmm_step_bare(struct thinvmm_cpu *cpu)
 	vmcs_clear_bits(SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_ENABLE_EPT);
 }
 
+/* The window may open behind an STI, which holds off interrupts alone: NMIs come nevertheless. */
 static void deliver_nmi(void)
 {
+	vmcs_clear_bits(GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_STI);
 	vmcs_write(VM_ENTRY_INTR_INFO_FIELD,
 		   X86_TRAP_NMI | INTR_TYPE_NMI_INTR | INTR_INFO_VALID_MASK);
 }

@@ -216,6 +216,7 @@ bool thinvmm_read_event(u64 nr, struct thinvmm_event *event)
 {
 	const struct thinvmm_event *from = &thinvmm.event[nr % THINVMM_EVENTS];
 
+	/* Pairs with write_event(): with the number comes all of the event. */
 	if (smp_load_acquire(&from->nr) != nr)
 		return false;
 	*event = *from;
