@@ -212,6 +212,8 @@ void thinvmm_churn_show(struct seq_file *m);
 
 /* thinvmm_check.c */
 int thinvmm_check(void);
+int thinvmm_check_watch(enum thinvmm_kind kind, u64 gpa, u64 size);
+int thinvmm_check_unwatch(int nr);
 
 /* thinvmm_rare.c: checks, as thinvmm_check.c's */
 int thinvmm_check_nmi(struct sample_report *report);

@@ -21,26 +21,6 @@
 
 #include "thinvmm.h"
 
-static int watch(enum thinvmm_kind kind, u64 gpa, u64 size)
-{
-	int nr;
-
-	mutex_lock(&thinvmm.mutex);
-	nr = thinvmm_watch(kind, gpa, size);
-	mutex_unlock(&thinvmm.mutex);
-	return nr;
-}
-
-static int unwatch(int nr)
-{
-	int err;
-
-	mutex_lock(&thinvmm.mutex);
-	err = thinvmm_unwatch(nr);
-	mutex_unlock(&thinvmm.mutex);
-	return err;
-}
-
 /*
  * (g) An NMI is stopped when the CPU delivers it, then instruction by instruction in its handler,
  * and last in the IRET that lets the next NMI in: all because its stack is watched.
@@ -48,11 +28,14 @@ static int unwatch(int nr)
 
 #define NMIS	3
 
+static int nmi_cpu;
 static unsigned int nmis;
 static const void *nmi_stack;
 
 static int handle_nmi(unsigned int type, struct pt_regs *regs)
 {
+	if (raw_smp_processor_id() != nmi_cpu)
+		return NMI_DONE;
 	nmi_stack = regs;
 	WRITE_ONCE(nmis, nmis + 1);
 	return NMI_HANDLED;
@@ -63,7 +46,7 @@ static bool send_nmi(void)
 {
 	const unsigned int before = READ_ONCE(nmis);
 
-	apic->send_IPI(smp_processor_id(), NMI_VECTOR);
+	apic->send_IPI(nmi_cpu, NMI_VECTOR);
 	for (unsigned int i = 0; i < 100000 && READ_ONCE(nmis) == before; i++)
 		cpu_relax();
 	return READ_ONCE(nmis) != before;
@@ -92,11 +75,11 @@ static int watch_sending(struct sample_report *report)
 		report_skip(report, "this CPU's APIC is not in memory");
 		return 0;
 	}
-	nr = watch(THINVMM_COUNT, apic_base & MSR_IA32_APICBASE_BASE, PAGE_SIZE);
+	nr = thinvmm_check_watch(THINVMM_COUNT, apic_base & MSR_IA32_APICBASE_BASE, PAGE_SIZE);
 	if (nr < 0)
 		return nr;
 	report_count(report, "NMIs that come when their sending is watched", NMIS, send_nmis());
-	return unwatch(nr);
+	return thinvmm_check_unwatch(nr);
 }
 
 static int watch_handling(struct sample_report *report)
@@ -108,14 +91,14 @@ static int watch_handling(struct sample_report *report)
 		report_skip(report, "this CPU has no monitor trap flag");
 		return 0;
 	}
-	nr = watch(THINVMM_COUNT, round_down(stack, PAGE_SIZE), PAGE_SIZE);
+	nr = thinvmm_check_watch(THINVMM_COUNT, round_down(stack, PAGE_SIZE), PAGE_SIZE);
 	if (nr < 0)
 		return nr;
 	report_count(report, "NMIs that come when their stack is watched", NMIS, send_nmis());
 	/* Their delivery is no more than one each. */
 	report_yes(report, "whether what their handler does is noted",
 		   atomic64_read(&thinvmm.watch[nr].hits) > 20 * NMIS);
-	return unwatch(nr);
+	return thinvmm_check_unwatch(nr);
 }
 
 static int watch_nmis(struct sample_report *report)
@@ -133,14 +116,15 @@ int thinvmm_check_nmi(struct sample_report *report)
 		report_skip(report, "nobody to send NMIs");
 		return 0;
 	}
-	err = register_nmi_handler(NMI_LOCAL, handle_nmi, 0, "thinvmm");
-	if (err)
-		return err;
 	/* Each CPU has an NMI stack of its own. */
 	migrate_disable();
-	err = watch_nmis(report);
+	nmi_cpu = smp_processor_id();
+	err = register_nmi_handler(NMI_LOCAL, handle_nmi, 0, "thinvmm");
+	if (!err) {
+		err = watch_nmis(report);
+		unregister_nmi_handler(NMI_LOCAL, "thinvmm");
+	}
 	migrate_enable();
-	unregister_nmi_handler(NMI_LOCAL, "thinvmm");
 	return err;
 }
 
@@ -276,15 +260,15 @@ int thinvmm_check_hotplug(struct sample_report *report)
 	if (err)
 		return err;
 	report_yes(report, "whether it is mapped", is_mapped(thinvmm.ept));
-	nr = watch(THINVMM_COUNT, gpa, SZ_64K);
+	nr = thinvmm_check_watch(THINVMM_COUNT, gpa, SZ_64K);
 	if (!report_yes(report, "whether it can be watched", nr > 0))
 		return nr;
 	report_yes(report, "whether it stays while it is", tell(MEM_GOING_OFFLINE) == -EBUSY);
 	tell(MEM_CANCEL_OFFLINE);
-	err = unwatch(nr);
+	err = thinvmm_check_unwatch(nr);
 	report_yes(report, "whether it may go then", !tell(MEM_GOING_OFFLINE));
 	report_yes(report, "whether it is too late to watch it",
-		   watch(THINVMM_COUNT, gpa, SZ_64K) == -EBUSY);
+		   thinvmm_check_watch(THINVMM_COUNT, gpa, SZ_64K) == -EBUSY);
 	tell(MEM_OFFLINE);
 	report_yes(report, "whether it is mapped no longer", !is_mapped(thinvmm.ept));
 	return err ?: forget();
