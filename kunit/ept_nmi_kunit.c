@@ -438,6 +438,7 @@ static void interrupt(struct hand *hand, struct amid *amid)
 			cpu_relax();
 		return;
 	}
+	atomic_set(&armed, NOBODY);
 	crew_wrong(hand, "an NMI doesn't come, however often it is sent", SENDINGS, 0);
 }
 
