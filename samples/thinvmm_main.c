@@ -91,22 +91,21 @@ static int __init thinvmm_init(void)
 	if (err)
 		return report_refuse(&report, "this machine's memory could not be mapped", err);
 	err = thinvmm_hotplug_begin();
-	if (err)
-		goto out_memory;
+	if (err) {
+		thinvmm_memory_destroy();
+		return report_refuse(&report, "memory that comes and goes can't be heard of", err);
+	}
 	err = enter_on_all_cpus();
-	if (err)
-		goto out_hotplug;
+	if (err) {
+		thinvmm_hotplug_end();
+		thinvmm_memory_destroy();
+		return report_refuse_vmx(&report, err);
+	}
 	register_reboot_notifier(&reboot_block);
 	register_pm_notifier(&sleep_block);
 	thinvmm_debugfs_add();
 	pr_info("thinvmm: this system runs in VMX non-root mode, on %u CPUs\n", num_online_cpus());
 	return 0;
-
-out_hotplug:
-	thinvmm_hotplug_end();
-out_memory:
-	thinvmm_memory_destroy();
-	return report_refuse_vmx(&report, err);
 }
 
 static void __exit thinvmm_exit(void)
