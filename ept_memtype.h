@@ -263,7 +263,8 @@ int ept_map_host(struct ept *ept, const struct ept_attrs *attrs, const struct ep
  * there is something. -EEXIST as for ept_map(): somebody was faster, or rights are missing. Rights
  * that ept_protect() took around a hole are not remembered for it: what is to have less than @attrs
  * is the client's to know. -ENOMEM in VMX root means that the reserve is empty, which only the
- * system can fill: have another way on, such as a second table for the CPU.
+ * system can fill: have another way on, such as the instruction alone on another table, or with EPT
+ * off (samples/thinvmm does both).
  *
  * Context: As ept_map() of one leaf.
  * Return: 0, -EINVAL for NULL, a @max above %EPT_1G, @attrs that no table can have or a @mtrr that
@@ -286,7 +287,8 @@ int ept_map_host_leaf(struct ept *ept, u64 gpa, enum ept_level max, const struct
  * ept_map_host() would; the callback returns notifier_from_errno() of that, and an error keeps it
  * offline. Memory that went offline (%MEM_OFFLINE) is unmapped, with a flush; an error leaves it
  * mapped, and is not to be returned: nothing can be refused any more, and it would keep the next
- * callback from hearing. All else is ignored.
+ * callback from hearing. All else is ignored: a client that keeps more about memory than that it is
+ * mapped, and would lose it here, refuses %MEM_GOING_OFFLINE itself.
  *
  * Context: Process; may sleep, whatever the configuration.
  * Return: 0, as ept_map_host(), as ept_unmap() with a NULL gather; -EINVAL also for @memory NULL.

@@ -12,9 +12,11 @@
 #define _THINVMM_H
 
 #include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/bits.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/processor.h>
 #include <linux/types.h>
 
 #include "ept_core.h"
@@ -32,7 +34,8 @@ enum thinvmm_counter {
 	THINVMM_WATCHED,	/* a watch wanted to know, */
 	THINVMM_DENIED,		/* root could do nothing about it at that moment, */
 	THINVMM_SPURIOUS,	/* or nothing was wrong any more */
-	THINVMM_STEPS,		/* instructions that ran on the step table */
+	THINVMM_STEPS,		/* instructions that ran on the step table, */
+	THINVMM_BARE,		/* of these, on none */
 	THINVMM_NR_COUNTERS,
 };
 
@@ -44,7 +47,9 @@ struct thinvmm_cpu {
 	bool		launched;
 	bool		leaving;
 	bool		stepping;
-	bool		nmi_blocked;		/* by the system, when the step began */
+	bool		traps;			/* it has the monitor trap flag */
+	bool		amid_nmi;		/* the step ends where an NMI's handler does */
+	bool		nmi_pending;		/* one came amid the step */
 	u64		counter[THINVMM_NR_COUNTERS];
 };
 
@@ -73,7 +78,7 @@ struct thinvmm_watch {
 
 /* An access that a watch noted */
 struct thinvmm_event {
-	u64			nr;		/* 1: the first; 0: being written */
+	u64			nr;		/* 1: the first; 0: none yet */
 	enum thinvmm_kind	kind;
 	unsigned int		cpu;
 	u32			access;		/* EPT_PROT_* */
@@ -90,6 +95,7 @@ struct thinvmm {
 	struct mutex		mutex;		/* the system's, for tables and watches */
 	unsigned long		busy;		/* bit 0: ept is being changed */
 	unsigned long		step_lock;	/* bit 0: step is being changed, in root */
+	u64			going, going_size;	/* memory that is about to go offline */
 	struct mm_struct	*mm;		/* whose page tables root uses */
 	unsigned long		msr_bitmap;
 	struct thinvmm_watch	watch[THINVMM_MAX_WATCHES + 1];
@@ -120,6 +126,7 @@ void thinvmm_root(struct thinvmm_cpu *cpu);
 /* Controls that are on for one instruction: see thinvmm_step.c. */
 #define THINVMM_STEP_PIN	(PIN_BASED_NMI_EXITING | PIN_BASED_VIRTUAL_NMIS)
 #define THINVMM_STEP_CPU	CPU_BASED_NMI_WINDOW_EXITING
+#define THINVMM_STEP_TRAP	CPU_BASED_MONITOR_TRAP_FLAG	/* where there is one */
 
 /* Of the pending debug exceptions field: a trap, after an instruction, for who single-steps */
 #define THINVMM_PENDING_STEP	BIT(14)
@@ -127,7 +134,8 @@ void thinvmm_root(struct thinvmm_cpu *cpu);
 /* thinvmm_step.c, in root */
 void thinvmm_pend_step(void);
 void thinvmm_begin_step(struct thinvmm_cpu *cpu, bool delivering);
-void thinvmm_end_step(struct thinvmm_cpu *cpu);
+void thinvmm_step_bare(struct thinvmm_cpu *cpu);
+bool thinvmm_back_in_step(struct thinvmm_cpu *cpu, u32 reason);
 
 /* thinvmm_exit.c, in root */
 bool thinvmm_handle_exit(struct thinvmm_cpu *cpu);
@@ -138,11 +146,16 @@ static inline void thinvmm_count(struct thinvmm_cpu *cpu, enum thinvmm_counter c
 	WRITE_ONCE(cpu->counter[counter], cpu->counter[counter] + 1);
 }
 
+/* Tables that are there for faults: a region takes one, or on a CPU without 1G leaves more. */
+#define THINVMM_FAULT_TABLES	256
+
 /* thinvmm_memory.c: the tables */
 int thinvmm_memory_create(void);
 void thinvmm_memory_destroy(void);
 typedef int (*thinvmm_change_fn)(void *arg, struct ept_gather *gather);
 int thinvmm_change(thinvmm_change_fn fn, void *arg, u64 size);
+int thinvmm_change_step(thinvmm_change_fn fn, void *arg, u64 size);
+int thinvmm_reserve(u64 size);
 void thinvmm_lock_ept(void);
 void thinvmm_unlock_ept(void);
 int thinvmm_has(u64 gpa, u64 size);
@@ -151,14 +164,38 @@ int thinvmm_show_all(u64 gpa, u64 size);
 int thinvmm_replace(u64 gpa, phys_addr_t hpa);
 u64 thinvmm_counted(enum thinvmm_counter counter);
 
-/* thinvmm_memory.c, in root */
+/* Their locks. Root waits for those that only root holds. */
+static inline bool thinvmm_try_lock(unsigned long *lock)
+{
+	return !test_and_set_bit_lock(0, lock);
+}
+
+static inline void thinvmm_wait_lock(unsigned long *lock)
+{
+	while (!thinvmm_try_lock(lock))
+		cpu_relax();
+}
+
+static inline void thinvmm_unlock(unsigned long *lock)
+{
+	clear_bit_unlock(0, lock);
+}
+
+/* thinvmm_fault.c, in root */
 void thinvmm_handle_violation(struct thinvmm_cpu *cpu, bool delivering);
+
+/* thinvmm_hotplug.c. An event: what a notifier returns */
+int thinvmm_hotplug_begin(void);
+void thinvmm_hotplug_end(void);
+int thinvmm_memory_event(unsigned long action, void *memory);
 
 /* thinvmm_watch.c. A watch's number, or an error. In root: note */
 int thinvmm_watch(enum thinvmm_kind kind, u64 gpa, u64 size);
 int thinvmm_unwatch(unsigned int nr);
 int thinvmm_find_watch(u64 gpa);
+bool thinvmm_is_watched(u64 gpa, u64 size);
 void thinvmm_unwatch_all(void);
+void thinvmm_free_decoys(void);
 bool thinvmm_note(struct thinvmm_cpu *cpu, u8 tag, u32 access, u64 gpa, u64 gla);
 bool thinvmm_read_event(u64 nr, struct thinvmm_event *event);
 extern const char * const thinvmm_kind_name[THINVMM_NR_KINDS];
@@ -175,6 +212,13 @@ void thinvmm_churn_show(struct seq_file *m);
 
 /* thinvmm_check.c */
 int thinvmm_check(void);
+int thinvmm_check_watch(enum thinvmm_kind kind, u64 gpa, u64 size);
+int thinvmm_check_unwatch(int nr);
+
+/* thinvmm_rare.c: checks, as thinvmm_check.c's */
+int thinvmm_check_nmi(struct sample_report *report);
+int thinvmm_check_no_tables(struct sample_report *report);
+int thinvmm_check_hotplug(struct sample_report *report);
 
 /* thinvmm_debugfs.c */
 void thinvmm_debugfs_add(void);

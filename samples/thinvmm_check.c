@@ -35,18 +35,18 @@ static bool is_in(u64 rip, const void *function)
 	return rip - (u64)function < 64;
 }
 
-/* The watches' and, below, the table's lock for one step */
-static int watch(enum thinvmm_kind kind, u64 gpa)
+/* thinvmm_watch() and thinvmm_unwatch(), with the lock for the one call */
+int thinvmm_check_watch(enum thinvmm_kind kind, u64 gpa, u64 size)
 {
 	int nr;
 
 	mutex_lock(&thinvmm.mutex);
-	nr = thinvmm_watch(kind, gpa, PAGE_SIZE);
+	nr = thinvmm_watch(kind, gpa, size);
 	mutex_unlock(&thinvmm.mutex);
 	return nr;
 }
 
-static int unwatch(int nr)
+int thinvmm_check_unwatch(int nr)
 {
 	int err;
 
@@ -82,7 +82,7 @@ static int check_hide(u64 *words)
 	int nr, err;
 
 	write_word(words, SECRET);
-	nr = watch(THINVMM_HIDE, virt_to_phys(words));
+	nr = thinvmm_check_watch(THINVMM_HIDE, virt_to_phys(words), PAGE_SIZE);
 	if (nr < 0)
 		return nr;
 	report_value(&report, "a read of a hidden page", 0, read_word(words));
@@ -92,7 +92,7 @@ static int check_hide(u64 *words)
 	report_value(&report, "a read after a write", OTHER, read_word(words));
 	thinvmm_call(peek_in_root, &peek);
 	report_value(&report, "the same in root", SECRET, peek.value);
-	err = unwatch(nr);
+	err = thinvmm_check_unwatch(nr);
 	report_value(&report, "a read when it is no longer hidden", SECRET, read_word(words));
 	return err;
 }
@@ -125,20 +125,20 @@ static int check_protect(u64 *unused)
 	if (!alias)
 		return -ENOMEM;
 	words = alias + round_down(offset_in_page(gpa), sizeof(u64));
-	nr = watch(THINVMM_PROTECT, page_to_phys(page));
+	nr = thinvmm_check_watch(THINVMM_PROTECT, page_to_phys(page), PAGE_SIZE);
 	if (nr > 0) {
 		write_word(words, read_word(words));
 		expect_write(nr, round_down(gpa, sizeof(u64)));
 	}
 	vunmap(alias);
-	return nr < 0 ? nr : unwatch(nr);
+	return nr < 0 ? nr : thinvmm_check_unwatch(nr);
 }
 
 /* (c) The accesses to a page are counted. */
 
 static int check_count(u64 *words)
 {
-	int nr = watch(THINVMM_COUNT, virt_to_phys(words));
+	int nr = thinvmm_check_watch(THINVMM_COUNT, virt_to_phys(words), PAGE_SIZE);
 	u64 sum = 0;
 
 	if (nr < 0)
@@ -149,14 +149,15 @@ static int check_count(u64 *words)
 		sum += read_word(words + i);
 	report_count(&report, "accesses to a page", 10, hits(nr));
 	report_count(&report, "the sum of what was read", 10, sum);
-	return unwatch(nr);
+	return thinvmm_check_unwatch(nr);
 }
 
 /* (d) Fetches from a page are trapped. */
 
 static int check_trap(u64 *unused)
 {
-	int nr = watch(THINVMM_TRAP, page_to_phys(vmalloc_to_page(thinvmm_add)));
+	const u64 gpa = page_to_phys(vmalloc_to_page(thinvmm_add));
+	int nr = thinvmm_check_watch(THINVMM_TRAP, gpa, PAGE_SIZE);
 	struct thinvmm_event event;
 
 	if (nr < 0)
@@ -167,7 +168,7 @@ static int check_trap(u64 *unused)
 	if (report_yes(&report, "whether the latest is in the log",
 		       thinvmm_read_event(atomic64_read(&thinvmm.events), &event)))
 		report_yes(&report, "whether it was there", is_in(event.rip, thinvmm_add));
-	return unwatch(nr);
+	return thinvmm_check_unwatch(nr);
 }
 
 /* (e) What the system's table hasn't is mapped when it is used, in root, and no flush is needed. */
@@ -251,6 +252,23 @@ static int check_dirty(u64 *words)
 	return err;
 }
 
+/* Those of thinvmm_rare.c */
+
+static int check_nmi(u64 *unused)
+{
+	return thinvmm_check_nmi(&report);
+}
+
+static int check_no_tables(u64 *unused)
+{
+	return thinvmm_check_no_tables(&report);
+}
+
+static int check_hotplug(u64 *unused)
+{
+	return thinvmm_check_hotplug(&report);
+}
+
 static const struct {
 	const char *title;
 	int (*run)(u64 *words);
@@ -261,6 +279,9 @@ static const struct {
 	{ "trapping fetches",			check_trap },
 	{ "mapping on demand",			check_demand },
 	{ "dirty pages of the running system",	check_dirty },
+	{ "a non-maskable interrupt, watched",	check_nmi },
+	{ "faults when there are no tables",	check_no_tables },
+	{ "memory that comes and goes",		check_hotplug },
 };
 
 /* All of them, on a page of their own. -EUCLEAN if something wasn't as expected. */

@@ -34,7 +34,7 @@ DEFINE_PER_CPU(struct thinvmm_cpu, thinvmm_cpus);
  * uses what the system has unmapped since the last exit. CR4.VMXE stays set for the system to see,
  * and as in any VMX operation it faults if it clears it.
  */
-static int write_controls(void)
+static int write_controls(struct thinvmm_cpu *cpu)
 {
 	int err;
 
@@ -45,10 +45,11 @@ static int write_controls(void)
 	vmcs_clear_bits(PIN_BASED_VM_EXEC_CONTROL, THINVMM_STEP_PIN);
 	err = vmx_write_control(CPU_BASED_VM_EXEC_CONTROL, MSR_IA32_VMX_PROCBASED_CTLS,
 				CPU_BASED_USE_MSR_BITMAPS | CPU_BASED_ACTIVATE_SECONDARY_CONTROLS |
-				THINVMM_STEP_CPU, 0);
+				THINVMM_STEP_CPU, THINVMM_STEP_TRAP);
 	if (err)
 		return err;
-	vmcs_clear_bits(CPU_BASED_VM_EXEC_CONTROL, THINVMM_STEP_CPU);
+	cpu->traps = vmcs_read(CPU_BASED_VM_EXEC_CONTROL) & THINVMM_STEP_TRAP;
+	vmcs_clear_bits(CPU_BASED_VM_EXEC_CONTROL, THINVMM_STEP_CPU | THINVMM_STEP_TRAP);
 	/* Without its control each of these instructions would be undefined. */
 	err = vmx_write_control(SECONDARY_VM_EXEC_CONTROL, MSR_IA32_VMX_PROCBASED_CTLS2,
 				SECONDARY_EXEC_ENABLE_EPT,
@@ -202,7 +203,7 @@ static int start(struct thinvmm_cpu *cpu)
 	int err;
 
 	vmx_save_host_state(&state);
-	err = write_controls();
+	err = write_controls(cpu);
 	if (err)
 		return err;
 	write_control_fields();
@@ -215,6 +216,7 @@ static int start(struct thinvmm_cpu *cpu)
 	cpu->launched = false;
 	cpu->leaving = false;
 	cpu->stepping = false;
+	cpu->nmi_pending = false;
 	return thinvmm_start(cpu, cpu->stack + STACK_SIZE);
 }
 

@@ -33,6 +33,7 @@ static int counters_show(struct seq_file *m, void *unused)
 		[THINVMM_DENIED] = "denied",
 		[THINVMM_SPURIOUS] = "spurious",
 		[THINVMM_STEPS] = "steps",
+		[THINVMM_BARE] = "bare",
 	};
 
 	for (unsigned int i = 0; i < THINVMM_NR_COUNTERS; i++)
@@ -166,7 +167,13 @@ static int churn_open(struct inode *inode, struct file *file)
 
 static ssize_t check_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
 {
-	return thinvmm_check() ?: count;
+	static DEFINE_MUTEX(mutex);
+	int err;
+
+	mutex_lock(&mutex);
+	err = thinvmm_check();
+	mutex_unlock(&mutex);
+	return err ?: count;
 }
 
 static const struct file_operations watch_fops = {

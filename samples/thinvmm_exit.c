@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * thinvmm: what a VM exit wants done. All of this runs in root; EPT violations are
- * thinvmm_memory.c's.
+ * thinvmm_fault.c's.
  *
  * Intel's Software Developer's Manual, volume 3, chapters "VMX Non-Root Operation" (what exits) and
  * "VM Exits" (what is known then).
@@ -127,15 +127,6 @@ static void do_vmcall(struct thinvmm_cpu *cpu)
 	fn((void *)cpu->regs[VMX_RSI]);
 }
 
-/* Only a step lets an NMI exit. Delivered, it blocks others, whatever was blocked before. */
-static void deliver_nmi(struct thinvmm_cpu *cpu)
-{
-	cpu->nmi_blocked = false;
-	vmcs_clear_bits(GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_NMI);
-	vmcs_write(VM_ENTRY_INTR_INFO_FIELD,
-		   X86_TRAP_NMI | INTR_TYPE_NMI_INTR | INTR_INFO_VALID_MASK);
-}
-
 static void handle_instruction(struct thinvmm_cpu *cpu, u32 reason)
 {
 	switch (reason) {
@@ -191,12 +182,7 @@ bool thinvmm_handle_exit(struct thinvmm_cpu *cpu)
 		thinvmm_handle_violation(cpu, delivering);
 		return true;
 	}
-	if (reason == EXIT_REASON_EXCEPTION_NMI)
-		deliver_nmi(cpu);
-	else if (reason != EXIT_REASON_NMI_WINDOW)
+	if (!cpu->stepping || !thinvmm_back_in_step(cpu, reason))
 		handle_instruction(cpu, reason);
-	/* Whatever made it exit, the instruction that was stopped is over. */
-	if (cpu->stepping)
-		thinvmm_end_step(cpu);
 	return !cpu->leaving;
 }

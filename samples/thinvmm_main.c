@@ -90,8 +90,14 @@ static int __init thinvmm_init(void)
 	err = thinvmm_memory_create();
 	if (err)
 		return report_refuse(&report, "this machine's memory could not be mapped", err);
+	err = thinvmm_hotplug_begin();
+	if (err) {
+		thinvmm_memory_destroy();
+		return report_refuse(&report, "memory that comes and goes can't be heard of", err);
+	}
 	err = enter_on_all_cpus();
 	if (err) {
+		thinvmm_hotplug_end();
 		thinvmm_memory_destroy();
 		return report_refuse_vmx(&report, err);
 	}
@@ -108,6 +114,8 @@ static void __exit thinvmm_exit(void)
 	unregister_reboot_notifier(&reboot_block);
 	thinvmm_debugfs_remove();
 	leave_on_all_cpus();
+	thinvmm_hotplug_end();
+	thinvmm_free_decoys();
 	thinvmm_memory_destroy();
 	pr_info("thinvmm: this system runs on the CPUs themselves again\n");
 }

@@ -13,20 +13,19 @@
  *   has to run INVEPT, in a call to root, and a CPU in root waits for nobody. For that time the
  *   system holds the bit 'busy', and so a fault only tries for it: if it doesn't get it, the
  *   instruction runs on the other table, which is always possible. That one's bit only root holds.
- * - Reserves are filled by the system, and root takes from them without a lock.
+ * - Reserves are filled by the system, and root takes from them without a lock. Root wakes nobody,
+ *   so the system looks from time to time what faults have left. They can do without.
  * - A CPU in root takes the interrupt of a flush when it has left, so that nothing that root looks
  *   at is freed under it.
  */
 #include <linux/gfp.h>
-#include <linux/io.h>
-#include <linux/memory.h>
+#include <linux/irqflags.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
-#include <linux/notifier.h>
-#include <linux/pfn.h>
-#include <linux/printk.h>
 #include <linux/sched/mm.h>
 #include <linux/sizes.h>
 #include <linux/smp.h>
+#include <linux/workqueue.h>
 
 #include "thinvmm.h"
 
@@ -62,47 +61,52 @@ static const struct ept_ops ops = {
 };
 
 /*
- * Changes
+ * Reserves
  */
 
-/* Tables that are there for faults: a region takes one, or on a CPU without 1G leaves more. */
-#define FAULT_TABLES	256
-
-/* As many tables as a change of a range of @size can take */
+/* As many tables as a change of a range of @size can take, whatever faults take meanwhile */
 static int reserve(struct ept *ept, u64 size)
 {
-	return ept_reserve(ept, size / SZ_2M + size / SZ_1G + 8);
+	return ept_reserve(ept, THINVMM_FAULT_TABLES + size / SZ_2M + size / SZ_1G + 8);
 }
 
-static bool try_lock(unsigned long *lock)
+/* The same for the system's table, where what changes it isn't thinvmm_change() */
+int thinvmm_reserve(u64 size)
 {
-	return !test_and_set_bit_lock(0, lock);
+	return reserve(thinvmm.ept, size);
 }
 
-static void wait_lock(unsigned long *lock)
+static void refill(struct work_struct *unused);
+/* Deferrable: an idle system takes no faults. */
+static DECLARE_DEFERRABLE_WORK(refill_work, refill);
+
+/* What can't be had now may be had the next time. */
+static void refill(struct work_struct *unused)
 {
-	while (!try_lock(lock))
-		cpu_relax();
+	ept_reserve(thinvmm.ept, THINVMM_FAULT_TABLES);
+	ept_reserve(thinvmm.step, THINVMM_FAULT_TABLES);
+	schedule_delayed_work(&refill_work, HZ / 10);
 }
 
-static void unlock(unsigned long *lock)
-{
-	clear_bit_unlock(0, lock);
-}
+/*
+ * Changes
+ */
 
 /* With the mutex held: so one waits for root on another CPU, and not for long. */
 void thinvmm_lock_ept(void)
 {
 	lockdep_assert_held(&thinvmm.mutex);
-	wait_lock(&thinvmm.busy);
+	thinvmm_wait_lock(&thinvmm.busy);
 }
 
 void thinvmm_unlock_ept(void)
 {
-	unlock(&thinvmm.busy);
+	thinvmm_unlock(&thinvmm.busy);
 }
 
 struct change {
+	struct ept		*ept;
+	unsigned long		*lock;
 	thinvmm_change_fn	change;
 	void			*arg;
 	int			err;
@@ -113,11 +117,37 @@ static void change_in_root(void *arg)
 	struct change *change = arg;
 	struct ept_gather gather;
 
-	ept_gather_init(&gather, thinvmm.ept);
-	wait_lock(&thinvmm.busy);
+	ept_gather_init(&gather, change->ept);
+	thinvmm_wait_lock(change->lock);
 	change->err = change->change(change->arg, &gather);
-	unlock(&thinvmm.busy);
+	thinvmm_unlock(change->lock);
 	ept_gather_defer(&gather);
+}
+
+/* On a CPU that doesn't run the system there is no root, and nothing that a table stops. */
+static void call_root(thinvmm_root_fn fn, void *arg)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	if (this_cpu_read(thinvmm_cpus.running))
+		thinvmm_call(fn, arg);
+	else
+		fn(arg);
+	local_irq_restore(flags);
+}
+
+static int make_change(struct change *change, u64 size)
+{
+	int err;
+
+	lockdep_assert_held(&thinvmm.mutex);
+	err = reserve(change->ept, size);
+	if (err)
+		return err;
+	call_root(change_in_root, change);
+	ept_reap(change->ept);
+	return change->err;
 }
 
 /*
@@ -126,16 +156,21 @@ static void change_in_root(void *arg)
  */
 int thinvmm_change(thinvmm_change_fn fn, void *arg, u64 size)
 {
-	struct change change = { .change = fn, .arg = arg };
-	int err;
+	struct change change = {
+		.ept = thinvmm.ept, .lock = &thinvmm.busy, .change = fn, .arg = arg,
+	};
 
-	lockdep_assert_held(&thinvmm.mutex);
-	err = reserve(thinvmm.ept, size);
-	if (err)
-		return err;
-	thinvmm_call(change_in_root, &change);
-	ept_reap(thinvmm.ept);
-	return change.err;
+	return make_change(&change, size);
+}
+
+/* The same with the step table */
+int thinvmm_change_step(thinvmm_change_fn fn, void *arg, u64 size)
+{
+	struct change change = {
+		.ept = thinvmm.step, .lock = &thinvmm.step_lock, .change = fn, .arg = arg,
+	};
+
+	return make_change(&change, size);
 }
 
 /*
@@ -175,45 +210,14 @@ static struct ept *create_table(const char *name)
 		return ept;
 	mutex_lock(&thinvmm.mutex);
 	err = map_host(ept);
-	/* For what faults later, in regions of 512G that the resource tree knows nothing of */
 	if (!err)
-		err = ept_reserve(ept, FAULT_TABLES);
+		err = reserve(ept, 0);
 	mutex_unlock(&thinvmm.mutex);
 	if (!err)
 		return ept;
 	ept_destroy(ept);
 	return ERR_PTR(err);
 }
-
-/*
- * Memory that goes online or went offline. The step table needs none of that: what it has too much
- * nobody uses, and what it lacks is mapped when it is used.
- */
-static int memory_event(struct notifier_block *block, unsigned long action, void *memory)
-{
-	const struct memory_notify *notify = memory;
-	int err;
-
-	if (action != MEM_GOING_ONLINE && action != MEM_OFFLINE)
-		return NOTIFY_OK;
-	mutex_lock(&thinvmm.mutex);
-	err = reserve(thinvmm.ept, PFN_PHYS(notify->nr_pages));
-	if (!err) {
-		thinvmm_lock_ept();
-		err = ept_host_memory_event(thinvmm.ept, &EPT_ATTRS_RAM, &thinvmm.mtrr, action,
-					    memory);
-		thinvmm_unlock_ept();
-	}
-	mutex_unlock(&thinvmm.mutex);
-	/* What is over can't be refused, and who comes after has to hear of it. */
-	if (action == MEM_GOING_ONLINE)
-		return notifier_from_errno(err);
-	if (err)
-		pr_warn("thinvmm: memory that went offline is still mapped: %d\n", err);
-	return NOTIFY_OK;
-}
-
-static struct notifier_block memory_block = { .notifier_call = memory_event };
 
 static int read_mtrr(void)
 {
@@ -226,7 +230,7 @@ static int read_mtrr(void)
 
 void thinvmm_memory_destroy(void)
 {
-	unregister_memory_notifier(&memory_block);
+	cancel_delayed_work_sync(&refill_work);
 	ept_destroy(thinvmm.ept);
 	ept_destroy(thinvmm.step);
 	thinvmm.ept = NULL;
@@ -249,10 +253,10 @@ int thinvmm_memory_create(void)
 	thinvmm.step = create_table("thinvmm-step");
 	thinvmm.ept = create_table("thinvmm");
 	err = PTR_ERR_OR_ZERO(thinvmm.step) ?: PTR_ERR_OR_ZERO(thinvmm.ept);
-	if (!err)
-		err = register_memory_notifier(&memory_block);
 	if (err)
 		thinvmm_memory_destroy();
+	else
+		refill(NULL);
 	return err;
 }
 
@@ -321,19 +325,13 @@ struct replacement {
 	u64			gpa;
 	phys_addr_t		hpa;
 	struct ept_attrs	attrs;
-	int			err;
 };
 
-static void replace_in_root(void *arg)
+static int replace(void *arg, struct ept_gather *gather)
 {
-	struct replacement *new = arg;
-	struct ept_gather gather;
+	const struct replacement *new = arg;
 
-	ept_gather_init(&gather, thinvmm.step);
-	wait_lock(&thinvmm.step_lock);
-	new->err = ept_remap(thinvmm.step, new->gpa, new->hpa, PAGE_SIZE, &new->attrs, &gather);
-	unlock(&thinvmm.step_lock);
-	ept_gather_defer(&gather);
+	return ept_remap(thinvmm.step, new->gpa, new->hpa, PAGE_SIZE, &new->attrs, gather);
 }
 
 /* The step table has another page at @gpa, or with @hpa == @gpa its own one again. */
@@ -346,13 +344,8 @@ int thinvmm_replace(u64 gpa, phys_addr_t hpa)
 	err = ept_lookup(thinvmm.step, gpa, &mapping);
 	if (err)
 		return err;
-	err = reserve(thinvmm.step, PAGE_SIZE);
-	if (err)
-		return err;
 	new.attrs = mapping.attrs;
-	thinvmm_call(replace_in_root, &new);
-	ept_reap(thinvmm.step);
-	return new.err;
+	return thinvmm_change_step(replace, &new, PAGE_SIZE);
 }
 
 /* Added up over all CPUs */
@@ -364,116 +357,4 @@ u64 thinvmm_counted(enum thinvmm_counter counter)
 	for_each_possible_cpu(cpu)
 		sum += READ_ONCE(per_cpu(thinvmm_cpus, cpu).counter[counter]);
 	return sum;
-}
-
-/*
- * EPT violations, in root
- */
-
-/* What the resource tree doesn't know is mapped when it is used. Root may wait here. */
-static void map_in_step(u64 gpa)
-{
-	int err;
-
-	wait_lock(&thinvmm.step_lock);
-	err = ept_map_host_leaf(thinvmm.step, gpa, EPT_1G, &EPT_ATTRS_RAM, &thinvmm.mtrr);
-	unlock(&thinvmm.step_lock);
-	if (err && err != -EEXIST)
-		thinvmm_stop("no table for a page");
-}
-
-/* The largest leaf for the hole at @gpa that the step table has something for */
-static int map_as_step(u64 gpa)
-{
-	struct ept_mapping mapping;
-	enum ept_level level;
-	int err;
-
-	err = ept_lookup(thinvmm.step, gpa, &mapping);
-	if (err)
-		return err;
-	level = mapping.level + 1;
-	do {
-		const u64 size = SZ_4K << 9 * --level;
-		const u64 start = round_down(gpa, size);
-
-		err = ept_map(thinvmm.ept, start, mapping.hpa + (start - mapping.gpa), size,
-			      &mapping.attrs);
-	} while (err == -EEXIST && level > EPT_4K);
-	return err;
-}
-
-static bool map_missing(u64 gpa)
-{
-	int err;
-
-	if (!try_lock(&thinvmm.busy))
-		return false;
-	err = map_as_step(gpa);
-	unlock(&thinvmm.busy);
-	return !err;
-}
-
-static u32 wanted(const struct ept_violation *violation)
-{
-	return (violation->read ? EPT_PROT_READ : 0) |
-	       (violation->write ? EPT_PROT_WRITE : 0) |
-	       (violation->exec ? EPT_PROT_EXEC : 0);
-}
-
-/*
- * A right that no watch took was taken for a while, and is given back where it is needed. All of
- * the leaf gets it, so that none is split: that needs no table, and no flush, which root could not
- * do. Whatever it owes goes with the next change.
- */
-static bool grant(const struct ept_mapping *mapping)
-{
-	struct ept_gather gather;
-	int err;
-
-	if (!try_lock(&thinvmm.busy))
-		return false;
-	ept_gather_init(&gather, thinvmm.ept);
-	err = ept_protect(thinvmm.ept, mapping->gpa, mapping->size, 0, EPT_ATTRS_RAM.prot, &gather);
-	unlock(&thinvmm.busy);
-	ept_gather_defer(&gather);
-	return !err;
-}
-
-/* What the system's table has to do with an access that it stopped */
-static enum thinvmm_counter judge(struct thinvmm_cpu *cpu, u64 gpa, u32 access, u64 gla)
-{
-	struct ept_mapping mapping;
-
-	if (!ept_translate(thinvmm.ept, gpa, access, NULL))
-		return THINVMM_SPURIOUS;
-	if (ept_lookup(thinvmm.ept, gpa, &mapping))
-		return map_missing(gpa) ? THINVMM_MAPPED : THINVMM_DENIED;
-	if (mapping.attrs.tag == THINVMM_NO_WATCH)
-		return grant(&mapping) ? THINVMM_GRANTED : THINVMM_DENIED;
-	if (thinvmm_note(cpu, mapping.attrs.tag, access, gpa, gla))
-		return THINVMM_WATCHED;
-	return THINVMM_DENIED;
-}
-
-void thinvmm_handle_violation(struct thinvmm_cpu *cpu, bool delivering)
-{
-	const u64 gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
-	struct ept_violation violation;
-	enum thinvmm_counter reason;
-
-	ept_violation_decode(vmcs_read(EXIT_QUALIFICATION), &thinvmm.caps, &violation);
-	/* An IRET that faulted has unblocked NMIs already, and will again. */
-	if (violation.nmi_unblocking && !delivering)
-		vmcs_set_bits(GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_NMI);
-	if (ept_translate(thinvmm.step, gpa, 0, NULL))
-		map_in_step(gpa);
-	/* Then the instruction is on that table already, and now goes on. */
-	if (cpu->stepping)
-		return;
-	reason = judge(cpu, gpa, wanted(&violation),
-		       violation.gla_valid ? vmcs_read(GUEST_LINEAR_ADDRESS) : 0);
-	thinvmm_count(cpu, reason);
-	if (reason == THINVMM_WATCHED || reason == THINVMM_DENIED)
-		thinvmm_begin_step(cpu, delivering);
 }

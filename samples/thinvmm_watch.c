@@ -50,6 +50,12 @@ static unsigned int find(u64 gpa, u64 size)
 	return THINVMM_NO_WATCH;
 }
 
+bool thinvmm_is_watched(u64 gpa, u64 size)
+{
+	lockdep_assert_held(&thinvmm.mutex);
+	return find(gpa, size);
+}
+
 static unsigned int find_free(void)
 {
 	unsigned int nr = THINVMM_MAX_WATCHES;
@@ -114,7 +120,8 @@ static int start(unsigned int nr, enum thinvmm_kind kind, u64 gpa, u64 size)
 
 /*
  * Watches are for a whole number of pages, one for a hidden one, and don't overlap. Their number,
- * or -EINVAL, -EEXIST, -ENOSPC, -ENOENT and -ERANGE where the host has nothing, -ENOMEM.
+ * or -EINVAL, -EEXIST, -ENOSPC, -ENOENT and -ERANGE where the host has nothing, -EBUSY for memory
+ * that is about to go offline, -ENOMEM.
  */
 int thinvmm_watch(enum thinvmm_kind kind, u64 gpa, u64 size)
 {
@@ -127,6 +134,8 @@ int thinvmm_watch(enum thinvmm_kind kind, u64 gpa, u64 size)
 		return -EINVAL;
 	if (find(gpa, size))
 		return -EEXIST;
+	if (gpa < thinvmm.going + thinvmm.going_size && thinvmm.going < gpa + size)
+		return -EBUSY;
 	err = thinvmm_has(gpa, size);
 	if (err)
 		return err;
@@ -158,23 +167,48 @@ void thinvmm_unwatch_all(void)
 	mutex_unlock(&thinvmm.mutex);
 }
 
+/* What no watch could be ended for: when no CPU runs on the tables any more */
+void thinvmm_free_decoys(void)
+{
+	for (unsigned int nr = 1; nr <= THINVMM_MAX_WATCHES; nr++)
+		if (thinvmm.watch[nr].decoy)
+			__free_page(thinvmm.watch[nr].decoy);
+}
+
 /*
  * What is noted. Root writes, on any CPU; a reader sees from the number whether it has seen a whole
  * event.
  */
+
+#define BEING_WRITTEN	U64_MAX
+
+/*
+ * Numbers are given in turn, but a CPU may be late with its event. A place has one writer at a
+ * time, and takes no event older than the one it has; what finds it so is lost.
+ */
+static bool take_place(struct thinvmm_event *place, u64 nr)
+{
+	u64 before = READ_ONCE(place->nr);
+
+	/* A full barrier: who sees something of the new event no longer sees the number before. */
+	return before < nr && try_cmpxchg(&place->nr, &before, BEING_WRITTEN);
+}
 
 static void write_event(const struct thinvmm_event *from)
 {
 	const u64 nr = atomic64_inc_return(&thinvmm.events);
 	struct thinvmm_event *to = &thinvmm.event[nr % THINVMM_EVENTS];
 
-	WRITE_ONCE(to->nr, 0);
-	/* Pair with those below: who sees a number before and after has seen all of its event. */
-	smp_wmb();
-	*to = *from;
-	/* See above. */
-	smp_wmb();
-	WRITE_ONCE(to->nr, nr);
+	if (!take_place(to, nr))
+		return;
+	to->kind = from->kind;
+	to->cpu = from->cpu;
+	to->access = from->access;
+	to->gpa = from->gpa;
+	to->gla = from->gla;
+	to->rip = from->rip;
+	/* With the number comes all of the event. */
+	smp_store_release(&to->nr, nr);
 }
 
 /* False if it is no longer there. */
@@ -182,13 +216,12 @@ bool thinvmm_read_event(u64 nr, struct thinvmm_event *event)
 {
 	const struct thinvmm_event *from = &thinvmm.event[nr % THINVMM_EVENTS];
 
-	if (READ_ONCE(from->nr) != nr)
+	/* Pairs with write_event(): with the number comes all of the event. */
+	if (smp_load_acquire(&from->nr) != nr)
 		return false;
-	/* Pair with those above. */
-	smp_rmb();
 	*event = *from;
 	event->nr = nr;
-	/* See above. */
+	/* Pairs with the barrier of take_place(): it is all of this event if the number stays. */
 	smp_rmb();
 	return READ_ONCE(from->nr) == nr;
 }

@@ -8,7 +8,7 @@
 bochs_of() {
 	local loader path
 
-	suite_root "$1" bochs bochs-term bochsbios vgabios
+	suite_unpack_root "$1" bochs bochs-term bochsbios vgabios
 	loader=$(find "$UNPACKED" -name ld-linux-x86-64.so.2 | head -n 1)
 	path=$(find "$UNPACKED/usr/lib" -name '*.so*' -printf '%h:\n' | sort -u | tr -d '\n')
 	BOCHS=(env "LTDL_LIBRARY_PATH=$UNPACKED/usr/lib/x86_64-linux-gnu/bochs/plugins"

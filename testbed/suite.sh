@@ -60,9 +60,9 @@ suite_apt() {
 	"$2" -c "$config" "${@:3}"
 }
 
-# suite_root SUITE PACKAGE...: the same of packages and of all that they depend on, in a root of
-# their own: sets UNPACKED.
-suite_root() {
+# suite_unpack_root SUITE PACKAGE...: the same of packages and of all that they depend on, in a
+# root of their own: sets UNPACKED.
+suite_unpack_root() {
 	UNPACKED=$CACHE/suites/$1/root-$2
 	with_lock "suite-$1" suite_fetch_root "$@"
 }
