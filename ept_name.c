@@ -45,7 +45,7 @@ static int take(struct ept *ept)
 
 /*
  * The same with a number at @end, where the zeroes begin: more than once only where a client's own
- * name looks like that, or 2^32 tables later. In hexadecimal, which costs a tenth of decimal.
+ * name looks like that, or 2^32 tables later. In hexadecimal, without a format to be read.
  */
 static int take_numbered(struct ept *ept, char *end)
 {
@@ -54,7 +54,7 @@ static int take_numbered(struct ept *ept, char *end)
 	do {
 		const __be32 number = cpu_to_be32(atomic_inc_return(&serial));
 
-		sprintf(end, "%*phN", (int)sizeof(number), &number);
+		*bin2hex(end, &number, sizeof(number)) = '\0';
 		err = take(ept);
 	} while (err == -EEXIST);
 	return err;

@@ -375,12 +375,19 @@ void ept_pool_drain(struct ept_pool *pool, struct ept_store *store)
  * The end of a table
  */
 
+/* Looks no further than the last entry that isn't a hole: of a small table one of 512 may be. */
 static void free_tree(u64 *table, enum ept_level level)
 {
 	if (level > EPT_4K) {
-		for (unsigned int i = 0; i < EPT_ENTRIES; i++)
-			if (ept_pte_is_table(table[i], level))
-				free_tree(ept_table_at(table[i]), level - 1);
+		unsigned int left = ept_table_live(table);
+
+		for (u64 *entry = table; left; entry++) {
+			if (ept_pte_is_hole(*entry))
+				continue;
+			left--;
+			if (ept_pte_is_table(*entry, level))
+				free_tree(ept_table_at(*entry), level - 1);
+		}
 		cond_resched();
 	}
 	free_page_accounted(virt_to_page(table));

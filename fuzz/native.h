@@ -402,8 +402,7 @@ bool native_warn(bool condition, const char *what, const char *file, int line);
 #define pr_warn(...)			printf(__VA_ARGS__)
 #define pr_info(...)			printf(__VA_ARGS__)
 #define pr_err(...)			printf(__VA_ARGS__)
-#define sprintf				native_sprintf
-int native_sprintf(char *to, const char *format, ...);
+char *bin2hex(char *to, const void *from, size_t nr);
 ssize_t strscpy(char *to, const char *from, size_t size);
 
 /* Names: a list will do. */
