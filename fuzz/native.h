@@ -228,8 +228,7 @@ void kfree(const void *memory);
 #define vzalloc(size)			native_alloc(size, __GFP_ZERO)
 #define vfree(memory)			kfree(memory)
 #define kmemdup(from, size, gfp)	memcpy(native_alloc(size, gfp), from, size)
-#define alloc_percpu_gfp(type, gfp)	((type *)native_alloc(sizeof(type), (gfp) | __GFP_ZERO))
-#define free_percpu(memory)		kfree(memory)
+#define nr_cpu_ids			1
 #undef memset
 #undef memcpy
 #undef strlen
