@@ -17,11 +17,9 @@
 #define EXPORT_SYMBOL_EPT(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, EPT)
 #endif
 
-/* bin2hex() moved here. */
+/* bin2hex() moved here, from a header that comes with any other. */
 #if __has_include(<linux/hex.h>)
 #include <linux/hex.h>
-#else
-#include <linux/kernel.h>
 #endif
 
 /* Internals that the KUnit suites see */
