@@ -297,13 +297,13 @@ int ept_store_reserve(struct ept_store *store, unsigned long nr)
  */
 
 /*
- * Who may not wait for reclaim, as @gfp says, has the reserve first. Returns whether the pool has
- * @nr.
+ * Who may not wait for reclaim, as @gfp says, has the reserve first. Returns whether the pool, which
+ * is short, has @nr now.
  */
 static bool fill_from_reserve(struct ept_pool *pool, struct ept_store *store, unsigned long nr,
 			      gfp_t gfp)
 {
-	if (pool->nr < nr && (store->atomic || gfp == GFP_TABLE_NOWAIT))
+	if (store->atomic || gfp == GFP_TABLE_NOWAIT)
 		draw_from_reserve(pool, store, nr);
 	return pool->nr >= nr;
 }
@@ -314,8 +314,11 @@ static bool fill_from_reserve(struct ept_pool *pool, struct ept_store *store, un
  */
 int ept_pool_fill(struct ept_pool *pool, struct ept_store *store, unsigned long nr)
 {
-	const gfp_t gfp = table_gfp();
+	gfp_t gfp;
 
+	if (pool->nr >= nr)
+		return 0;
+	gfp = table_gfp();
 	if (fill_from_reserve(pool, store, nr, gfp))
 		return 0;
 	if (store->atomic)
@@ -326,7 +329,7 @@ int ept_pool_fill(struct ept_pool *pool, struct ept_store *store, unsigned long 
 /* The same as far as nothing has to be waited for. Returns whether they are all there. */
 bool ept_pool_fill_at_once(struct ept_pool *pool, struct ept_store *store, unsigned long nr)
 {
-	if (fill_from_reserve(pool, store, nr, table_gfp()))
+	if (pool->nr >= nr || fill_from_reserve(pool, store, nr, table_gfp()))
 		return true;
 	if (store->atomic || nr - pool->nr > BATCH)
 		return false;
