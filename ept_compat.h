@@ -17,8 +17,8 @@
 #define EXPORT_SYMBOL_EPT(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, EPT)
 #endif
 
-/* bin2hex() moved here, from a header that comes with any other. */
-#if __has_include(<linux/hex.h>)
+/* bin2hex() moved here some time before, from a header that comes with any other. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #include <linux/hex.h>
 #endif
 

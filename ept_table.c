@@ -89,9 +89,10 @@ static void free_pages_of(struct page **list, unsigned long nr)
  */
 static gfp_t table_gfp(void)
 {
-	if (!(current->flags & PF_MEMALLOC) && gfpflags_allow_blocking(current_gfp_context(GFP_TABLE)))
-		return GFP_TABLE;
-	return GFP_TABLE_NOWAIT;
+	if (current->flags & PF_MEMALLOC ||
+	    !gfpflags_allow_blocking(current_gfp_context(GFP_TABLE)))
+		return GFP_TABLE_NOWAIT;
+	return GFP_TABLE;
 }
 
 /*
@@ -297,8 +298,8 @@ int ept_store_reserve(struct ept_store *store, unsigned long nr)
  */
 
 /*
- * Who may not wait for reclaim, as @gfp says, has the reserve first. Returns whether the pool, which
- * is short, has @nr now.
+ * For a pool that is short: who may not wait for reclaim, as @gfp says, has the reserve first.
+ * Returns whether the pool has @nr now.
  */
 static bool fill_from_reserve(struct ept_pool *pool, struct ept_store *store, unsigned long nr,
 			      gfp_t gfp)
