@@ -2,7 +2,9 @@
 /*
  * The life of a table and its lock, and the module's own. No bit positions, no MSR.
  */
+#include <linux/cpumask.h>
 #include <linux/err.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
@@ -65,17 +67,13 @@ struct ept *ept_create(const struct ept_config *config)
 	if (err)
 		return ERR_PTR(err);
 
-	ept = kzalloc(sizeof(*ept), GFP_KERNEL_ACCOUNT);
+	ept = kvzalloc(struct_size(ept, cpus, nr_cpu_ids), GFP_KERNEL_ACCOUNT);
 	if (!ept)
 		return ERR_PTR(-ENOMEM);
 	init(ept, config);
-	err = -ENOMEM;
-	ept->cpus = alloc_percpu_gfp(struct ept_cpu, GFP_KERNEL_ACCOUNT);
-	if (!ept->cpus)
-		goto free_ept;
 	err = make_root(ept);
 	if (err)
-		goto free_cpus;
+		goto free_ept;
 	ept->pointer = ept_vmx_pointer(config, ept_table_phys(ept->root));
 	/* From here on nothing but the reserve. */
 	ept->store.atomic = config->flags & EPT_CONFIG_ATOMIC;
@@ -87,10 +85,8 @@ struct ept *ept_create(const struct ept_config *config)
 
 free_root:
 	ept_table_free_tree(ept->root);
-free_cpus:
-	free_percpu(ept->cpus);
 free_ept:
-	kfree(ept);
+	kvfree(ept);
 	return ERR_PTR(err);
 }
 EXPORT_SYMBOL_EPT(ept_create);
@@ -105,8 +101,7 @@ void ept_destroy(struct ept *ept)
 	ept_flush_release(ept);
 	ept_table_free_tree(ept->root);
 	ept_store_destroy(&ept->store);
-	free_percpu(ept->cpus);
-	kfree(ept);
+	kvfree(ept);
 }
 EXPORT_SYMBOL_EPT(ept_destroy);
 

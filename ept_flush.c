@@ -95,7 +95,7 @@ static bool is_to_catch_up(int cpu, void *arg)
 	for (unsigned int i = 0; i < shootdown->nr; i++) {
 		const struct ept_gather *gather = shootdown->gathers[i];
 
-		if (gather->owes && runs(per_cpu_ptr(gather->ept->cpus, cpu)))
+		if (gather->owes && runs(&gather->ept->cpus[cpu]))
 			return true;
 	}
 	return false;
@@ -107,7 +107,7 @@ static void catch_up_all(void *arg)
 
 	for (unsigned int i = 0; i < shootdown->nr; i++) {
 		struct ept *ept = shootdown->gathers[i]->ept;
-		struct ept_cpu *cpu = shootdown->gathers[i]->owes ? this_cpu_ptr(ept->cpus) : NULL;
+		struct ept_cpu *cpu = shootdown->gathers[i]->owes ? ept_this_cpu(ept) : NULL;
 		int err;
 
 		if (!cpu || !cpu->running)
@@ -380,7 +380,7 @@ int ept_vcpu_load(struct ept *ept)
 	if (IS_ERR_OR_NULL(ept))
 		return 0;
 	lockdep_assert_preemption_disabled();
-	cpu = this_cpu_ptr(ept->cpus);
+	cpu = ept_this_cpu(ept);
 	if (unlikely(!cpu->listed))
 		ept_cpu_appears(ept, cpu);
 	WRITE_ONCE(cpu->running, cpu->running + 1);
@@ -400,7 +400,7 @@ void ept_vcpu_put(struct ept *ept)
 	if (IS_ERR_OR_NULL(ept))
 		return;
 	lockdep_assert_preemption_disabled();
-	cpu = this_cpu_ptr(ept->cpus);
+	cpu = ept_this_cpu(ept);
 	/* Without a load there is nothing to put. */
 	if (cpu->running)
 		WRITE_ONCE(cpu->running, cpu->running - 1);

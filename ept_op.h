@@ -152,7 +152,7 @@ static __always_inline struct ept_cpu *ept_enter_shared(struct ept *ept)
 	__might_sleep(__FILE__, __LINE__);
 	might_lock_read(&ept->lock);
 	preempt_disable();
-	cpu = this_cpu_ptr(ept->cpus);
+	cpu = ept_this_cpu(ept);
 	if (unlikely(!cpu->listed))
 		ept_cpu_appears(ept, cpu);
 	/* A full barrier. Pairs with what takes the lock in ept_lock(). */

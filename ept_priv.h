@@ -5,17 +5,18 @@
 #ifndef _EPT_PRIV_H
 #define _EPT_PRIV_H
 
+#include <linux/cache.h>
 #include <linux/list.h>
 #include <linux/llist.h>
-#include <linux/percpu.h>
 #include <linux/rhashtable-types.h>
 #include <linux/rwsem.h>
+#include <linux/smp.h>
 
 #include "ept_compat.h"
 #include "ept_walk.h"
 
 /**
- * struct ept_cpu - what a CPU has to do with a table; written by that CPU alone
+ * struct ept_cpu - what a CPU has to do with a table; it alone writes here, and to that cache line
  * @next: in the list of CPUs that ever mapped or ran; set once
  * @seen: the generation at this CPU's last INVEPT; 0: none
  * @running: loads without their put
@@ -28,10 +29,10 @@ struct ept_cpu {
 	unsigned int	running;
 	bool		mapping;
 	bool		listed;
-};
+} ____cacheline_aligned_in_smp;
 
-/* 64 characters of the client's, a '-', a number of 8 digits, the end */
-#define EPT_NAME_SIZE	(64 + 1 + 8 + 1)
+/* 64 characters of the client's, a '-', a number of 16 digits, the end */
+#define EPT_NAME_SIZE	(64 + 1 + 16 + 1)
 
 /**
  * struct ept - a table
@@ -45,7 +46,6 @@ struct ept_cpu {
  * @paused: who has the lock let it go for one-leaf maps alone; written under it
  * @external_lock: what the client registered instead
  * @config: what it was made for; its name is that of the table
- * @cpus: who maps, who runs a guest on it, and who is behind
  * @first_cpu: the list of those that ever did, which only grows
  * @changes: how many changes asked for a flush; written where changes are excluded, each time after
  *	the entries that it stands for
@@ -60,10 +60,13 @@ struct ept_cpu {
  * @flushes: ept_stats.flushes
  * @interrupts: ept_stats.interrupts
  * @name: of the debugfs directory
- * @name_node: in the table of all names
+ * @named: its name is one that was given
+ * @name_node: among those, if so
  * @awaited: in the list of tables whose files are yet to be made
  * @dir: the debugfs directory
  * @lookup_gpa: what was last written to its 'lookup'
+ * @cpus: who maps, who runs a guest on it, and who is behind. A part of the struct: memory of the
+ *	kernel's for each CPU takes longer to allocate than all else but the pages of a small table
  */
 struct ept {
 	struct ept_format	fmt;
@@ -76,7 +79,6 @@ struct ept {
 	bool			paused;
 	struct lockdep_map	*external_lock;
 	struct ept_config	config;
-	struct ept_cpu __percpu	*cpus;
 	struct ept_cpu		*first_cpu;
 	u64			changes;
 	atomic64_t		flushed;
@@ -89,11 +91,19 @@ struct ept {
 	atomic64_t		flushes;
 	atomic64_t		interrupts;
 	char			name[EPT_NAME_SIZE];
+	bool			named;
 	struct rhash_head	name_node;
 	struct list_head	awaited;
 	struct dentry		*dir;
 	u64			lookup_gpa;
+	struct ept_cpu		cpus[];
 };
+
+/* Preemption is disabled. By the byte: by the index takes an instruction more in each map. */
+static inline struct ept_cpu *ept_this_cpu(struct ept *ept)
+{
+	return (void *)ept->cpus + smp_processor_id() * sizeof(*ept->cpus);
+}
 
 /* ept_vmx.c */
 u64 ept_vmx_pointer(const struct ept_config *config, phys_addr_t root);
@@ -134,6 +144,7 @@ int ept_name_init(void);
 void ept_name_exit(void);
 int ept_name_take(struct ept *ept, const char *name);
 void ept_name_drop(struct ept *ept);
+void ept_name_put_number(char *end, u64 number);
 
 /**
  * struct ept_found - an entry that isn't a hole, as a reader found it

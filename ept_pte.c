@@ -40,6 +40,8 @@ void ept_format_init(struct ept_format *fmt, const struct ept_config *config)
 		fmt->ad = EPT_PTE_AD;
 	fmt->gpa_illegal = ~GENMASK_ULL(ept_gpa_width(fmt) - 1, PAGE_SHIFT);
 	fmt->hpa_illegal = ~GENMASK_ULL(fmt->maxphyaddr - 1, PAGE_SHIFT);
+	/* With constants, most of it is decided now. */
+#pragma GCC unroll 16
 	for (u32 prot = 0; prot <= EPT_PROT_ALL; prot++)
 		if (ept_prot_valid(prot) && ept_prot_supported(fmt, prot))
 			fmt->plain_rights[prot] = ept_prot_to_bits(fmt, prot);

@@ -84,13 +84,15 @@ static void free_pages_of(struct page **list, unsigned long nr)
 }
 
 /*
- * False: reclaim may be what called, by a notifier or a shrinker, or waits for the caller. It says
- * so by memalloc_noreclaim_save(); reclaim itself does.
+ * How to ask for tables: who may not wait is what reclaim called, by a notifier or a shrinker, or
+ * whom reclaim waits for. The latter says so by memalloc_noreclaim_save(); reclaim itself does.
  */
-static bool may_reclaim(void)
+static gfp_t table_gfp(void)
 {
-	return !(current->flags & PF_MEMALLOC) &&
-	       gfpflags_allow_blocking(current_gfp_context(GFP_TABLE));
+	if (current->flags & PF_MEMALLOC ||
+	    !gfpflags_allow_blocking(current_gfp_context(GFP_TABLE)))
+		return GFP_TABLE_NOWAIT;
+	return GFP_TABLE;
 }
 
 /*
@@ -168,10 +170,9 @@ static int alloc_many(struct ept_pool *pool, const struct ept_store *store, unsi
 }
 
 /* Adds @nr pages to the pool; -ENOMEM: some of them. */
-static int alloc_tables(struct ept_pool *pool, const struct ept_store *store, unsigned long nr)
+static int alloc_tables(struct ept_pool *pool, const struct ept_store *store, unsigned long nr,
+			gfp_t gfp)
 {
-	const gfp_t gfp = may_reclaim() ? GFP_TABLE : GFP_TABLE_NOWAIT;
-
 	if (nr > BATCH)
 		return alloc_many(pool, store, nr, gfp);
 	while (nr) {
@@ -282,7 +283,7 @@ int ept_store_reserve(struct ept_store *store, unsigned long nr)
 	int err = 0;
 
 	if (nr > have)
-		err = alloc_tables(&more, store, nr - have);
+		err = alloc_tables(&more, store, nr - have, table_gfp());
 	if (!err)
 		for (unsigned long some = have; some < nr; cond_resched()) {
 			some = min(some + BATCH, nr);
@@ -296,10 +297,14 @@ int ept_store_reserve(struct ept_store *store, unsigned long nr)
  * An operation's tables
  */
 
-/* Who may not wait for reclaim has the reserve first. Returns whether the pool has @nr. */
-static bool fill_from_reserve(struct ept_pool *pool, struct ept_store *store, unsigned long nr)
+/*
+ * For a pool that is short: who may not wait for reclaim, as @gfp says, has the reserve first.
+ * Returns whether the pool has @nr now.
+ */
+static bool fill_from_reserve(struct ept_pool *pool, struct ept_store *store, unsigned long nr,
+			      gfp_t gfp)
 {
-	if (pool->nr < nr && (store->atomic || !may_reclaim()))
+	if (store->atomic || gfp == GFP_TABLE_NOWAIT)
 		draw_from_reserve(pool, store, nr);
 	return pool->nr >= nr;
 }
@@ -310,17 +315,22 @@ static bool fill_from_reserve(struct ept_pool *pool, struct ept_store *store, un
  */
 int ept_pool_fill(struct ept_pool *pool, struct ept_store *store, unsigned long nr)
 {
-	if (fill_from_reserve(pool, store, nr))
+	gfp_t gfp;
+
+	if (pool->nr >= nr)
+		return 0;
+	gfp = table_gfp();
+	if (fill_from_reserve(pool, store, nr, gfp))
 		return 0;
 	if (store->atomic)
 		return -ENOMEM;
-	return alloc_tables(pool, store, nr - pool->nr);
+	return alloc_tables(pool, store, nr - pool->nr, gfp);
 }
 
 /* The same as far as nothing has to be waited for. Returns whether they are all there. */
 bool ept_pool_fill_at_once(struct ept_pool *pool, struct ept_store *store, unsigned long nr)
 {
-	if (fill_from_reserve(pool, store, nr))
+	if (pool->nr >= nr || fill_from_reserve(pool, store, nr, table_gfp()))
 		return true;
 	if (store->atomic || nr - pool->nr > BATCH)
 		return false;
@@ -375,12 +385,19 @@ void ept_pool_drain(struct ept_pool *pool, struct ept_store *store)
  * The end of a table
  */
 
+/* Looks no further than the last entry that isn't a hole: of a small table one of 512 may be. */
 static void free_tree(u64 *table, enum ept_level level)
 {
 	if (level > EPT_4K) {
-		for (unsigned int i = 0; i < EPT_ENTRIES; i++)
-			if (ept_pte_is_table(table[i], level))
-				free_tree(ept_table_at(table[i]), level - 1);
+		unsigned int left = ept_table_live(table);
+
+		for (u64 *entry = table; left; entry++) {
+			if (ept_pte_is_hole(*entry))
+				continue;
+			left--;
+			if (ept_pte_is_table(*entry, level))
+				free_tree(ept_table_at(*entry), level - 1);
+		}
 		cond_resched();
 	}
 	free_page_accounted(virt_to_page(table));

@@ -88,6 +88,39 @@ static s64 flushes(struct ept *ept)
 	return ret < 0 ? ret : sum;
 }
 
+/* Tables that no CPU has mapped into */
+static s64 creates(struct ept *unused)
+{
+	const u64 start = bench_clock();
+
+	for (unsigned int i = 0; i < PAGES; i++) {
+		struct ept *ept = ept_create(&bench_cpus_config);
+
+		if (IS_ERR(ept))
+			return PTR_ERR(ept);
+		ept_destroy(ept);
+	}
+	return bench_clock() - start;
+}
+
+/* A table of a GiB of 4K leaves that each CPU has mapped into */
+static s64 destroys(struct ept *unused)
+{
+	struct ept *ept = ept_create(&bench_cpus_config);
+	s64 ret;
+	u64 start;
+
+	if (IS_ERR(ept))
+		return PTR_ERR(ept);
+	ret = bench_on_cpus(num_online_cpus(), map_own, ept);
+	if (ret >= 0)
+		ret = ept_map(ept, OTHER, SZ_4K, SZ_1G, &EPT_ATTRS_RAM);
+	bench_clock_settle();
+	start = bench_clock();
+	ept_destroy(ept);
+	return ret < 0 ? ret : bench_clock() - start;
+}
+
 static const struct scaled {
 	const char	*name;
 	const char	*unit;
@@ -99,6 +132,8 @@ static const struct scaled {
 	{ "flush", "call", PAGES, flushes },
 	/* One CPU's calls beside all others' */
 	{ "readers", "round", PAGES, readers },
+	{ "create", "table", PAGES, creates },
+	{ "destroy", "page", SZ_1G / SZ_2M, destroys },
 };
 
 static s64 run_scaled(const struct scaled *what)

@@ -171,24 +171,13 @@ ssize_t strscpy(char *to, const char *from, size_t size)
 	return length;
 }
 
-/* The kernel's "%*phN", and else C's */
-int native_sprintf(char *to, const char *format, ...)
+char *bin2hex(char *to, const void *from, size_t nr)
 {
-	va_list args;
-	int length = 0;
+	const u8 *bytes = from;
 
-	va_start(args, format);
-	if (!strcmp(format, "%*phN")) {
-		int nr = va_arg(args, int);
-		const u8 *bytes = va_arg(args, const u8 *);
-
-		while (nr--)
-			length += snprintf(to + length, 3, "%02x", *bytes++);
-	} else {
-		length = vsprintf(to, format, args);
-	}
-	va_end(args);
-	return length;
+	while (nr--)
+		to += snprintf(to, 3, "%02x", *bytes++);
+	return to;
 }
 
 bool native_warn(bool condition, const char *what, const char *file, int line)

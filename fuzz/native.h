@@ -29,7 +29,7 @@ typedef signed char s8;
 typedef short s16;
 typedef int s32;
 typedef u16 __be16;
-typedef u32 __be32;
+typedef u64 __be64;
 typedef u8 __u8;
 typedef u16 __u16;
 typedef u32 __u32;
@@ -110,7 +110,7 @@ void native_exit(void);
 #define PFN_UP(x)	(((x) + PAGE_SIZE - 1) >> PAGE_SHIFT)
 #define PAGE_ALIGNED(x)	IS_ALIGNED((unsigned long)(x), PAGE_SIZE)
 #define offset_in_page(x)	((unsigned long)(x) & ~PAGE_MASK)
-#define cpu_to_be32(n)	__builtin_bswap32(n)
+#define cpu_to_be64(n)	__builtin_bswap64(n)
 #define BITS_PER_BYTE	8
 #define BITS_TO_LONGS(n)	DIV_ROUND_UP(n, BITS_PER_LONG)
 #define DECLARE_BITMAP(name, n)	unsigned long name[BITS_TO_LONGS(n)]
@@ -228,8 +228,7 @@ void kfree(const void *memory);
 #define vzalloc(size)			native_alloc(size, __GFP_ZERO)
 #define vfree(memory)			kfree(memory)
 #define kmemdup(from, size, gfp)	memcpy(native_alloc(size, gfp), from, size)
-#define alloc_percpu_gfp(type, gfp)	((type *)native_alloc(sizeof(type), (gfp) | __GFP_ZERO))
-#define free_percpu(memory)		kfree(memory)
+#define struct_size(p, member, n)	(sizeof(*(p)) + (n) * sizeof(*(p)->member))
 #undef memset
 #undef memcpy
 #undef strlen
@@ -371,6 +370,7 @@ struct mutex {
 #define mutex_unlock(mutex)		((mutex)->locked = false)
 #define mutex_destroy(mutex)		((void)(mutex))
 #define ATOMIC_INIT(n)			{ n }
+#define ATOMIC64_INIT(n)		{ n }
 #define atomic_inc_return(v)		(++(v)->counter)
 #define atomic_add(n, v)		((v)->counter += (n))
 #define atomic64_dec(v)			((v)->counter--)
@@ -402,8 +402,7 @@ bool native_warn(bool condition, const char *what, const char *file, int line);
 #define pr_warn(...)			printf(__VA_ARGS__)
 #define pr_info(...)			printf(__VA_ARGS__)
 #define pr_err(...)			printf(__VA_ARGS__)
-#define sprintf				native_sprintf
-int native_sprintf(char *to, const char *format, ...);
+char *bin2hex(char *to, const void *from, size_t nr);
 ssize_t strscpy(char *to, const char *from, size_t size);
 
 /* Names: a list will do. */

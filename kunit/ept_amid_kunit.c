@@ -535,7 +535,7 @@ static bool both_map_a_page(void)
 /* Who maps one leaf says so instead of taking the lock, and isn't preempted meanwhile. */
 static bool is_excluded(struct ept *ept)
 {
-	return rwsem_is_locked(&ept->lock) || this_cpu_ptr(ept->cpus)->mapping;
+	return rwsem_is_locked(&ept->lock) || ept_this_cpu(ept)->mapping;
 }
 
 /* Interrupts are off under the lock of the reserve. */

@@ -5,6 +5,7 @@
 #include <linux/mutex.h>
 #include <linux/string.h>
 
+#include "ept_priv.h"
 #include "fixture.h"
 #include "verify.h"
 
@@ -97,6 +98,51 @@ static void names_are_copied_and_unique(struct kunit *test)
 	ept_destroy(first);
 	ept_destroy(second);
 	ept_destroy(third);
+}
+
+static void names_have_numbers_that_do_not_come_round(struct kunit *test)
+{
+	char digits[17];
+
+	ept_name_put_number(digits, 0x1a);
+	KUNIT_EXPECT_STREQ(test, digits, "0000001a");
+	ept_name_put_number(digits, U32_MAX);
+	KUNIT_EXPECT_STREQ(test, digits, "ffffffff");
+	ept_name_put_number(digits, U32_MAX + 1ULL);
+	KUNIT_EXPECT_STREQ(test, digits, "0000000100000000");
+}
+
+/* Clients get a suffix to what the module might pick, now or later, and keep the rest. */
+static void names_that_the_module_picks_are_no_clients(struct kunit *test)
+{
+	static const struct {
+		const char	*name;
+		bool		kept;
+	} wishes[] = {
+		{ "ept00000001", false },
+		{ "eptffffffff", false },
+		{ "ept0000000100000000", false },
+		{ "ept", true },
+		{ "ept00000001x", true },
+		{ "ept-0000001", true },
+		{ "ept1234567", true },
+		{ "ep00000001", true },
+		{ "guest-00000001", true },
+	};
+	struct fixture *fixture = test->priv;
+	struct ept_config config = fixture->config;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wishes); i++) {
+		struct ept *ept;
+
+		config.name = wishes[i].name;
+		ept = ept_create(&config);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ept);
+		KUNIT_EXPECT_EQ(test, !strcmp(ept_name(ept), wishes[i].name), wishes[i].kept);
+		KUNIT_EXPECT_EQ(test, strncmp(ept_name(ept), wishes[i].name,
+					      strlen(wishes[i].name)), 0);
+		ept_destroy(ept);
+	}
 }
 
 /* Also where clients take what the module would pick next */
@@ -237,6 +283,8 @@ static struct kunit_case create_cases[] = {
 	KUNIT_CASE(destroying_nothing_is_fine),
 	KUNIT_CASE_PARAM(the_pointer_never_changes, configs_gen_params),
 	KUNIT_CASE_PARAM(names_are_copied_and_unique, configs_gen_params),
+	KUNIT_CASE(names_have_numbers_that_do_not_come_round),
+	KUNIT_CASE(names_that_the_module_picks_are_no_clients),
 	KUNIT_CASE(names_stay_unique_among_many),
 	KUNIT_CASE_PARAM(tables_are_apart, configs_gen_params),
 	KUNIT_CASE_PARAM(a_registered_lock_is_the_clients_to_hold, configs_gen_params),

@@ -24,7 +24,7 @@ typedef unsigned long pgoff_t;
 #define noinline
 #define __init
 #define __exit
-#define __percpu
+#define ____cacheline_aligned_in_smp
 #define __uninitialized
 #define __maybe_unused		__attribute__((unused))
 #define __aligned(to)		__attribute__((aligned(to)))
@@ -365,8 +365,6 @@ static inline struct llist_node *llist_del_all(struct llist_head *head)
 #define smp_processor_id()		0
 #endif
 #define for_each_online_cpu(cpu)	for ((cpu) = 0; (cpu) < PROOF_CPUS; (cpu)++)
-#define per_cpu_ptr(ptr, cpu)		((ptr) + (cpu))
-#define this_cpu_ptr(ptr)		per_cpu_ptr(ptr, smp_processor_id())
 #ifdef PROOF_THREADS
 #define on_each_cpu_cond(condition, function, arg, wait)	\
 	threads_on_each_cpu(condition, function, arg)

@@ -39,11 +39,10 @@ struct found {
 	u64		hpa;	/* of the address's page */
 };
 
-static struct ept ept;
+static struct ept ept = { .cpus = { [PROOF_CPUS - 1] = {} } };
 static struct ept_gather gather;
 static struct found before[PAGES];
 static unsigned int invalidations;
-static struct ept_cpu proof_cpu;
 
 static void invalidate_all(struct ept *table, void *cookie)
 {
@@ -144,8 +143,8 @@ static void any_start(void)
 	struct ept_pool pool = {};
 
 	memory_reset(PROOF_PAGES);
-	proof_cpu = (struct ept_cpu){};
-	ept = (struct ept){ .config.ops = &ops, .cpus = &proof_cpu };
+	ept.cpus[0] = (struct ept_cpu){};
+	ept = (struct ept){ .config.ops = &ops };
 	atomic64_set(&ept.generation, 1);
 	INIT_LIST_HEAD(&ept.unfolded);
 	ept_format_init(&ept.fmt, &config);
@@ -235,7 +234,7 @@ static int with_memory(int (*operation)(void))
 		/* Some of what it takes is waited for, and planned again. */
 		memory_scarce = give & 1;
 		err = operation();
-		prove(!ept.lock.readers && !ept.lock.writers && !proof_cpu.mapping,
+		prove(!ept.lock.readers && !ept.lock.writers && !ept.cpus[0].mapping,
 		      "the lock is free again");
 		if (err < 0)
 			check_unchanged();

@@ -16,7 +16,7 @@
 #include "../ept_shape.c"
 
 static int result[THREADS];
-static struct ept_cpu cpus[THREADS];
+static const size_t sizeof_cpus = THREADS * sizeof(struct ept_cpu);
 static u64 page_of[THREADS];	/* the gpa that a thread is about */
 static u64 shared;		/* what a lock is for */
 
@@ -30,9 +30,9 @@ static enum { MAPS, LOCKS, FLUSHES } about;	/* what others may see of it */
 
 static bool is_of_cpus(const void *address, size_t from, size_t to)
 {
-	const unsigned long at = (unsigned long)address - (unsigned long)cpus;
+	const unsigned long at = (unsigned long)address - (unsigned long)ept.cpus;
 
-	return at < sizeof(cpus) && at % sizeof(*cpus) >= from && at % sizeof(*cpus) < to;
+	return at < sizeof_cpus && at % sizeof(*ept.cpus) >= from && at % sizeof(*ept.cpus) < to;
 }
 
 static bool is_of_tables(const void *address)
@@ -49,7 +49,7 @@ static bool threads_watched(const void *address)
 	case MAPS:
 		return is_of_tables(address);
 	case LOCKS:
-		return is_of_cpus(address, offsetof(struct ept_cpu, mapping), sizeof(*cpus)) ||
+		return is_of_cpus(address, offsetof(struct ept_cpu, mapping), sizeof(*ept.cpus)) ||
 		       address == &ept.first_cpu || address == &shared;
 	default:
 		return is_of_cpus(address, offsetof(struct ept_cpu, seen),
@@ -71,11 +71,11 @@ static void start(bool there)
 	memset(memory, 0, sizeof(memory));
 	memset(memory_structs, 0, sizeof(memory_structs));
 	memory_reset(PROOF_PAGES);
-	memset(cpus, 0, sizeof(cpus));
+	memset(ept.cpus, 0, sizeof_cpus);
 	memset(result, 0, sizeof(result));
 	shared = 0;
 	about = MAPS;
-	ept = (struct ept){ .cpus = cpus };
+	ept = (struct ept){};
 	atomic64_set(&ept.generation, 1);
 	INIT_LIST_HEAD(&ept.unfolded);
 	ept_format_init(&ept.fmt, &config);
@@ -247,7 +247,7 @@ static void start_locks(void)
 	about = LOCKS;
 	for (unsigned int n = 0; n < THREADS; n++)
 		if (any_bool())
-			ept_cpu_appears(&ept, &cpus[n]);
+			ept_cpu_appears(&ept, &ept.cpus[n]);
 }
 
 /*
@@ -444,9 +444,9 @@ static void flush_both(void (*one)(void), void (*other)(void), bool loads)
 {
 	start_flush();
 	if (!loads) {
-		ept_cpu_appears(&ept, &cpus[0]);
-		cpus[0].running = 1;
-		cpus[0].seen = 1;
+		ept_cpu_appears(&ept, &ept.cpus[0]);
+		ept.cpus[0].running = 1;
+		ept.cpus[0].seen = 1;
 		cache_again();
 	}
 	threads_begin(1, one);
