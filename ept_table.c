@@ -385,13 +385,16 @@ void ept_pool_drain(struct ept_pool *pool, struct ept_store *store)
  * The end of a table
  */
 
-/* Looks no further than the last entry that isn't a hole: of a small table one of 512 may be. */
+/*
+ * Looks no further than the last entry that isn't a hole: of a small table one of 512 may be. Nor,
+ * where somebody else wrote to the table, beyond its end.
+ */
 static void free_tree(u64 *table, enum ept_level level)
 {
 	if (level > EPT_4K) {
 		unsigned int left = ept_table_live(table);
 
-		for (u64 *entry = table; left; entry++) {
+		for (u64 *entry = table; left && entry < table + EPT_ENTRIES; entry++) {
 			if (ept_pte_is_hole(*entry))
 				continue;
 			left--;
