@@ -132,24 +132,6 @@ int space_again(struct ept_space *space, int err)
 	return 0;
 }
 
-/*
- * What a mapping for @access is like, of memory that may be used with @prot. With a log that lives
- * on faults the write is in it before it is possible.
- */
-struct ept_attrs place_attrs(const struct place *place, u32 prot, u32 access)
-{
-	struct ept_attrs attrs = place->span->attrs;
-
-	attrs.prot &= prot;
-	if (place->log && place->log->by_fault) {
-		if (access & EPT_PROT_WRITE)
-			log_note(place->log, place->gpa);
-		else
-			attrs.prot &= ~EPT_PROT_WRITE;
-	}
-	return attrs;
-}
-
 void place_look_up(struct place *place)
 {
 	place->mapped = !ept_lookup(place->space->ept, place->gpa, &place->there);

@@ -191,8 +191,8 @@ struct touch {
  * @shares: what is moved needs the backing that it was moved from
  * @create: a backing for a region that was checked; @from: NULL, or the backing of which it was a
  *	part before it moved
- * @fault: makes an access possible, after place_look_up(); -EAGAIN: look again. NULL: nothing is
- *	ever mapped
+ * @fault: makes an access possible, after place_look_up() unless it @owns; -EAGAIN: look again.
+ *	NULL: nothing is ever mapped
  * @gone: NULL, or hears of a leaf that went; under the table's lock
  * @touch: NULL, or does what the table can't: reads and writes for the host; -EAGAIN: look again
  * @flushed: NULL, or hears that nobody uses what went
@@ -309,18 +309,32 @@ static inline bool space_was_written(const struct ept_space *space,
 	return space->accessed_dirty ? mapping->dirty : mapping->attrs.prot & EPT_PROT_WRITE;
 }
 
+/* The rights that an access lacked or had, which of them nobody knows */
+static inline u32 space_needed(const struct ept_space *space,
+			       const struct ept_violation *violation)
+{
+	const u32 access = (violation->read ? EPT_PROT_READ : 0) |
+			   (violation->write ? EPT_PROT_WRITE : 0);
+
+	if (likely(!violation->exec))
+		return access;
+	if (!space->mode_exec)
+		return access | EPT_PROT_EXEC;
+	if (!violation->advanced)
+		return access | EPT_PROT_EXEC | EPT_PROT_UEXEC;
+	return access | (violation->user ? EPT_PROT_UEXEC : EPT_PROT_EXEC);
+}
+
 /* place.c */
 int space_judge(const struct ept_space *space, u64 gpa, u64 size);
 bool space_next(struct ept_space *space, u64 *gpa, u64 end, struct part *part);
 int place_find(struct ept_space *space, u64 gpa, struct place *place);
 int space_again(struct ept_space *space, int err);
 void place_region(struct ept_region *region, u64 gpa, u64 size);
-struct ept_attrs place_attrs(const struct place *place, u32 prot, u32 access);
 void place_look_up(struct place *place);
 int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access);
 
 /* fault.c */
-u32 space_needed(const struct ept_space *space, const struct ept_violation *violation);
 int space_answer(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
 		 struct ept_fault *fault);
 
@@ -345,6 +359,29 @@ int space_pages_error(long err);
 
 /* anon.c */
 void anon_free_pages(struct list_head *pages);
+
+/*
+ * The rights of a mapping for @access, of memory that may be used with @prot. With a log that lives
+ * on faults the write is in it before it is possible.
+ */
+static inline u32 place_prot(const struct place *place, u32 prot, u32 access)
+{
+	prot &= place->span->attrs.prot;
+	if (likely(!place->log || !place->log->by_fault))
+		return prot;
+	if (!(access & EPT_PROT_WRITE))
+		return prot & ~EPT_PROT_WRITE;
+	log_note(place->log, place->gpa);
+	return prot;
+}
+
+static inline struct ept_attrs place_attrs(const struct place *place, u32 prot, u32 access)
+{
+	struct ept_attrs attrs = place->span->attrs;
+
+	attrs.prot = place_prot(place, prot, access);
+	return attrs;
+}
 
 /* debugfs.c */
 #ifdef CONFIG_DEBUG_FS

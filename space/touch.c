@@ -43,7 +43,7 @@ static int touch_once(struct ept_space *space, struct touch *touch, u32 rights)
 {
 	const struct ept_backend *backend;
 	const struct kind *kind;
-	struct place place;
+	struct place place __uninitialized;
 	int ret = place_find(space, touch->gpa, &place);
 
 	if (ret)
