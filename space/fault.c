@@ -69,7 +69,7 @@ int space_answer(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
 		idx = srcu_read_lock(&space->srcu);
 		ret = look(space, gpa, access, page_walk, fault);
 		srcu_read_unlock(&space->srcu, idx);
-		err = likely(!ret) ? 0 : space_again(space, ret);
+		err = likely(!ret) ? 0 : space_again(space, gpa, ret);
 	} while (ret && !err);
 	if (unlikely(err))
 		this_cpu_inc(space->counts->errors);
@@ -136,7 +136,7 @@ int ept_space_populate(struct ept_space *space, u64 gpa, u64 size, u32 access,
 		idx = srcu_read_lock(&space->srcu);
 		err = populate_one(space, &at, access);
 		srcu_read_unlock(&space->srcu, idx);
-		err = space_again(space, err);
+		err = space_again(space, at, err);
 		if (!err && progress)
 			err = progress(min(at - gpa, size), size, arg);
 		cond_resched();

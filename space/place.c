@@ -114,14 +114,16 @@ int place_find(struct ept_space *space, u64 gpa, struct place *place)
 }
 
 /*
- * Outside of the read side, after PLACE_BUSY or an error of a place: 0 if one is to look again,
- * when there is something to see.
+ * Outside of the read side, after what a place said beside 0: 0 if one is to look again, when there
+ * is something to see.
  */
-int space_again(struct ept_space *space, int err)
+int space_again(struct ept_space *space, u64 gpa, int err)
 {
-	if (err != PLACE_BUSY && err != -EAGAIN)
+	if (err <= 0 && err != -EAGAIN)
 		return err;
 	this_cpu_inc(space->counts->retries);
+	if (err == PLACE_TAKEN)
+		return space_clear_place(space, gpa & PAGE_MASK);
 	if (err == -EAGAIN)
 		return fatal_signal_pending(current) ? -EINTR : 0;
 	if (READ_ONCE(space->owner) == current)
@@ -130,6 +132,12 @@ int space_again(struct ept_space *space, int err)
 		return -EINTR;
 	mutex_unlock(&space->lock);
 	return 0;
+}
+
+/* What is mapped there */
+static u64 place_hpa(const struct place *place)
+{
+	return place->there.hpa + (place->gpa - place->there.gpa);
 }
 
 void place_look_up(struct place *place)
@@ -154,8 +162,8 @@ static enum ept_level largest(const struct place *place, u64 low, u64 high, u64 
 
 /*
  * Makes @access possible to memory that is behind [@gpa, @gpa + @size) and may be used with @prot:
- * by the leaf at the place, as large as that, the span and the log allow. Returns 0 or an error,
- * -EAGAIN if the backing's number has moved on.
+ * by the leaf at the place, as large as that, the span and the log allow. Returns 0, PLACE_TAKEN or
+ * an error, -EAGAIN if the backing's number has moved on.
  */
 int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access)
 {
@@ -181,6 +189,8 @@ int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32
 	    place->there.hpa == hpa + (place->there.gpa - low)) {
 		leaf = place->there.gpa;
 		bytes = place->there.size;
+	} else if (place->span->backing->kind->asks && place_hpa(place) != hpa + (leaf - low)) {
+		return PLACE_TAKEN;
 	}
 	err = ept_install(ept, leaf, hpa + (leaf - low), bytes, &attrs, seq, place->seen, NULL);
 	return min(err, 0);

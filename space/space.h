@@ -161,8 +161,10 @@ struct place {
 	struct ept_mapping	there;
 };
 
-/* What place_find() says beside errors: wait until it is committed. */
+/* What is said of a place beside errors: wait until it is committed. */
 #define PLACE_BUSY	1
+/* Other memory is mapped there, whose owner has to hear that it goes. */
+#define PLACE_TAKEN	2
 
 /**
  * struct touch - what the host does within a page
@@ -171,6 +173,7 @@ struct place {
  * @data: from where, or to where; NULL: where it is
  * @size: bytes
  * @write: it may write
+ * @rights: what the region has to give
  * @old: what a compare and exchange expects
  * @new: what it puts there; set to what was there
  */
@@ -180,6 +183,7 @@ struct touch {
 	void		*data;
 	size_t		size;
 	bool		write;
+	u32		rights;
 	const u64	*old;
 	u64		new;
 };
@@ -188,13 +192,15 @@ struct touch {
  * struct kind - what a kind of backing has to do
  * @name: for people
  * @owns: its pages are known to the table alone: a leaf that is cut has to be split
+ * @asks: gives memory for an access, and may give other memory than before, of which it hears
  * @shares: what is moved needs the backing that it was moved from
  * @create: a backing for a region that was checked; @from: NULL, or the backing of which it was a
  *	part before it moved
  * @fault: makes an access possible, after place_look_up() unless it @owns; -EAGAIN: look again.
  *	NULL: nothing is ever mapped
  * @gone: NULL, or hears of a leaf that went; under the table's lock
- * @touch: NULL, or does what the table can't: reads and writes for the host; -EAGAIN: look again
+ * @touch: NULL, or reads and writes for the host, where the table isn't all that it takes; -EAGAIN:
+ *	look again
  * @flushed: NULL, or hears that nobody uses what went
  * @removed: NULL, or hears that nobody uses a part any more, which was removed
  * @destroy: frees a backing that nobody uses
@@ -202,13 +208,14 @@ struct touch {
 struct kind {
 	const char	*name;
 	bool		owns;
+	bool		asks;
 	bool		shares;
 	struct backing	*(*create)(struct ept_space *space, const struct ept_region *region,
 				   const struct backing *from);
 	int		(*fault)(struct place *place, u32 access);
 	void		(*gone)(struct ept_space *space, struct backing *backing,
 				const struct ept_mapping *mapping);
-	int		(*touch)(const struct place *place, struct touch *touch);
+	int		(*touch)(struct place *place, struct touch *touch);
 	void		(*flushed)(struct backing *backing);
 	void		(*removed)(struct backing *backing, u64 offset, u64 size);
 	void		(*destroy)(struct backing *backing);
@@ -329,7 +336,7 @@ static inline u32 space_needed(const struct ept_space *space,
 int space_judge(const struct ept_space *space, u64 gpa, u64 size);
 bool space_next(struct ept_space *space, u64 *gpa, u64 end, struct part *part);
 int place_find(struct ept_space *space, u64 gpa, struct place *place);
-int space_again(struct ept_space *space, int err);
+int space_again(struct ept_space *space, u64 gpa, int err);
 void place_region(struct ept_region *region, u64 gpa, u64 size);
 void place_look_up(struct place *place);
 int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access);
@@ -339,11 +346,13 @@ int space_answer(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
 		 struct ept_fault *fault);
 
 /* touch.c */
-int space_touch(struct ept_space *space, struct touch *touch, u32 rights);
+int space_touch(struct ept_space *space, struct touch *touch);
+int space_touch_mapped(struct place *place, struct touch *touch);
 
 /* change.c */
 int space_lock(struct ept_space *space);
 int space_unlock(struct ept_space *space);
+int space_clear_place(struct ept_space *space, u64 gpa);
 int space_zap(struct ept_space *space, const struct part *part, struct ept_gather *gather);
 void space_remove_all(struct ept_space *space);
 

@@ -266,7 +266,7 @@ static void user_gone(struct ept_space *space, struct backing *backing,
 	}
 }
 
-static int user_touch(const struct place *place, struct touch *touch)
+static int user_touch(struct place *place, struct touch *touch)
 {
 	struct page *page;
 	int ret;
