@@ -114,7 +114,7 @@ static int anon_fault(struct place *place, u32 access)
 }
 
 static void anon_gone(struct ept_space *space, struct backing *backing,
-		      const struct ept_mapping *mapping)
+		      const struct ept_mapping *mapping, bool written)
 {
 	struct page *page = pfn_to_page(PHYS_PFN(mapping->hpa));
 

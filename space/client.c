@@ -49,16 +49,15 @@ static int client_fault(struct place *place, u32 access)
 }
 
 static void client_gone(struct ept_space *space, struct backing *backing,
-			const struct ept_mapping *mapping)
+			const struct ept_mapping *mapping, bool written)
 {
 	const struct ept_region *region = &backing->region;
-	const bool dirty = space_was_written(space, mapping);
 	struct backing *whole = backing->source ?: backing;
 
 	if (region->backend->gone)
 		region->backend->gone(region->cookie,
 				      region->offset + backing_at(backing, mapping->gpa),
-				      mapping->hpa, mapping->size, dirty);
+				      mapping->hpa, mapping->size, written);
 	/* Parts that were moved are one with what is left: the client hears of the flush once. */
 	if (region->backend->flushed && list_empty(&whole->flushed))
 		list_add_tail(&whole->flushed, &space->flushed);

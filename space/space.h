@@ -198,7 +198,7 @@ struct touch {
  *	part before it moved
  * @fault: makes an access possible, after place_look_up() unless it @owns; -EAGAIN: look again.
  *	NULL: nothing is ever mapped
- * @gone: NULL, or hears of a leaf that went; under the table's lock
+ * @gone: NULL, or hears of a leaf that went, and whether it was written; under the table's lock
  * @touch: NULL, or reads and writes for the host, where the table isn't all that it takes; -EAGAIN:
  *	look again
  * @flushed: NULL, or hears that nobody uses what went
@@ -214,7 +214,7 @@ struct kind {
 				   const struct backing *from);
 	int		(*fault)(struct place *place, u32 access);
 	void		(*gone)(struct ept_space *space, struct backing *backing,
-				const struct ept_mapping *mapping);
+				const struct ept_mapping *mapping, bool written);
 	int		(*touch)(struct place *place, struct touch *touch);
 	void		(*flushed)(struct backing *backing);
 	void		(*removed)(struct backing *backing, u64 offset, u64 size);
@@ -307,13 +307,6 @@ static inline void backing_move_on(struct backing *backing)
 static inline u64 backing_at(const struct backing *backing, u64 gpa)
 {
 	return gpa - backing->region.gpa;
-}
-
-/* What goes from the table may have been written since its dirty flag was last clear. */
-static inline bool space_was_written(const struct ept_space *space,
-				     const struct ept_mapping *mapping)
-{
-	return space->accessed_dirty ? mapping->dirty : mapping->attrs.prot & EPT_PROT_WRITE;
 }
 
 /* The rights that an access lacked or had, which of them nobody knows */
