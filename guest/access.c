@@ -71,7 +71,10 @@ static int piece(struct ept *ept, enum ept_guest_op op, u64 gpa, void *buffer, s
 	return err;
 }
 
-/* Where the guest's addresses end, the core knows: it is asked about the last page. */
+/*
+ * Where the guest's addresses end, the core knows: it is asked about the last page, unless that is
+ * the first that will be looked for.
+ */
 static int check_range(const struct ept *ept, u64 gpa, size_t length, u32 access)
 {
 	const u64 last = gpa + length - 1;
@@ -80,6 +83,8 @@ static int check_range(const struct ept *ept, u64 gpa, size_t length, u32 access
 		return -EINVAL;
 	if (last < gpa)
 		return -ERANGE;
+	if (last >> PAGE_SHIFT == gpa >> PAGE_SHIFT)
+		return 0;
 	return ept_map_check(ept, last & PAGE_MASK, 0, SZ_4K, &EPT_ATTRS_RAM);
 }
 

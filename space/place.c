@@ -48,33 +48,50 @@ static struct span *find_extent(struct place *place)
 	return span;
 }
 
-/*
- * What this CPU found last, if the tree's version is still the same: then the span is still there,
- * and stays for the read side that the version was read in.
- */
-static bool recall(struct place *place, long version)
+static struct found *found_of_page(struct recent *recent, u64 gpa)
 {
-	const struct recent *recent = get_cpu_ptr(place->space->recent);
-	const bool found = recent->version == version &&
-			   place->gpa - recent->start < recent->size;
+	return &recent->page[(gpa >> PAGE_SHIFT) % RECENT_PAGES];
+}
 
-	if (found) {
-		place->span = recent->span;
-		place->start = recent->start;
-		place->end = recent->start + recent->size;
+static __always_inline bool is_of(const struct found *found, u64 gpa, long version)
+{
+	return found->version == version && gpa - found->start < found->size;
+}
+
+/*
+ * What this CPU found of late, if the tree's version is still the same: then the span is still
+ * there, and stays for the read side that the version was read in.
+ */
+static __always_inline bool recall(struct place *place, long version)
+{
+	struct recent *recent = get_cpu_ptr(place->space->recent);
+	const struct found *found = &recent->last;
+	bool hit = is_of(found, place->gpa, version);
+
+	if (unlikely(!hit)) {
+		found = found_of_page(recent, place->gpa);
+		hit = is_of(found, place->gpa, version);
+	}
+	if (likely(hit)) {
+		place->span = found->span;
+		place->start = found->start;
+		place->end = found->start + found->size;
 	}
 	put_cpu_ptr(place->space->recent);
-	return found;
+	return hit;
 }
 
 static void remember(const struct place *place, long version)
 {
 	struct recent *recent = get_cpu_ptr(place->space->recent);
 
-	recent->version = version;
-	recent->span = place->span;
-	recent->start = place->start;
-	recent->size = place->end - place->start;
+	recent->last = (struct found){
+		.version = version,
+		.span = place->span,
+		.start = place->start,
+		.size = place->end - place->start,
+	};
+	*found_of_page(recent, place->gpa) = recent->last;
 	put_cpu_ptr(place->space->recent);
 }
 

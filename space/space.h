@@ -124,17 +124,29 @@ struct log {
 };
 
 /**
- * struct recent - what a CPU found last
+ * struct found - what a CPU found in the tree
  * @version: of the tree
  * @span: what it found
  * @start: where it begins
  * @size: bytes
  */
-struct recent {
+struct found {
 	long		version;
 	struct span	*span;
 	u64		start;
 	u64		size;
+};
+
+#define RECENT_PAGES	16
+
+/**
+ * struct recent - what a CPU found of late
+ * @last: for the pages of a large region, one after the other
+ * @page: for a few pages, each of another region: registers of devices
+ */
+struct recent {
+	struct found	last;
+	struct found	page[RECENT_PAGES];
 };
 
 /**
@@ -240,7 +252,7 @@ extern const struct kind space_file;
  * @limit: where the guest's addresses end
  * @spans: the tree
  * @version: of the tree: changes after what faults may have found was replaced
- * @recent: what each CPU found in it last
+ * @recent: what each CPU found in it of late
  * @stale: changes when memory has gone from the table, before anyone else may use it
  * @walking: held by who reads memory through the table without a reference to it
  * @logs: of logs
