@@ -87,7 +87,9 @@ struct page;
  *	region is removed; so what is cut off the file meanwhile stays with the guest, and what was
  *	beyond its end is -EFAULT. Writable are files in memory alone (memfd, tmpfs); added without
  *	write, the region is never written. Others' writes belong to a process that maps the file.
- *	8 bytes a page
+ *	What is kept cannot be moved, wherever it lies: memory that is to go offline, or to become
+ *	one large page, waits for it. Where that matters, a process maps the file, and the region
+ *	is %EPT_REGION_USER. 8 bytes a page
  */
 enum ept_region_kind {
 	EPT_REGION_LINEAR,
@@ -105,8 +107,8 @@ enum ept_region_kind {
  * @offset: where it begins in the backing, multiple of 4K, at or below what was asked for
  * @hpa: where it begins for the host, multiple of 4K
  * @size: bytes, multiple of 4K; more than a page where more is contiguous
- * @prot: EPT_PROT_* bits that it may be used with; the region's rights limit it, too. The host's
- *	own writes don't ask: a backing whose pieces others share has &ept_backend.access for them
+ * @prot: EPT_PROT_* bits that it may be used with; the region's rights limit it, too. Without write
+ *	neither guest nor host writes to it: who does gets what @get gives for a write
  */
 struct ept_piece {
 	u64		offset;
@@ -120,11 +122,13 @@ struct ept_piece {
  * @get: The memory at @offset for @access (EPT_PROT_* bits, 0: any). @piece comes filled in with
  *	the page at @offset and all rights, without hpa. May sleep, runs in parallel, and may be
  *	called for memory that is mapped already. Its errors end the fault; -EAGAIN: look again.
- *	Memory that was given and couldn't be mapped isn't reported to @gone.
+ *	Memory that was given and couldn't be mapped isn't reported to @gone. Where it gives other
+ *	memory than is mapped, as for a write to what is shared, that is taken back first, as by
+ *	ept_space_zap(), and @get is asked once more: it has to give the same again.
  * @gone: NULL, or called for memory that is no longer mapped, before the flush: it may not be put
  *	to other use yet. Under the table's lock: may not sleep.
  * @flushed: NULL, or called after the flush that follows a @gone, when nobody uses that memory any
- *	more, and once for all of a commit.
+ *	more, and once for all of a commit, also where parts of the region were moved.
  * @access: NULL: the host reads and writes what @get gives. Else called for ept_space_read() and
  *	ept_space_write(), never across a page. May sleep. Returns 0 or an error.
  * @release: NULL, or called once, when no part of the region is left, and nothing is under way in
@@ -373,6 +377,23 @@ int ept_space_protect(struct ept_space *space, u64 gpa, u64 size, u32 prot);
  *	-ERANGE, -ENOMEM, -EINTR.
  */
 int ept_space_set_memtype(struct ept_space *space, u64 gpa, u64 size, enum ept_memtype memtype);
+
+/**
+ * ept_space_zap() - take back what is mapped
+ * @space: a space
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ *
+ * Regions stay as they are, and the memory behind them is asked for again when it is touched: for a
+ * backing of the client's own whose memory is to become another. When it returns no CPU and no call
+ * uses what was mapped, and &ept_backend.gone and &ept_backend.flushed were called for it; it
+ * flushes by itself, also between ept_space_begin() and ept_space_commit(). Leaves that the edges
+ * cut go whole. Anonymous memory, which nothing but its mapping knows, stays. Holes are fine.
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL, -ERANGE, -ENOMEM, -EINTR.
+ */
+int ept_space_zap(struct ept_space *space, u64 gpa, u64 size);
 
 /**
  * ept_space_move() - give regions another address

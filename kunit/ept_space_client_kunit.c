@@ -227,12 +227,61 @@ static void parts_that_moved_hear_of_a_flush_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, copies->shared_gone, BIT(0) | BIT(1) | BIT(4));
 }
 
+static void memory_is_taken_back_and_asked_for_again(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct copies *copies = make_copies(guest);
+	struct ept_region region;
+
+	for (u64 at = 0; at < SIZE; at += SZ_4K)
+		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + at), SHARED);
+	/* Its memory becomes another: what is to be mapped from now on */
+	copies->copied = BIT(1) | BIT(2);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), SHARED);
+	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, GPA + SZ_4K, SZ_8K), 0);
+	KUNIT_EXPECT_EQ(test, copies->shared_gone, BIT(1) | BIT(2));
+	KUNIT_EXPECT_EQ(test, copies->flushed, 1);
+	KUNIT_EXPECT_FALSE(test, copies->flushed_late);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), SHARED);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), COPIED);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_8K), COPIED);
+	KUNIT_EXPECT_EQ(test, copies->told, 2);
+	/* The region is in one piece. */
+	KUNIT_EXPECT_EQ(test, ept_space_find(guest->space, GPA + SZ_4K, &region), 0);
+	KUNIT_EXPECT_EQ(test, region.gpa, GPA);
+	KUNIT_EXPECT_EQ(test, region.size, SIZE);
+}
+
+static void what_may_be_taken_back_and_what_not(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const u64 limit = BIT_ULL(guest->config.levels == 5 ? 57 : 48);
+
+	must_add(guest, EPT_REGION_ANON, GPA, SZ_4M);
+	must_add(guest, EPT_REGION_LINEAR, GPA + SZ_1G, SZ_4M);
+	guest_store(guest, GPA, 3);
+	guest_store(guest, GPA + SZ_1G, 4);
+	KUNIT_EXPECT_EQ(test, ept_space_begin(guest->space), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, 0, limit), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_commit(guest->space), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 3);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_1G), 4);
+	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, 0, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_zap(NULL, GPA, SZ_4K), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, GPA, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, GPA + 8, SZ_4K), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, limit, SZ_4K), -ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, SZ_4K, limit), -ERANGE);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(memory_that_gives_way_to_other_is_told_of, configs_gen_params),
 	KUNIT_CASE(between_begin_and_commit_nothing_gives_way),
 	KUNIT_CASE_PARAM(the_host_writes_what_a_write_gets, configs_gen_params),
 	KUNIT_CASE(what_a_backing_never_lets_write_the_host_does_not),
 	KUNIT_CASE(parts_that_moved_hear_of_a_flush_once),
+	KUNIT_CASE(memory_is_taken_back_and_asked_for_again),
+	KUNIT_CASE_PARAM(what_may_be_taken_back_and_what_not, configs_gen_params),
 	{}
 };
 

@@ -310,27 +310,6 @@ int space_zap(struct ept_space *space, const struct part *part, struct ept_gathe
 	return ept_zap(space->ept, part->gpa, part->size, NULL, zap_gone, &zap, gather);
 }
 
-/*
- * The leaf at a place goes as with a change, though nothing of the region does: its owner hears,
- * and who is about to map what he was given before looks again.
- */
-int space_clear_place(struct ept_space *space, u64 gpa)
-{
-	struct part part;
-	u64 at = gpa;
-	int err = space_lock(space);
-
-	if (err)
-		return err;
-	if (space_next(space, &at, gpa + SZ_4K, &part)) {
-		backing_move_on(part.old->backing);
-		space->replaced = true;
-		err = space_zap(space, &part, &space->gather);
-	}
-	space_unlock(space);
-	return err;
-}
-
 /* As space_zap(), of memory that stays: it is somewhere else in the table. */
 int change_zap_moved(struct ept_space *space, const struct part *part)
 {

@@ -34,7 +34,7 @@ bool space_next(struct ept_space *space, u64 *gpa, u64 end, struct part *part)
 }
 
 /* @start and @end of a place, which may be a hole */
-static struct span *find_extent(struct place *place)
+struct span *place_extent(struct place *place)
 {
 	MA_STATE(mas, &place->space->spans, place->gpa >> PAGE_SHIFT, place->gpa >> PAGE_SHIFT);
 	struct span *span;
@@ -98,7 +98,7 @@ static void remember(const struct place *place, long version)
 /* The span in the tree, as place_find() has it */
 static int find_span(struct place *place, long version)
 {
-	place->span = find_extent(place);
+	place->span = place_extent(place);
 	if (!place->span)
 		return -ENOENT;
 	if (!place->span->backing || READ_ONCE(place->span->pending))
@@ -244,7 +244,7 @@ int ept_space_find(struct ept_space *space, u64 gpa, struct ept_region *region)
 		struct backing *backing = part.old->backing;
 		struct place place = { .space = space, .gpa = part.gpa };
 
-		if (!backing || find_extent(&place) != part.old)
+		if (!backing || place_extent(&place) != part.old)
 			continue;
 		*region = backing->region;
 		place_region(region, place.start, place.end - place.start);

@@ -340,6 +340,7 @@ static inline u32 space_needed(const struct ept_space *space,
 /* place.c */
 int space_judge(const struct ept_space *space, u64 gpa, u64 size);
 bool space_next(struct ept_space *space, u64 *gpa, u64 end, struct part *part);
+struct span *place_extent(struct place *place);
 int place_find(struct ept_space *space, u64 gpa, struct place *place);
 int space_again(struct ept_space *space, u64 gpa, int err);
 void place_region(struct ept_region *region, u64 gpa, u64 size);
@@ -357,9 +358,11 @@ int space_touch_mapped(struct place *place, struct touch *touch);
 /* change.c */
 int space_lock(struct ept_space *space);
 int space_unlock(struct ept_space *space);
-int space_clear_place(struct ept_space *space, u64 gpa);
 int space_zap(struct ept_space *space, const struct part *part, struct ept_gather *gather);
 void space_remove_all(struct ept_space *space);
+
+/* regions.c */
+int space_clear_place(struct ept_space *space, u64 gpa);
 
 /* log.c */
 void log_free_all(struct ept_space *space);
