@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ept_protect(), ept_grant(), ept_set_memtype(), ept_set_tag(), ept_set_attrs(), ept_redirect(): what changes
- * leaves in place.
+ * ept_protect(), ept_grant(), ept_set_memtype(), ept_set_tag(), ept_set_attrs(), ept_redirect():
+ * what changes leaves in place.
  */
 #include <linux/err.h>
 

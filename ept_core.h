@@ -1231,7 +1231,7 @@ int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct e
  *
  * Context: As ept_map() of one leaf.
  * Return: 0 if rights were given, 1 if the leaf had them, -EINVAL for NULL, an unknown bit or write
- *	without read, -ERANGE, -EOPNOTSUPP for rights that this table, or a leaf of this size, cannot
+ *	without read, -ERANGE, -EOPNOTSUPP for rights that this table, or a leaf of this size, can't
  *	have (%EPT_CONFIG_NO_EXEC_LARGE: ept_protect() splits it), -ENOENT for a hole, -EAGAIN if
  *	@seq has changed.
  */

@@ -58,7 +58,8 @@ struct page;
  *   changed waits until the change is committed; all others go on.
  * - A change waits, before its end, for faults and accesses that are under way anywhere in the
  *   space. So it may not come from a callback of the space, nor from a thread that holds what a
- *   fault waits for: an mmap_lock, a page that userfaultfd is to bring.
+ *   fault waits for: an mmap_lock, a page that userfaultfd is to bring. A fault, or an access, that
+ *   a client's backing gives other memory than is mapped ends as a change does, and waits likewise.
  * - The notifiers of a process' memory allocate nothing, and wait for no lock but the table's.
  * - Whoever has the table (ept_space_table()) may call its readers, ept_reserve(), ept_flush(), the
  *   functions for vCPUs, and harvest accessed flags. Mapping, unmapping and dirty flags are the
