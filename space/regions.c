@@ -239,6 +239,8 @@ static int take_back(struct ept_space *space, u64 gpa, u64 size)
 
 	if (!change)
 		return -ENOMEM;
+	if (list_empty(&change->parts))
+		return 0;
 	first.span = place_extent(&first);
 	last.span = place_extent(&last);
 	err = change_stop_faults(space, change);
