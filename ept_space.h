@@ -240,6 +240,8 @@ struct ept_space_stats {
 /* How a log learns of writes */
 /* The client hands in what CPUs logged, ept_space_log_pml(); EPT_FEATURE_AD */
 #define EPT_LOG_PML	BIT(0)
+/* By faults whatever the table has, and large leaves stay large until a part of them is written */
+#define EPT_LOG_LAZY	BIT(1)
 
 /* Called between leaves; non-zero stops. */
 typedef int (*ept_progress_fn)(u64 done, u64 size, void *arg);
@@ -626,12 +628,14 @@ int ept_space_window_close(struct ept_window *window, bool wrote);
  * @flags: EPT_LOG_* bits
  *
  * By the dirty flags of a table with %EPT_FEATURE_AD, by what the client hands in with
- * %EPT_LOG_PML, else by faults on the first write to each page. Large leaves are split, and none
- * are made until the log ends. Regions may come, go and change in the range meanwhile. A bit for
+ * %EPT_LOG_PML, else by faults on the first write to each page, and with %EPT_LOG_LAZY always.
+ * Large leaves are split, with %EPT_LOG_LAZY when they are first written, and none are made until
+ * the log ends. The flag is for guests that write little: each page costs a fault after each
+ * ept_space_log_get(), and no table where nothing is written. Regions may come, go and change in the range meanwhile. A bit for
  * each page is allocated.
  *
  * Context: Process; may sleep; as changes.
- * Return: 0, -EINVAL also for unknown flags, -ERANGE, -EOPNOTSUPP for %EPT_LOG_PML without
+ * Return: 0, -EINVAL also for unknown flags and both, -ERANGE, -EOPNOTSUPP for %EPT_LOG_PML without
  *	%EPT_FEATURE_AD, -EEXIST if a part of the range is being logged, -ENOMEM, -EINTR, -EDEADLK
  *	between ept_space_begin() and ept_space_commit().
  */

@@ -262,7 +262,8 @@ static void take_log(struct run *run)
 	const u64 size = WINDOW_PAGES * SZ_4K;
 
 	if (!run->logging) {
-		same(run, ept_space_log_start(space, WINDOW, size, 0), 0);
+		same(run, ept_space_log_start(space, WINDOW, size,
+					      below(run, 2) ? EPT_LOG_LAZY : 0), 0);
 		run->logging = true;
 	} else if (!below(run, 4)) {
 		same(run, ept_space_log_stop(space, WINDOW, size), 0);

@@ -98,8 +98,12 @@ static int anon_fault(struct place *place, u32 access)
 {
 	const u32 prot = place_prot(place, PROT_ALL, access);
 	struct ept *ept = place->space->ept;
-	int err;
+	int err = 0;
 
+	if (unlikely(place_needs_small(place, access)))
+		err = ept_split(ept, place->gpa, SZ_4K, EPT_4K, NULL);
+	if (err)
+		return err;
 	do {
 		err = ept_grant(ept, place->gpa, prot, backing_seq(place->span->backing),
 				place->seen, &place->there);

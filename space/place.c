@@ -204,8 +204,10 @@ int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32
 	bytes = SZ_4K;
 	if (place->there.gpa >= low && place->there.gpa + place->there.size <= high &&
 	    place->there.hpa == hpa + (place->there.gpa - low)) {
-		leaf = place->there.gpa;
-		bytes = place->there.size;
+		if (!place_needs_small(place, access)) {
+			leaf = place->there.gpa;
+			bytes = place->there.size;
+		}
 	} else if (place->span->backing->kind->asks && place_hpa(place) != hpa + (leaf - low)) {
 		return PLACE_TAKEN;
 	}

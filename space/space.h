@@ -392,6 +392,12 @@ static inline u32 place_prot(const struct place *place, u32 prot, u32 access)
 	return prot;
 }
 
+/* Of a large leaf a write makes only its page writable, which has to be small for that. */
+static inline bool place_needs_small(const struct place *place, u32 access)
+{
+	return place->log && place->log->by_fault && access & EPT_PROT_WRITE;
+}
+
 static inline struct ept_attrs place_attrs(const struct place *place, u32 prot, u32 access)
 {
 	struct ept_attrs attrs = place->span->attrs;
