@@ -868,15 +868,12 @@ static __always_inline int install_one(struct ept *ept, u64 size, const struct s
 
 	if (unlikely(ept->external)) {
 		ept_assert_external(ept, 0);
-	} else {
-		cpu = ept_try_enter_shared(ept);
-		if (unlikely(!cpu)) {
-			/* What another CPU has done by now needs no wait. */
-			ret = look_installed(ept, size, source, guard);
-			if (ret != -EEXIST)
-				return ret;
-			ept_wait_shared(ept);
-		}
+	} else if (unlikely(!ept_try_enter_shared(ept, &cpu))) {
+		/* What another CPU has done by now needs no wait. */
+		ret = look_installed(ept, size, source, guard);
+		if (ret != -EEXIST)
+			return ret;
+		cpu = ept_wait_shared(ept);
 	}
 	ret = try_install_one(ept, size, source, leaf, level, guard);
 	ept_leave_shared(ept, cpu);

@@ -138,36 +138,35 @@ static inline void ept_unlock(struct ept *ept)
 }
 
 /*
- * Not NULL: by the short way, and nothing may sleep until ept_leave_shared(). Only the long one
- * sleeps; a call of the scheduler in each would cost a tenth of a map. Of a table with a lock of
- * its own. NULL: it is held.
+ * The short way, of a table with a lock of its own: nothing may sleep until ept_leave_shared() of
+ * @cpu. Only the long one sleeps; a call of the scheduler in each would cost a tenth of a map.
+ * False: the lock is held.
  */
-static __always_inline struct ept_cpu *ept_try_enter_shared(struct ept *ept)
+static __always_inline bool ept_try_enter_shared(struct ept *ept, struct ept_cpu **cpu)
 {
-	struct ept_cpu *cpu;
-
 	__might_sleep(__FILE__, __LINE__);
 	might_lock_read(&ept->lock);
 	preempt_disable();
-	cpu = this_cpu_ptr(ept->cpus);
-	if (unlikely(!cpu->listed))
-		ept_cpu_appears(ept, cpu);
+	*cpu = this_cpu_ptr(ept->cpus);
+	if (unlikely(!(*cpu)->listed))
+		ept_cpu_appears(ept, *cpu);
 	/* A full barrier. Pairs with what takes the lock in ept_lock(). */
-	xchg(&cpu->mapping, true);
+	xchg(&(*cpu)->mapping, true);
 	if (likely(!rwsem_is_locked(&ept->lock)))
-		return cpu;
+		return true;
 	/* Pairs with the acquire in ept_lock(). */
-	smp_store_release(&cpu->mapping, false);
+	smp_store_release(&(*cpu)->mapping, false);
 	preempt_enable();
-	return NULL;
+	return false;
 }
 
-/* After that: the long way */
-static inline void ept_wait_shared(struct ept *ept)
+/* The long way, for NULL in the place of a CPU */
+static inline struct ept_cpu *ept_wait_shared(struct ept *ept)
 {
 	atomic_inc(&ept->waiting);
 	down_read(&ept->lock);
 	atomic_dec(&ept->waiting);
+	return NULL;
 }
 
 static __always_inline struct ept_cpu *ept_enter_shared(struct ept *ept)
@@ -178,10 +177,7 @@ static __always_inline struct ept_cpu *ept_enter_shared(struct ept *ept)
 		ept_assert_external(ept, -1);
 		return NULL;
 	}
-	cpu = ept_try_enter_shared(ept);
-	if (unlikely(!cpu))
-		ept_wait_shared(ept);
-	return cpu;
+	return likely(ept_try_enter_shared(ept, &cpu)) ? cpu : ept_wait_shared(ept);
 }
 
 static __always_inline void ept_leave_shared(struct ept *ept, struct ept_cpu *cpu)
