@@ -139,23 +139,26 @@ static inline void ept_unlock(struct ept *ept)
 
 /*
  * The short way, of a table with a lock of its own: nothing may sleep until ept_leave_shared() of
- * @cpu. Only the long one sleeps; a call of the scheduler in each would cost a tenth of a map.
+ * @entered. Only the long one sleeps; a call of the scheduler in each would cost a tenth of a map.
  * False: the lock is held.
  */
-static __always_inline bool ept_try_enter_shared(struct ept *ept, struct ept_cpu **cpu)
+static __always_inline bool ept_try_enter_shared(struct ept *ept, struct ept_cpu **entered)
 {
+	struct ept_cpu *cpu;
+
 	__might_sleep(__FILE__, __LINE__);
 	might_lock_read(&ept->lock);
 	preempt_disable();
-	*cpu = this_cpu_ptr(ept->cpus);
-	if (unlikely(!(*cpu)->listed))
-		ept_cpu_appears(ept, *cpu);
+	cpu = this_cpu_ptr(ept->cpus);
+	if (unlikely(!cpu->listed))
+		ept_cpu_appears(ept, cpu);
+	*entered = cpu;
 	/* A full barrier. Pairs with what takes the lock in ept_lock(). */
-	xchg(&(*cpu)->mapping, true);
+	xchg(&cpu->mapping, true);
 	if (likely(!rwsem_is_locked(&ept->lock)))
 		return true;
 	/* Pairs with the acquire in ept_lock(). */
-	smp_store_release(&(*cpu)->mapping, false);
+	smp_store_release(&cpu->mapping, false);
 	preempt_enable();
 	return false;
 }

@@ -631,8 +631,8 @@ int ept_space_window_close(struct ept_window *window, bool wrote);
  * %EPT_LOG_PML, else by faults on the first write to each page, and with %EPT_LOG_LAZY always.
  * Large leaves are split, with %EPT_LOG_LAZY when they are first written, and none are made until
  * the log ends. The flag is for guests that write little: each page costs a fault after each
- * ept_space_log_get(), and no table where nothing is written. Regions may come, go and change in the range meanwhile. A bit for
- * each page is allocated.
+ * ept_space_log_get(), and no table where nothing is written. Regions may come, go and change in
+ * the range meanwhile. A bit for each page is allocated.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL also for unknown flags and both, -ERANGE, -EOPNOTSUPP for %EPT_LOG_PML without

@@ -83,8 +83,7 @@ static void log_all(struct hand *hand, struct race *race)
 	struct ept_space *space = race->guest->space;
 	const u64 size = PAGES * (u64)SZ_4K;
 
-	expect(hand, ept_space_log_start(space, GPA, size,
-					  hand_below(hand, 2) ? EPT_LOG_LAZY : 0));
+	expect(hand, ept_space_log_start(space, GPA, size, hand_below(hand, 2) ? EPT_LOG_LAZY : 0));
 	for (unsigned int i = hand_below(hand, 4); i; i--)
 		expect(hand, ept_space_log_get(space, GPA, size, race->logged));
 	expect(hand, ept_space_log_stop(space, GPA, size));
