@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ept_protect(), ept_set_memtype(), ept_set_tag(), ept_set_attrs(), ept_redirect(): what changes
- * leaves in place.
+ * ept_protect(), ept_grant(), ept_set_memtype(), ept_set_tag(), ept_set_attrs(), ept_redirect():
+ * what changes leaves in place.
  */
 #include <linux/err.h>
 
@@ -379,6 +379,60 @@ static int change_any(struct ept *ept, struct ept_gather *gather, u64 gpa, u64 s
 	return change_range(ept, gather, gpa, size, (struct change){ .clear = clear, .set = set },
 			    (struct prot_change){});
 }
+
+/*
+ * Rights are added to one leaf, in parallel with one-leaf maps, which leave alone what is no hole,
+ * and with itself.
+ */
+static __always_inline int grant(struct ept *ept, u64 gpa, u64 rights,
+				 const struct ept_guard *guard, struct ept_mapping *hole)
+{
+	const struct ept_format *fmt = &ept->fmt;
+	int err = ept_guard_check(guard);
+
+	while (!err) {
+		enum ept_level level = EPT_4K;
+		u64 old, new, *entry = ept_descend(fmt, ept->root, gpa, &level, &old);
+
+		if (unlikely(ept_pte_is_hole(old))) {
+			*hole = ept_pte_hole(level, gpa);
+			return -ENOENT;
+		}
+		if (!(rights & ~old))
+			return 1;
+		new = ept_pte_change(fmt, old, 0, rights);
+		if (unlikely(level > ept_pte_max_leaf(fmt, new)))
+			return -EOPNOTSUPP;
+		if (likely(try_cmpxchg64(entry, &old, new)))
+			return 0;
+	}
+	return err;
+}
+
+int ept_grant(struct ept *ept, u64 gpa, u32 prot, const unsigned long *seq, unsigned long seen,
+	      struct ept_mapping *hole)
+{
+	const struct ept_attrs attrs = { .prot = prot, .memtype = EPT_MT_WB };
+	struct ept_mapping unused __uninitialized;
+	struct ept_cpu *cpu;
+	u64 bits;
+	int ret;
+
+	if (IS_ERR_OR_NULL(ept))
+		return -EINVAL;
+	ret = ept_first_error(ept_gpa_fits(ept, gpa) ? 0 : -ERANGE,
+			      ept_judge_attrs(&ept->fmt, &attrs, &bits));
+	if (unlikely(ret))
+		return ret;
+
+	cpu = ept_enter_shared(ept);
+	ret = grant(ept, gpa, bits & EPT_PTE_RIGHTS, &(const struct ept_guard){ seq, seen },
+		    hole ?: &unused);
+	ept_leave_shared(ept, cpu);
+	ept_trace(ept_grant, ept, gpa & PAGE_MASK, SZ_4K, ret);
+	return ret;
+}
+EXPORT_SYMBOL_EPT(ept_grant);
 
 int ept_set_memtype(struct ept *ept, u64 gpa, u64 size, enum ept_memtype memtype,
 		    struct ept_gather *gather)

@@ -1214,6 +1214,31 @@ int ept_zap(struct ept *ept, u64 gpa, u64 size, struct ept_range *went, ept_gone
 int ept_protect(struct ept *ept, u64 gpa, u64 size, u32 clear, u32 set, struct ept_gather *gather);
 
 /**
+ * ept_grant() - give the leaf at an address more rights: for a fault handler
+ * @ept: a table
+ * @gpa: of any alignment
+ * @prot: EPT_PROT_* bits to give, such as ept_map() takes
+ * @seq: as for ept_map_if(), or NULL
+ * @seen: as for ept_map_if()
+ * @hole: NULL, or filled in where -ENOENT is returned, as by ept_lookup()
+ *
+ * The leaf that holds the address gets the rights beside those that it has, whatever its size, also
+ * one with %EPT_PROT_NONE; all else about it stays. In parallel with maps of a leaf, with which the
+ * call shares the short way: for who took rights with ept_protect(), and gives them back where the
+ * guest asks, as a log of written pages by write protection does, or who has no other record of
+ * what is mapped. There is nothing to flush: a CPU that faulted has forgotten what it had. The
+ * manual's section "EPT Violations".
+ *
+ * Context: As ept_map() of one leaf.
+ * Return: 0 if rights were given, 1 if the leaf had them, -EINVAL for NULL, an unknown bit or write
+ *	without read, -ERANGE, -EOPNOTSUPP for rights that this table, or a leaf of this size, can't
+ *	have (%EPT_CONFIG_NO_EXEC_LARGE: ept_protect() splits it), -ENOENT for a hole, -EAGAIN if
+ *	@seq has changed.
+ */
+int ept_grant(struct ept *ept, u64 gpa, u32 prot, const unsigned long *seq, unsigned long seen,
+	      struct ept_mapping *hole);
+
+/**
  * ept_set_memtype() - change the memory type of what is mapped
  * @ept: a table
  * @gpa: multiple of 4K

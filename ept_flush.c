@@ -141,15 +141,6 @@ static int shoot_down(struct ept_gather **gathers, unsigned int nr)
  * returns, no CPU can use what any call before it was asked to take away.
  */
 
-/* Whether changes are there that no invalidation covers */
-static bool is_due(const struct ept *ept)
-{
-	/* With a change's number come its entries, with an invalidation's what CPUs set before. */
-	const u64 changes = smp_load_acquire(&ept->changes);
-
-	return atomic64_read_acquire(&ept->flushed) < (s64)changes;
-}
-
 static void begin_invalidation(struct ept_gather *gather)
 {
 	struct ept *ept = gather->ept;
@@ -278,7 +269,7 @@ void ept_gather_flush_all(struct ept_gather **gathers, unsigned int nr)
 	for (unsigned int i = 0; i < nr; i++) {
 		const struct ept *ept = gathers[i]->ept;
 
-		gathers[i]->owes = !IS_ERR_OR_NULL(ept) && is_due(ept) && is_first(gathers, i);
+		gathers[i]->owes = !IS_ERR_OR_NULL(ept) && ept_is_due(ept) && is_first(gathers, i);
 		due |= gathers[i]->owes;
 	}
 	if (due)

@@ -18,11 +18,7 @@ static noinline int lookup_any(const struct ept *ept, u64 leaf, enum ept_level l
 			       struct ept_mapping *mapping)
 {
 	if (!ept_pte_is_leaf(leaf, level)) {
-		*mapping = (struct ept_mapping){
-			.gpa = round_down(gpa, ept_level_size(level)),
-			.size = ept_level_size(level),
-			.level = level,
-		};
+		*mapping = ept_pte_hole(level, gpa);
 		return -ENOENT;
 	}
 	*mapping = ept_pte_mapping(&ept->fmt, leaf, level, gpa);

@@ -26,21 +26,6 @@ struct source {
 };
 
 /**
- * struct guard - as of ept_map_if()
- * @seq: a number of the client's that must not change; NULL: none
- * @seen: what it was
- */
-struct guard {
-	const unsigned long	*seq;
-	unsigned long		seen;
-};
-
-static __always_inline int guard_check(const struct guard *guard)
-{
-	return guard->seq && READ_ONCE(*guard->seq) != guard->seen ? -EAGAIN : 0;
-}
-
-/**
  * struct map_op - ept_map(), ept_map_pages(), ept_remap() and their kin
  * @op: the operation
  * @source: what is mapped
@@ -51,7 +36,7 @@ static __always_inline int guard_check(const struct guard *guard)
 struct map_op {
 	struct ept_op	op;
 	struct source	source;
-	struct guard	guard;
+	struct ept_guard	guard;
 	unsigned long	*filled;
 	bool		keeps_flags;
 };
@@ -228,11 +213,11 @@ static const struct ept_visitor map_commit = {
 
 static int map_permit(struct ept_op *op)
 {
-	return guard_check(&container_of(op, struct map_op, op)->guard);
+	return ept_guard_check(&container_of(op, struct map_op, op)->guard);
 }
 
 static void map_op_init(struct map_op *map, struct ept_gather *gather, u64 size,
-			const struct source *source, const struct guard *guard)
+			const struct source *source, const struct ept_guard *guard)
 {
 	ept_op_init(&map->op, gather, source->gpa, size);
 	map->source = *source;
@@ -244,7 +229,7 @@ static void map_op_init(struct map_op *map, struct ept_gather *gather, u64 size,
 
 /* Leaves of any size */
 static noinline int map_long(struct ept_gather *gather, u64 size, const struct source *source,
-			     const struct guard *guard)
+			     const struct ept_guard *guard)
 {
 	struct map_op map;
 
@@ -254,14 +239,14 @@ static noinline int map_long(struct ept_gather *gather, u64 size, const struct s
 
 struct short_map {
 	const struct source	*source;
-	const struct guard	*guard;
+	const struct ept_guard	*guard;
 };
 
 static __always_inline int map_short(struct ept *ept, struct ept_gather *gather,
 				     const struct ept_run *run, void *arg)
 {
 	const struct short_map *map = arg;
-	const int err = guard_check(map->guard);
+	const int err = ept_guard_check(map->guard);
 
 	if (err)
 		return err;
@@ -306,9 +291,9 @@ static void unchain(struct ept_pool *pool, u64 gpa, enum ept_level level, u64 en
 
 /* 0, an error, or the number of tables that it takes */
 static __always_inline int try_map_one(struct ept *ept, struct ept_pool *pool, u64 gpa, u64 leaf,
-				       enum ept_level leaf_level, const struct guard *guard)
+				       enum ept_level leaf_level, const struct ept_guard *guard)
 {
-	const int err = guard_check(guard);
+	const int err = ept_guard_check(guard);
 
 	if (err)
 		return err;
@@ -334,7 +319,7 @@ static __always_inline int try_map_one(struct ept *ept, struct ept_pool *pool, u
 }
 
 static noinline int map_one_with_tables(struct ept *ept, u64 gpa, u64 leaf, enum ept_level level,
-					const struct guard guard, int missing)
+					const struct ept_guard guard, int missing)
 {
 	struct ept_pool pool = {};
 
@@ -355,7 +340,7 @@ static noinline int map_one_with_tables(struct ept *ept, u64 gpa, u64 leaf, enum
 }
 
 static __always_inline int map_one(struct ept *ept, u64 gpa, u64 leaf, enum ept_level level,
-				   const struct guard *guard)
+				   const struct ept_guard *guard)
 {
 	struct ept_cpu *cpu = ept_enter_shared(ept);
 	const int ret = try_map_one(ept, NULL, gpa, leaf, level, guard);
@@ -377,7 +362,7 @@ static bool is_one_leaf(u64 gpa, phys_addr_t hpa, u64 size, enum ept_level *leve
 
 /* A range that isn't known to be made of 4K leaves in one table that is there */
 static noinline int map_range(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits,
-			      const struct guard guard)
+			      const struct ept_guard guard)
 {
 	enum ept_level level = ept_pte_max_leaf(&ept->fmt, bits);
 	const struct source source = {
@@ -415,7 +400,7 @@ EXPORT_SYMBOL_EPT(ept_map_check);
 
 /* A valid request */
 static __always_inline int map_bits(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits,
-				    const struct guard *guard)
+				    const struct ept_guard *guard)
 {
 	const struct source source = { .gpa = gpa, .hpa = hpa, .bits = bits };
 	struct short_map short_map = { .source = &source, .guard = guard };
@@ -431,7 +416,7 @@ static __always_inline int map_bits(struct ept *ept, u64 gpa, phys_addr_t hpa, u
 }
 
 static __always_inline int map_if(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
-				  const struct ept_attrs *attrs, const struct guard *guard)
+				  const struct ept_attrs *attrs, const struct ept_guard *guard)
 {
 	u64 bits;
 	int err;
@@ -449,7 +434,7 @@ static __always_inline int map_if(struct ept *ept, u64 gpa, phys_addr_t hpa, u64
 
 int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs)
 {
-	return map_if(ept, gpa, hpa, size, attrs, &(const struct guard){});
+	return map_if(ept, gpa, hpa, size, attrs, &(const struct ept_guard){});
 }
 EXPORT_SYMBOL_EPT(ept_map);
 
@@ -458,7 +443,7 @@ int ept_map_if(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct
 {
 	if (!seq)
 		return -EINVAL;
-	return map_if(ept, gpa, hpa, size, attrs, &(const struct guard){ seq, seen });
+	return map_if(ept, gpa, hpa, size, attrs, &(const struct ept_guard){ seq, seen });
 }
 EXPORT_SYMBOL_EPT(ept_map_if);
 
@@ -477,7 +462,7 @@ static int judge_pages(const struct ept *ept, struct page **pages, unsigned long
 
 static int map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr,
 		     const struct ept_attrs *attrs, unsigned long *filled,
-		     const struct guard *guard, const struct ept_visitor *plan,
+		     const struct ept_guard *guard, const struct ept_visitor *plan,
 		     const struct ept_visitor *commit)
 {
 	struct source source = { .gpa = gpa, .pages = pages };
@@ -511,7 +496,7 @@ static int map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned lon
 int ept_map_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long nr,
 		  const struct ept_attrs *attrs)
 {
-	return map_pages(ept, gpa, pages, nr, attrs, NULL, &(const struct guard){}, &map_plan,
+	return map_pages(ept, gpa, pages, nr, attrs, NULL, &(const struct ept_guard){}, &map_plan,
 			 &map_commit);
 }
 EXPORT_SYMBOL_EPT(ept_map_pages);
@@ -608,7 +593,7 @@ int ept_fill_pages(struct ept *ept, u64 gpa, struct page **pages, unsigned long 
 		   const struct ept_attrs *attrs, unsigned long *filled,
 		   const unsigned long *seq, unsigned long seen)
 {
-	const struct guard guard = { seq, seen };
+	const struct ept_guard guard = { seq, seen };
 
 	if (!filled)
 		return -EINVAL;
@@ -655,15 +640,20 @@ static const struct ept_visitor remap_plan = {
 	.edge = remap_plan_edge,
 };
 
-/* What replaces an entry: the leaf, with the flags of one of the same page where they are kept */
-static u64 remap_leaf(const struct map_op *map, u64 old, u64 leaf, enum ept_level level)
+/* What goes into an entry in @old's place: the leaf, with the flags of one of the same page */
+static __always_inline u64 replacing_leaf(const struct ept_format *fmt, u64 old, u64 leaf,
+					  enum ept_level level)
 {
-	const struct ept_format *fmt = map->op.walk.fmt;
-
-	if (map->keeps_flags && ept_pte_is_leaf(old, level) &&
+	if (ept_pte_is_leaf(old, level) &&
 	    ept_pte_leaf_address(fmt, old) == ept_pte_leaf_address(fmt, leaf))
 		return leaf | (old & fmt->ad);
 	return leaf;
+}
+
+/* What replaces an entry, where flags are kept and where they aren't */
+static u64 remap_leaf(const struct map_op *map, u64 old, u64 leaf, enum ept_level level)
+{
+	return map->keeps_flags ? replacing_leaf(map->op.walk.fmt, old, leaf, level) : leaf;
 }
 
 /* Returns what was there. */
@@ -784,7 +774,7 @@ int ept_remap(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct 
 		return err;
 
 	source = contiguous(ept, gpa, hpa, bits);
-	map_op_init(&map, gather, size, &source, &(const struct guard){});
+	map_op_init(&map, gather, size, &source, &(const struct ept_guard){});
 	map.op.fresh = true;
 	err = ept_op_run(&map.op, &remap_plan, &remap_commit);
 	ept_trace(ept_remap, ept, gpa, hpa, size, err);
@@ -797,8 +787,8 @@ EXPORT_SYMBOL_EPT(ept_remap);
  */
 
 /* Whether a leaf translates the whole range as it is to be, and has all of these rights */
-static bool suffices(const struct ept *ept, const struct source *source, u64 size, u64 leaf,
-		     enum ept_level level)
+static __always_inline bool suffices(const struct ept *ept, const struct source *source, u64 size,
+				     u64 leaf, enum ept_level level)
 {
 	const u64 offset = source->gpa & (ept_level_size(level) - 1);
 
@@ -821,32 +811,100 @@ static int install_permit(struct ept_op *op)
 {
 	const struct map_op *map = container_of(op, struct map_op, op);
 
-	return guard_check(&map->guard) ?:
+	return ept_guard_check(&map->guard) ?:
 	       is_installed(op->ept, &map->source, op->walk.end - op->walk.gpa);
 }
 
-static int install(struct ept_gather *gather, u64 size, const struct source *source,
-		   const struct guard *guard)
+/*
+ * One leaf, in the place of a hole, or of a leaf of its size that no CPU has to forget: in parallel
+ * with one-leaf maps, which leave what is no hole alone, and with itself. -EEXIST: by the long way.
+ */
+static __always_inline int try_install_one(struct ept *ept, u64 size, const struct source *source,
+					   u64 leaf, enum ept_level leaf_level,
+					   const struct ept_guard *guard)
 {
-	struct ept *ept = gather->ept;
-	struct map_op map;
-	bool installed;
-	int err = guard_check(guard);
+	const int err = ept_guard_check(guard);
 
 	if (err)
 		return err;
-	/* Most that isn't a hole is here by now, as another CPU was faster. */
-	if (!ept->external) {
-		rcu_read_lock();
-		installed = is_installed(ept, source, size);
-		rcu_read_unlock();
-		if (installed)
+	for (;;) {
+		enum ept_level level = leaf_level;
+		u64 old, new;
+		u64 *entry = ept_descend(&ept->fmt, ept->root, source->gpa, &level, &old);
+
+		if (suffices(ept, source, size, old, level))
 			return 1;
+		if (level != leaf_level || ept_pte_is_table(old, level))
+			return -EEXIST;
+		new = replacing_leaf(&ept->fmt, old, leaf, level);
+		if (ept_pte_needs_invept(&ept->fmt, old, new))
+			return -EEXIST;
+		if (likely(try_cmpxchg64(entry, &old, new))) {
+			if (ept_pte_is_hole(old))
+				ept_table_inc_live(entry);
+			return 0;
+		}
 	}
-	err = map_range(ept, source->gpa, source->hpa, size, source->bits, *guard);
+}
+
+/* Without a lock: 1, an error, or -EEXIST where there is something to do */
+static noinline int look_installed(const struct ept *ept, u64 size, const struct source *source,
+				   const struct ept_guard *guard)
+{
+	bool installed;
+
+	rcu_read_lock();
+	installed = is_installed(ept, source, size);
+	rcu_read_unlock();
+	return ept_guard_check(guard) ?: installed ? 1 : -EEXIST;
+}
+
+static __always_inline int install_one(struct ept *ept, u64 size, const struct source *source,
+				       enum ept_level level, const struct ept_guard *guard)
+{
+	const u64 leaf = ept_pte_leaf(&ept->fmt, source->hpa, level, source->bits);
+	struct ept_cpu *cpu = NULL;
+	int ret;
+
+	if (unlikely(ept->external)) {
+		ept_assert_external(ept, 0);
+	} else if (unlikely(!ept_try_enter_shared(ept, &cpu))) {
+		/* What another CPU has done by now needs no wait. */
+		ret = look_installed(ept, size, source, guard);
+		if (ret != -EEXIST)
+			return ret;
+		cpu = ept_wait_shared(ept);
+	}
+	ret = try_install_one(ept, size, source, leaf, level, guard);
+	ept_leave_shared(ept, cpu);
+	return ret;
+}
+
+/* -EEXIST: by the long way */
+static __always_inline int install_short(struct ept *ept, u64 size, const struct source *source,
+					 const struct ept_guard *guard)
+{
+	enum ept_level level = EPT_4K;
+
+	if (likely(size == SZ_4K))
+		return install_one(ept, size, source, level, guard);
+	level = ept_pte_max_leaf(&ept->fmt, source->bits);
+	if (is_one_leaf(source->gpa, source->hpa, size, &level))
+		return install_one(ept, size, source, level, guard);
+	return ept->external ? -EEXIST : look_installed(ept, size, source, guard);
+}
+
+static noinline int install_long(struct ept_gather *gather, u64 size, const struct source *what,
+				 const struct ept_guard *guard)
+{
+	struct ept *ept = gather->ept;
+	const struct source source = contiguous(ept, what->gpa, what->hpa, what->bits);
+	struct map_op map;
+	const int err = map_range(ept, source.gpa, source.hpa, size, source.bits, *guard);
+
 	if (err != -EEXIST)
 		return err;
-	map_op_init(&map, gather, size, source, guard);
+	map_op_init(&map, gather, size, &source, guard);
 	map.op.permit = install_permit;
 	map.keeps_flags = true;
 	return ept_op_run(&map.op, &remap_plan, &remap_commit);
@@ -855,23 +913,25 @@ static int install(struct ept_gather *gather, u64 size, const struct source *sou
 int ept_install(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs,
 		const unsigned long *seq, unsigned long seen, struct ept_gather *gather)
 {
-	const struct guard guard = { seq, seen };
-	struct source source;
-	u64 bits;
+	const struct ept_guard guard = { seq, seen };
+	struct source source = { .gpa = gpa, .hpa = hpa };
 	int ret;
 
 	if (IS_ERR_OR_NULL(ept) || !attrs)
 		return -EINVAL;
-	if (!gather)
-		return ept_flushed(ept, own, ept_install(ept, gpa, hpa, size, attrs, seq, seen,
-							 &own));
-	ret = ept_first_error(judge_map(ept, gpa, hpa, size, attrs, &bits),
-			      ept_judge_gather(ept, gather));
-	if (ret)
+	ret = ept_first_error(judge_map(ept, gpa, hpa, size, attrs, &source.bits),
+			      gather ? ept_judge_gather(ept, gather) : 0);
+	if (unlikely(ret))
 		return ret;
 
-	source = contiguous(ept, gpa, hpa, bits);
-	ret = install(gather, size, &source, &guard);
+	ret = install_short(ept, size, &source, &guard);
+	if (ret == -EEXIST && gather)
+		ret = install_long(gather, size, &source, &guard);
+	else if (ret == -EEXIST)
+		ret = ept_flushed(ept, own, install_long(&own, size, &source, &guard));
+	/* By the short way nothing is owed, but what others owe is flushed, too. */
+	else if (ret >= 0 && !gather && unlikely(ept_is_due(ept)))
+		ret = ept_flushed(ept, own, ret);
 	ept_trace(ept_install, ept, gpa, hpa, size, ret);
 	return ret;
 }

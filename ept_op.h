@@ -138,9 +138,40 @@ static inline void ept_unlock(struct ept *ept)
 }
 
 /*
- * Not NULL: by the short way, and nothing may sleep until ept_leave_shared(). Only the long one
- * sleeps; a call of the scheduler in each would cost a tenth of a map.
+ * The short way, of a table with a lock of its own: nothing may sleep until ept_leave_shared() of
+ * @entered. Only the long one sleeps; a call of the scheduler in each would cost a tenth of a map.
+ * False: the lock is held.
  */
+static __always_inline bool ept_try_enter_shared(struct ept *ept, struct ept_cpu **entered)
+{
+	struct ept_cpu *cpu;
+
+	__might_sleep(__FILE__, __LINE__);
+	might_lock_read(&ept->lock);
+	preempt_disable();
+	cpu = ept_this_cpu(ept);
+	if (unlikely(!cpu->listed))
+		ept_cpu_appears(ept, cpu);
+	*entered = cpu;
+	/* A full barrier. Pairs with what takes the lock in ept_lock(). */
+	xchg(&cpu->mapping, true);
+	if (likely(!rwsem_is_locked(&ept->lock)))
+		return true;
+	/* Pairs with the acquire in ept_lock(). */
+	smp_store_release(&cpu->mapping, false);
+	preempt_enable();
+	return false;
+}
+
+/* The long way, for NULL in the place of a CPU */
+static inline struct ept_cpu *ept_wait_shared(struct ept *ept)
+{
+	atomic_inc(&ept->waiting);
+	down_read(&ept->lock);
+	atomic_dec(&ept->waiting);
+	return NULL;
+}
+
 static __always_inline struct ept_cpu *ept_enter_shared(struct ept *ept)
 {
 	struct ept_cpu *cpu;
@@ -149,23 +180,7 @@ static __always_inline struct ept_cpu *ept_enter_shared(struct ept *ept)
 		ept_assert_external(ept, -1);
 		return NULL;
 	}
-	__might_sleep(__FILE__, __LINE__);
-	might_lock_read(&ept->lock);
-	preempt_disable();
-	cpu = ept_this_cpu(ept);
-	if (unlikely(!cpu->listed))
-		ept_cpu_appears(ept, cpu);
-	/* A full barrier. Pairs with what takes the lock in ept_lock(). */
-	xchg(&cpu->mapping, true);
-	if (likely(!rwsem_is_locked(&ept->lock)))
-		return cpu;
-	/* Pairs with the acquire in ept_lock(). */
-	smp_store_release(&cpu->mapping, false);
-	preempt_enable();
-	atomic_inc(&ept->waiting);
-	down_read(&ept->lock);
-	atomic_dec(&ept->waiting);
-	return NULL;
+	return likely(ept_try_enter_shared(ept, &cpu)) ? cpu : ept_wait_shared(ept);
 }
 
 static __always_inline void ept_leave_shared(struct ept *ept, struct ept_cpu *cpu)
@@ -177,6 +192,22 @@ static __always_inline void ept_leave_shared(struct ept *ept, struct ept_cpu *cp
 	} else if (!ept->external) {
 		up_read(&ept->lock);
 	}
+}
+
+/**
+ * struct ept_guard - as of ept_map_if()
+ * @seq: a number of the client's that must not change; NULL: none
+ * @seen: what it was
+ */
+struct ept_guard {
+	const unsigned long	*seq;
+	unsigned long		seen;
+};
+
+/* With changes excluded, or shared with one-leaf maps */
+static __always_inline int ept_guard_check(const struct ept_guard *guard)
+{
+	return guard->seq && READ_ONCE(*guard->seq) != guard->seen ? -EAGAIN : 0;
 }
 
 /*
@@ -198,6 +229,15 @@ static inline void ept_end(struct ept *ept, struct ept_gather *gather)
 		smp_store_release(&ept->changes, gather->change);
 	}
 	ept_unlock(ept);
+}
+
+/* Whether changes are there that no invalidation covers */
+static inline bool ept_is_due(const struct ept *ept)
+{
+	/* With a change's number come its entries, with an invalidation's what CPUs set before. */
+	const u64 changes = smp_load_acquire(&ept->changes);
+
+	return atomic64_read_acquire(&ept->flushed) < (s64)changes;
 }
 
 /* With changes excluded: whether a CPU may hold rights that an entry of the table lacks */

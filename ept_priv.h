@@ -172,6 +172,11 @@ static inline u64 ept_gpa_end(const struct ept *ept)
 	return 1ULL << ept_gpa_width(&ept->fmt);
 }
 
+static inline bool ept_gpa_fits(const struct ept *ept, u64 gpa)
+{
+	return !(gpa & ept->fmt.gpa_illegal & PAGE_MASK);
+}
+
 /* ept_visit.c, ept_stats.c, ept_check.c */
 bool ept_next_mapping(struct ept *ept, u64 gpa, struct ept_mapping *mapping);
 bool ept_next_entry(struct ept *ept, u64 from, struct ept_found *found);

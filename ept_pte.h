@@ -313,6 +313,16 @@ static __always_inline struct ept_mapping ept_pte_mapping(const struct ept_forma
 	};
 }
 
+/* The same of a hole */
+static inline struct ept_mapping ept_pte_hole(enum ept_level level, u64 gpa)
+{
+	return (struct ept_mapping){
+		.gpa = round_down(gpa, ept_level_size(level)),
+		.size = ept_level_size(level),
+		.level = level,
+	};
+}
+
 /* A leaf with these attribute bits */
 static inline u64 ept_pte_leaf(const struct ept_format *fmt, phys_addr_t hpa, enum ept_level level,
 			       u64 bits)

@@ -50,11 +50,6 @@ static inline void ept_read_unlock(bool brief)
 		rcu_read_unlock();
 }
 
-static inline bool ept_gpa_fits(const struct ept *ept, u64 gpa)
-{
-	return !(gpa & ept->fmt.gpa_illegal & PAGE_MASK);
-}
-
 /**
  * struct ept_tour - a reader's walk; readers embed it
  * @walk: over its range, of which what was visited is cut off

@@ -58,7 +58,8 @@ struct page;
  *   changed waits until the change is committed; all others go on.
  * - A change waits, before its end, for faults and accesses that are under way anywhere in the
  *   space. So it may not come from a callback of the space, nor from a thread that holds what a
- *   fault waits for: an mmap_lock, a page that userfaultfd is to bring.
+ *   fault waits for: an mmap_lock, a page that userfaultfd is to bring. A fault, or an access, that
+ *   a client's backing gives other memory than is mapped ends as a change does, and waits likewise.
  * - The notifiers of a process' memory allocate nothing, and wait for no lock but the table's.
  * - Whoever has the table (ept_space_table()) may call its readers, ept_reserve(), ept_flush(), the
  *   functions for vCPUs, and harvest accessed flags. Mapping, unmapping and dirty flags are the
@@ -87,7 +88,9 @@ struct page;
  *	region is removed; so what is cut off the file meanwhile stays with the guest, and what was
  *	beyond its end is -EFAULT. Writable are files in memory alone (memfd, tmpfs); added without
  *	write, the region is never written. Others' writes belong to a process that maps the file.
- *	8 bytes a page
+ *	What is kept cannot be moved, wherever it lies: memory that is to go offline, or to become
+ *	one large page, waits for it. Where that matters, a process maps the file, and the region
+ *	is %EPT_REGION_USER. 8 bytes a page
  */
 enum ept_region_kind {
 	EPT_REGION_LINEAR,
@@ -105,8 +108,8 @@ enum ept_region_kind {
  * @offset: where it begins in the backing, multiple of 4K, at or below what was asked for
  * @hpa: where it begins for the host, multiple of 4K
  * @size: bytes, multiple of 4K; more than a page where more is contiguous
- * @prot: EPT_PROT_* bits that it may be used with; the region's rights limit it, too. The host's
- *	own writes don't ask: a backing whose pieces others share has &ept_backend.access for them
+ * @prot: EPT_PROT_* bits that it may be used with; the region's rights limit it, too. Without write
+ *	neither guest nor host writes to it: who does gets what @get gives for a write
  */
 struct ept_piece {
 	u64		offset;
@@ -120,11 +123,13 @@ struct ept_piece {
  * @get: The memory at @offset for @access (EPT_PROT_* bits, 0: any). @piece comes filled in with
  *	the page at @offset and all rights, without hpa. May sleep, runs in parallel, and may be
  *	called for memory that is mapped already. Its errors end the fault; -EAGAIN: look again.
- *	Memory that was given and couldn't be mapped isn't reported to @gone.
+ *	Memory that was given and couldn't be mapped isn't reported to @gone. Where it gives other
+ *	memory than is mapped, as for a write to what is shared, that is taken back first, as by
+ *	ept_space_zap(), and @get is asked once more: it has to give the same again.
  * @gone: NULL, or called for memory that is no longer mapped, before the flush: it may not be put
  *	to other use yet. Under the table's lock: may not sleep.
  * @flushed: NULL, or called after the flush that follows a @gone, when nobody uses that memory any
- *	more, and once for all of a commit.
+ *	more, and once for all of a commit, also where parts of the region were moved.
  * @access: NULL: the host reads and writes what @get gives. Else called for ept_space_read() and
  *	ept_space_write(), never across a page. May sleep. Returns 0 or an error.
  * @release: NULL, or called once, when no part of the region is left, and nothing is under way in
@@ -235,6 +240,8 @@ struct ept_space_stats {
 /* How a log learns of writes */
 /* The client hands in what CPUs logged, ept_space_log_pml(); EPT_FEATURE_AD */
 #define EPT_LOG_PML	BIT(0)
+/* By faults whatever the table has, and large leaves stay large until a part of them is written */
+#define EPT_LOG_LAZY	BIT(1)
 
 /* Called between leaves; non-zero stops. */
 typedef int (*ept_progress_fn)(u64 done, u64 size, void *arg);
@@ -373,6 +380,23 @@ int ept_space_protect(struct ept_space *space, u64 gpa, u64 size, u32 prot);
  *	-ERANGE, -ENOMEM, -EINTR.
  */
 int ept_space_set_memtype(struct ept_space *space, u64 gpa, u64 size, enum ept_memtype memtype);
+
+/**
+ * ept_space_zap() - take back what is mapped
+ * @space: a space
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ *
+ * Regions stay as they are, and the memory behind them is asked for again when it is touched: for a
+ * backing of the client's own whose memory is to become another. When it returns no CPU and no call
+ * uses what was mapped, and &ept_backend.gone and &ept_backend.flushed were called for it; it
+ * flushes by itself, also between ept_space_begin() and ept_space_commit(). Leaves that the edges
+ * cut go whole. Anonymous memory, which nothing but its mapping knows, stays. Holes are fine.
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL, -ERANGE, -ENOMEM, -EINTR.
+ */
+int ept_space_zap(struct ept_space *space, u64 gpa, u64 size);
 
 /**
  * ept_space_move() - give regions another address
@@ -604,12 +628,14 @@ int ept_space_window_close(struct ept_window *window, bool wrote);
  * @flags: EPT_LOG_* bits
  *
  * By the dirty flags of a table with %EPT_FEATURE_AD, by what the client hands in with
- * %EPT_LOG_PML, else by faults on the first write to each page. Large leaves are split, and none
- * are made until the log ends. Regions may come, go and change in the range meanwhile. A bit for
- * each page is allocated.
+ * %EPT_LOG_PML, else by faults on the first write to each page, and with %EPT_LOG_LAZY always.
+ * Large leaves are split, with %EPT_LOG_LAZY when they are first written, and none are made until
+ * the log ends. The flag is for guests that write little: each page costs a fault after each
+ * ept_space_log_get(), and no table where nothing is written. Regions may come, go and change in
+ * the range meanwhile. A bit for each page is allocated.
  *
  * Context: Process; may sleep; as changes.
- * Return: 0, -EINVAL also for unknown flags, -ERANGE, -EOPNOTSUPP for %EPT_LOG_PML without
+ * Return: 0, -EINVAL also for unknown flags and both, -ERANGE, -EOPNOTSUPP for %EPT_LOG_PML without
  *	%EPT_FEATURE_AD, -EEXIST if a part of the range is being logged, -ENOMEM, -EINTR, -EDEADLK
  *	between ept_space_begin() and ept_space_commit().
  */

@@ -76,6 +76,7 @@ EPT_RANGE_EVENT(ept_map_pages);
 EPT_RANGE_EVENT(ept_unmap);
 EPT_RANGE_EVENT(ept_zap);
 EPT_RANGE_EVENT(ept_protect);
+EPT_RANGE_EVENT(ept_grant);
 EPT_RANGE_EVENT(ept_set_memtype);
 EPT_RANGE_EVENT(ept_set_tag);
 EPT_RANGE_EVENT(ept_set_attrs);

@@ -178,15 +178,15 @@ EXPORT_SYMBOL_EPT(ept_unmap);
  * accessed or dirty there any more, not even one that knows the table.
  */
 
+/* One entry, which its table has to count as gone */
 static void unmap_and_report(struct unmap_op *unmap, const struct ept_run *run, unsigned int i)
 {
 	const struct ept *ept = unmap->op.ept;
 	const u64 hole = ept->fmt.hole;
 	const u64 leaf = xchg(&run->entry[i], hole);
-	struct ept_mapping mapping;
+	struct ept_mapping mapping __uninitialized;
 
 	ept_gather_note(ept, unmap->op.gather, run, leaf, hole);
-	ept_table_add_live(&run->entry[i], -1);
 	if (!unmap->fn)
 		return;
 	mapping = ept_pte_mapping(&ept->fmt, leaf, run->level,
@@ -196,17 +196,23 @@ static void unmap_and_report(struct unmap_op *unmap, const struct ept_run *run, 
 
 static int report_run(struct ept_walk *walk, const struct ept_run *run)
 {
-	for (unsigned int i = 0; i < run->nr; i++) {
+	unsigned int i;
+	int gone = 0;
+
+	for (i = 0; i < run->nr; i++) {
 		const u64 entry = READ_ONCE(run->entry[i]);
 
 		if (ept_pte_is_table(entry, run->level)) {
 			ept_walk_open(walk, run, entry);
-			return i;
+			break;
 		}
-		if (!ept_pte_is_hole(entry))
-			unmap_and_report(to_unmap(walk), run, i);
+		if (ept_pte_is_hole(entry))
+			continue;
+		unmap_and_report(to_unmap(walk), run, i);
+		gone++;
 	}
-	return run->nr;
+	ept_table_add_live(run->entry, -gone);
+	return i;
 }
 
 /* Parts of leaves are linked before they go: until then a CPU may set flags of the whole. */
@@ -230,6 +236,7 @@ static int zap_edge(struct ept_walk *walk, const struct ept_run *run)
 	unmap->went_gpa = min(unmap->went_gpa, run->gpa);
 	unmap->went_end = max(unmap->went_end, run->gpa + ept_level_size(run->level));
 	unmap_and_report(unmap, run, 0);
+	ept_table_add_live(run->entry, -1);
 	return 0;
 }
 

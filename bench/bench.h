@@ -163,6 +163,9 @@ void bench_host(void);
 /* space.c */
 void bench_layers(unsigned int rounds);
 
+/* space_cpus.c */
+void bench_space_cpus(unsigned int rounds);
+
 /* faults.c */
 void bench_faults(unsigned int rounds);
 

@@ -39,7 +39,7 @@ MODULE_PARM_DESC(alone, "run ept without its peers and limits");
 
 static char *cpus;
 module_param(cpus, charp, 0400);
-MODULE_PARM_DESC(cpus, "what to run on several CPUs instead of the workloads: faults, waits, scale");
+MODULE_PARM_DESC(cpus, "what to run on several CPUs instead of the workloads: faults, spaces, waits, scale");
 
 static const struct bench_contender *const contenders[] = {
 	&bench_ours,
@@ -269,6 +269,8 @@ static void run_on_cpus(const char *what)
 {
 	if (strstr(what, "faults"))
 		bench_faults(rounds);
+	if (strstr(what, "spaces"))
+		bench_space_cpus(rounds);
 	if (strstr(what, "waits"))
 		bench_waits(rounds);
 	if (strstr(what, "scale"))

@@ -36,10 +36,10 @@ TABLES_AT_MOST = 515
 FLAT = "beside-"
 FLAT_WITHIN = 1.01
 
-# Maps of a page on several CPUs: the least that two do of what one does, in 2M of their own and in
-# the same
-FAULT = re.compile(r"fault-(own|same)-(\d+)$")
-RATES = {"own": 1.9, "same": 1.5}
+# Maps of a page on several CPUs, and faults in a space: the least that two do of what one does, in 2M
+# of their own and in the same
+FAULT = re.compile(r"((fault|space)-(own|same))-(\d+)$")
+RATES = {"fault-own": 1.9, "fault-same": 1.5, "space-own": 1.8, "space-same": 1.5}
 
 # How long a map may wait behind a long operation, in nanoseconds
 WAIT = re.compile(r"wait-(.+)$")
@@ -221,8 +221,8 @@ def faults_in_time(rows, judge):
         match = FAULT.match(name)
         if not match:
             continue
-        where, cpus = match[1], int(match[2])
-        one = rows[f"fault-{where}-1"].least["ept"]
+        where, cpus = match[1], int(match[4])
+        one = rows[f"{where}-1"].least["ept"]
         rate = one / row.least["ept"]
         checks = [("peer", row.to_best_peer() >= 1)] if row.peers() else []
         if cpus == 2:

@@ -8,6 +8,7 @@
 #include <linux/io.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -155,10 +156,108 @@ static int run_mmio(struct subject *subject)
 	return err ?: fault.verdict == EPT_VERDICT_MMIO ? 0 : -EIO;
 }
 
+/* The registers of a few devices, again and again */
+static int run_devices(struct subject *subject)
+{
+	static const struct ept_violation violation = { .read = true, .write = true };
+	struct ept_fault fault;
+	int err = 0;
+
+	for (unsigned int i = 0; i < PAGES && !err; i++)
+		err = ept_space_fault(subject->space, i % 8 * 1250 * SZ_8K + i % 8 * SZ_8K,
+				      &violation, &fault);
+	return err ?: fault.verdict == EPT_VERDICT_MMIO ? 0 : -EIO;
+}
+
 static int prepare_none(struct subject *subject)
 {
 	return ept_space_remove(subject->space, GPA, POPULATE) ?:
 	       add(subject, EPT_REGION_ANON, GPA, POPULATE);
+}
+
+/*
+ * A process' memory that goes: what it takes with a region over it, and without one
+ */
+
+static unsigned long process_memory;
+
+static int prepare_process(struct subject *subject, bool region_too)
+{
+	struct ept_region region = {
+		.gpa = GPA, .size = SZ_2M, .kind = EPT_REGION_USER, .attrs = EPT_ATTRS_RAM,
+	};
+	int err = ept_space_remove(subject->space, GPA, SZ_4M);
+
+	process_memory = vm_mmap(NULL, 0, SZ_2M, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, 0);
+	if (err || IS_ERR_VALUE(process_memory))
+		return err ?: (int)process_memory;
+	region.user.mm = current->mm;
+	region.user.address = process_memory;
+	if (!region_too)
+		return 0;
+	return ept_space_add(subject->space, &region) ?:
+	       ept_space_populate(subject->space, GPA, SZ_2M, RW, NULL, NULL);
+}
+
+static int prepare_watched(struct subject *subject)
+{
+	return prepare_process(subject, true);
+}
+
+static int prepare_unwatched(struct subject *subject)
+{
+	return prepare_process(subject, false);
+}
+
+static int run_munmap(struct subject *subject)
+{
+	return vm_munmap(process_memory, SZ_2M);
+}
+
+/* The same leaves, 4K each, and their one table */
+static int prepare_unmap(struct subject *subject)
+{
+	return ept_space_remove(subject->space, GPA, SZ_4M) ?:
+	       ept_map(ept_space_table(subject->space), GPA, BENCH_AT_4K, SZ_2M, &EPT_ATTRS_RAM);
+}
+
+static int run_unmap(struct subject *subject)
+{
+	return ept_unmap(ept_space_table(subject->space), GPA, SZ_2M, NULL);
+}
+
+static void forget(const struct ept_mapping *mapping, void *arg)
+{
+}
+
+static int run_unmap_report(struct subject *subject)
+{
+	return ept_unmap_report(ept_space_table(subject->space), GPA, SZ_2M, forget, NULL, NULL);
+}
+
+static void bench_notifiers(struct subject *subject, unsigned int rounds)
+{
+	if (!IS_ENABLED(CONFIG_MMU_NOTIFIER) || !current->mm)
+		return;
+	subject->unit = "call";
+	subject->units = 1;
+	subject->limit = NULL;
+	subject->name = "space-munmap";
+	subject->prepare = prepare_watched;
+	subject->run = run_munmap;
+	measure(subject, rounds);
+	subject->name = "munmap-alone";
+	subject->prepare = prepare_unwatched;
+	measure(subject, rounds);
+	subject->name = "unmap-2M";
+	subject->prepare = prepare_unmap;
+	subject->run = run_unmap;
+	measure(subject, rounds);
+	subject->name = "report-2M";
+	subject->run = run_unmap_report;
+	measure(subject, rounds);
+	subject->prepare = NULL;
 }
 
 static int run_populate(struct subject *subject)
@@ -214,6 +313,9 @@ static void bench_lookups_of(struct subject *subject, unsigned int rounds)
 	subject->units = PAGES;
 	subject->run = run_mmio;
 	measure(subject, rounds);
+	subject->name = "space-devices";
+	subject->run = run_devices;
+	measure(subject, rounds);
 }
 
 static void bench_populate(struct subject *subject, unsigned int rounds)
@@ -236,6 +338,7 @@ static void bench_spaces(unsigned int rounds)
 		return;
 	}
 	bench_faults_of(&subject, rounds);
+	bench_notifiers(&subject, rounds);
 	bench_populate(&subject, rounds);
 	subject.limit = NULL;
 	subject.prepare = NULL;
@@ -290,14 +393,13 @@ static int run_copy(struct subject *subject)
 	       0 : -EIO;
 }
 
+/* The copy alone, of a size that the compiler doesn't know */
 static int copy_limit(struct subject *subject)
 {
+	static size_t size = SZ_4K;
 	u8 *buffer = page_address((struct page *)subject->data);
-	phys_addr_t hpa;
 
-	if (ept_translate(subject->ept, 8 * SZ_4K, EPT_PROT_READ, &hpa))
-		return -EIO;
-	memcpy(buffer, phys_to_virt(hpa), SZ_4K);
+	memcpy(buffer, buffer + SZ_4K, READ_ONCE(size));
 	return 0;
 }
 
@@ -316,7 +418,7 @@ static void bench_guest(unsigned int rounds)
 	struct subject subject = { .ept = ept_create(&config) };
 	struct page *memory = alloc_pages(GFP_KERNEL | __GFP_ZERO, 9);
 
-	subject.data = alloc_page(GFP_KERNEL);
+	subject.data = alloc_pages(GFP_KERNEL | __GFP_ZERO, 1);
 	if (IS_ERR(subject.ept) || !memory || !subject.data)
 		return;
 	make_guest_tables(page_address(memory));
@@ -332,7 +434,7 @@ static void bench_guest(unsigned int rounds)
 		measure(&subject, rounds);
 	}
 	ept_destroy(subject.ept);
-	__free_page(subject.data);
+	__free_pages(subject.data, 1);
 	__free_pages(memory, 9);
 }
 

@@ -497,6 +497,16 @@ static int step_clear_dirty(struct run *run)
 	return do_clear_dirty(&run->machine->fixture, args.gpa, gather_of(run));
 }
 
+static int step_grant(struct run *run)
+{
+	struct args args = { .gpa = gpa_of(run) + run->step[15], .size = 1 };
+	const u32 prot = run->step[5] & (run->step[6] & 7 ? 3 : 31);
+
+	spoil(run, &args.gpa, &args.size);
+	PRINT(run, "do_grant(t%u, %#llx, %u);\n", TABLE(run), args.gpa, prot);
+	return do_grant(&run->machine->fixture, args.gpa, prot);
+}
+
 static int step_age(struct run *run)
 {
 	const struct args args = range_args(run, EPT_1G);
@@ -941,7 +951,7 @@ static const struct {
 	{ step_redirect, 14, true }, { step_memtype, 8, true }, { step_tag, 6, true },
 	{ step_attrs, 10, true }, { step_split, 12, true }, { step_merge, 6 },
 	{ step_merge_gather, 10, true }, { step_harvest, 10, true },
-	{ step_clear_dirty, 6, true }, { step_age, 4 }, { step_access, 18 },
+	{ step_clear_dirty, 6, true }, { step_grant, 10 }, { step_age, 4 }, { step_access, 18 },
 	{ step_gather, 12 }, { step_gather_free, 2 }, { step_splice, 2 }, { step_flush_all, 2 },
 	{ step_flush, 1 }, { step_reserve, 1 }, { step_make_atomic, 1 }, { step_load, 2 },
 	{ step_clone, 4 }, { step_ask, 4 }, { step_tables_for, 2 }, { step_restart, 1 },

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Guest-physical memory: what of it may be touched, read, write, zero, compare and exchange. */
-#include <linux/bitfield.h>
 #include <linux/err.h>
 #include <linux/rcupdate.h>
 #include <linux/string.h>
@@ -9,8 +8,6 @@
 #include "guest.h"
 
 #define ALL_PROT	(EPT_PROT_READ | EPT_PROT_WRITE | EPT_PROT_EXEC | EPT_PROT_UEXEC)
-
-#define EPTP_LEVELS	GENMASK_ULL(5, 3)	/* minus 1 */
 
 /*
  * Why an access isn't granted at once: @why, or what overrides it, or 0 where it is after all. That
@@ -74,14 +71,21 @@ static int piece(struct ept *ept, enum ept_guest_op op, u64 gpa, void *buffer, s
 	return err;
 }
 
+/*
+ * Where the guest's addresses end, the core knows: it is asked about the last page, unless that is
+ * the first that will be looked for.
+ */
 static int check_range(const struct ept *ept, u64 gpa, size_t length, u32 access)
 {
-	const u64 eptp = ept_pointer(ept);
-	const unsigned int width = 12 + 9 * (FIELD_GET(EPTP_LEVELS, eptp) + 1);
+	const u64 last = gpa + length - 1;
 
-	if (!eptp || !length || access & ~ALL_PROT)
+	if (IS_ERR_OR_NULL(ept) || !length || access & ~ALL_PROT)
 		return -EINVAL;
-	return gpa >> width || length > (1ULL << width) - gpa ? -ERANGE : 0;
+	if (last < gpa)
+		return -ERANGE;
+	if (last >> PAGE_SHIFT == gpa >> PAGE_SHIFT)
+		return 0;
+	return ept_map_check(ept, last & PAGE_MASK, 0, SZ_4K, &EPT_ATTRS_RAM);
 }
 
 static ssize_t access_range(struct ept *ept, enum ept_guest_op op, u64 gpa, void *buffer,

@@ -78,6 +78,12 @@ static int protect(struct fixture *fixture, u64 base, struct ept_gather *gather)
 	return do_protect(fixture, base + SZ_64K, SZ_64K, EPT_PROT_WRITE, 0, gather);
 }
 
+static int grant(struct fixture *fixture, u64 base, struct ept_gather *gather)
+{
+	return do_protect(fixture, base, fixture->unit, EPT_PROT_WRITE, 0, gather) ?:
+	       do_grant(fixture, base + 5, EPT_PROT_READ | EPT_PROT_WRITE);
+}
+
 static int hide(struct fixture *fixture, u64 base, struct ept_gather *gather)
 {
 	return do_protect(fixture, base + SZ_64K, SZ_64K, 15, EPT_PROT_NONE, gather);
@@ -195,6 +201,7 @@ static const struct operation {
 	{ "unmap", unmap, TO_SPLIT },
 	{ "unmap all", unmap_all, NEVER },
 	{ "protect", protect, TO_SPLIT },
+	{ "grant", grant, NEVER },
 	{ "protect from all", hide, TO_SPLIT },
 	{ "set_memtype", set_memtype, TO_SPLIT },
 	{ "set_attrs", set_attrs, TO_SPLIT },

@@ -139,6 +139,11 @@ static int install_another(struct ept *ept)
 	return ept_install(ept, SMALL, EMPTY, SZ_4K, &EPT_ATTRS_RAM, NULL, 0, NULL);
 }
 
+static int grant(struct ept *ept)
+{
+	return min(ept_grant(ept, SMALL, EPT_PROT_READ | EPT_PROT_WRITE, NULL, 0, NULL), 0);
+}
+
 static int zap(struct ept *ept)
 {
 	return ept_zap(ept, LARGE, SZ_4K, NULL, NULL, NULL, NULL);
@@ -310,6 +315,7 @@ static const struct arena_config calls[] = {
 	CALL(fill_pages, false),
 	CALL(install, false),
 	CALL(install_another, false),
+	CALL(grant, false),
 	CALL(zap, false),
 	CALL(redirect, false),
 	CALL(set_tag, false),

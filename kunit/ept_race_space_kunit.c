@@ -83,7 +83,7 @@ static void log_all(struct hand *hand, struct race *race)
 	struct ept_space *space = race->guest->space;
 	const u64 size = PAGES * (u64)SZ_4K;
 
-	expect(hand, ept_space_log_start(space, GPA, size, 0));
+	expect(hand, ept_space_log_start(space, GPA, size, hand_below(hand, 2) ? EPT_LOG_LAZY : 0));
 	for (unsigned int i = hand_below(hand, 4); i; i--)
 		expect(hand, ept_space_log_get(space, GPA, size, race->logged));
 	expect(hand, ept_space_log_stop(space, GPA, size));
@@ -105,7 +105,7 @@ static void disturb(struct hand *hand)
 	const u32 nr = 1 + hand_below(hand, 700), first = hand_below(hand, PAGES - nr);
 	const u64 gpa = GPA + first * (u64)SZ_4K, size = nr * (u64)SZ_4K;
 
-	switch (hand_below(hand, 6)) {
+	switch (hand_below(hand, 7)) {
 	case 0:
 		expect(hand, ept_space_protect(space, gpa, size, EPT_PROT_READ));
 		expect(hand, ept_space_protect(space, gpa, size, RW | EXEC_ALL));
@@ -122,6 +122,9 @@ static void disturb(struct hand *hand)
 		break;
 	case 4:
 		move_and_back(hand, race, gpa, size);
+		break;
+	case 5:
+		expect(hand, ept_space_zap(space, gpa, size));
 		break;
 	default:
 		log_all(hand, race);

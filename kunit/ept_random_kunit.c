@@ -378,6 +378,16 @@ static void random_protect(struct random *random)
 	do_protect(random->fixture, gpa, size, clear, set, random_gather(random));
 }
 
+/* Mostly without execute, as with it leaves may have to be small for good. */
+static void random_grant(struct random *random)
+{
+	u32 prot = one_in(random, 2) ? EPT_PROT_READ : EPT_PROT_READ | EPT_PROT_WRITE;
+
+	if (one_in(random, 4))
+		prot = below(random, one_in(random, 10) ? 32 : 16);
+	do_grant(random->fixture, random_gpa(random) + below(random, SZ_4K), prot);
+}
+
 static void random_set_memtype(struct random *random)
 {
 	enum ept_memtype memtype = below(random, one_in(random, 10) ? 9 : 2);
@@ -515,6 +525,7 @@ static const struct {
 	{ "unmap_report", random_unmap_report, 2 },
 	{ "zap", random_zap, 2 },
 	{ "protect", random_protect, 5 },
+	{ "grant", random_grant, 3 },
 	{ "set_memtype", random_set_memtype, 3 },
 	{ "set_attrs", random_set_attrs, 3 },
 	{ "set_tag", random_set_tag, 2 },

@@ -214,6 +214,30 @@ static void bad_ranges_are_refused_in_order(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+static void a_grant_has_its_own_errors(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const unsigned long seq = 7;
+	struct ept *ept = fixture->ept;
+	struct ept_mapping hole = {};
+
+	map_something(fixture);
+	KUNIT_EXPECT_EQ(test, ept_grant(NULL, SZ_2M, EPT_PROT_READ, NULL, 0, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_grant(ERR_PTR(-ENOMEM), SZ_2M, 1, NULL, 0, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_grant(ept, BEYOND, EPT_PROT_WRITE, NULL, 0, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_grant(ept, SZ_2M, 16, &seq, 6, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_grant(ept, BEYOND, EPT_PROT_READ, &seq, 6, NULL), -ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_grant(ept, ~0ULL, EPT_PROT_READ, NULL, 0, NULL), -ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_grant(ept, SZ_1G + 5, EPT_PROT_READ, &seq, 6, &hole), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, hole.size, 0);
+	KUNIT_EXPECT_EQ(test, ept_grant(ept, SZ_1G + 5, EPT_PROT_READ, &seq, 7, &hole), -ENOENT);
+	KUNIT_EXPECT_EQ(test, hole.gpa, SZ_1G);
+	KUNIT_EXPECT_EQ(test, ept_grant(ept, SZ_2M, EPT_PROT_READ, &seq, 6, NULL), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, ept_grant(ept, SZ_2M + 5, EPT_PROT_READ, &seq, 7, NULL), 1);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
 /* Which is never legal, and so comes before what lies beyond */
 static void a_wrong_gather_comes_first(struct kunit *test)
 {
@@ -517,6 +541,7 @@ static void the_rest_takes_null(struct kunit *test)
 static struct kunit_case refuse_cases[] = {
 	KUNIT_CASE_PARAM(what_a_map_would_be_refused_for_is_known, configs_gen_params),
 	KUNIT_CASE_PARAM(what_else_a_map_takes_is_refused_in_order, configs_gen_params),
+	KUNIT_CASE_PARAM(a_grant_has_its_own_errors, configs_gen_params),
 	KUNIT_CASE_PARAM(what_else_a_change_takes_is_refused_in_order, configs_gen_params),
 	KUNIT_CASE_PARAM(a_harvests_arguments_are_refused_in_order, configs_gen_params),
 	KUNIT_CASE_PARAM(pages_to_fill_with_are_refused_in_order, configs_gen_params),

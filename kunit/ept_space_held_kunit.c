@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Memory that is held as long as it is the guest's: a process', pinned, and a file's. */
 #include <kunit/test.h>
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/falloc.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/resource.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
 #include <linux/uaccess.h>
 
@@ -134,6 +137,65 @@ static void memory_that_cannot_be_pinned_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EFAULT);
 	KUNIT_EXPECT_EQ(test, ept_space_find(guest->space, 0, &region), -ENOENT);
 	expect_locked(guest, 0);
+	guest_end_process(guest);
+}
+
+static void set_limit(unsigned long pages)
+{
+	current->signal->rlim[RLIMIT_MEMLOCK].rlim_cur = pages * PAGE_SIZE;
+}
+
+/* From here on as one who has no right to exceed limits. Returns what was before. */
+static const struct cred *become_mortal(void)
+{
+	struct cred *mortal = prepare_creds();
+	const struct cred *before;
+
+	if (!mortal)
+		return NULL;
+	cap_lower(mortal->cap_effective, CAP_IPC_LOCK);
+	before = override_creds(mortal);
+	return before;
+}
+
+static void become_immortal(const struct cred *before)
+{
+	const struct cred *mortal = current_cred();
+
+	revert_creds(before);
+	put_cred(mortal);
+}
+
+static void what_the_limit_forbids_is_not_pinned(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const struct ept_region region = guest_region(guest, EPT_REGION_PINNED, GPA, SZ_64K, 0);
+	struct ept_region other = guest_region(guest, EPT_REGION_PINNED, SZ_1G, SZ_4K, 20);
+	const unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	const struct cred *before = become_mortal();
+
+	KUNIT_ASSERT_NOT_NULL(test, before);
+	set_limit(15);
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -ENOMEM);
+	expect_locked(guest, 0);
+	KUNIT_EXPECT_EQ(test, ept_space_find(guest->space, 0, &other), -ENOENT);
+	set_limit(16);
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), 0);
+	expect_locked(guest, 16);
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &other), -ENOMEM);
+	/* What it would replace stays. */
+	other.gpa = GPA;
+	KUNIT_EXPECT_EQ(test, ept_space_set(guest->space, &other), -ENOMEM);
+	expect_locked(guest, 16);
+	guest_store(guest, GPA, 4);
+	KUNIT_EXPECT_EQ(test, process_load(guest, 0), 4);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &other), 0);
+	expect_locked(guest, 16);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_64K), 0);
+	expect_locked(guest, 0);
+	set_limit(limit);
+	become_immortal(before);
 	guest_end_process(guest);
 }
 
@@ -281,6 +343,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_part_that_goes_is_no_longer_pinned),
 	KUNIT_CASE(what_is_pinned_to_be_read_is_never_written),
 	KUNIT_CASE(memory_that_cannot_be_pinned_is_refused),
+	KUNIT_CASE(what_the_limit_forbids_is_not_pinned),
 	KUNIT_CASE(pinned_memory_may_outlive_its_process),
 	KUNIT_CASE_PARAM(guest_and_file_share_their_pages, configs_gen_params),
 	KUNIT_CASE(what_a_file_loses_stays_with_the_guest),

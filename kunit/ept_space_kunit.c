@@ -441,6 +441,50 @@ static void a_log_makes_leaves_small_and_its_end_makes_them_large(struct kunit *
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 1);
 }
 
+static enum ept_level level_at(struct guest *guest, u64 gpa)
+{
+	struct ept_mapping mapping;
+
+	KUNIT_EXPECT_EQ(guest->test, ept_lookup(guest->ept, gpa, &mapping), 0);
+	return mapping.level;
+}
+
+/* Of which leaves are made large: anonymous memory, and some that isn't the space's */
+static void a_lazy_log_splits_what_is_written(struct kunit *test)
+{
+	static const enum ept_region_kind some[] = { EPT_REGION_ANON, EPT_REGION_LINEAR };
+	struct guest *guest = test->priv;
+
+	if (guest->config.max_leaf == EPT_4K || guest->config.flags & EPT_CONFIG_NO_EXEC_LARGE)
+		return;
+	for (unsigned int i = 0; i < ARRAY_SIZE(some); i++) {
+		must_add(guest, some[i], GPA, GUEST_SIZE);
+		guest_store(guest, GPA, 1);
+		guest_store(guest, GPA + SZ_2M, 1);
+		KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, GPA, GUEST_SIZE,
+							  EPT_LOG_LAZY), 0);
+		KUNIT_EXPECT_EQ(test, get_log(guest), 0);
+		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 1);
+		KUNIT_EXPECT_EQ(test, level_at(guest, GPA), EPT_2M);
+		for (unsigned int round = 0; round < 2; round++) {
+			guest_store(guest, GPA + 5 * SZ_4K, 2);
+			guest_store(guest, GPA + 7 * SZ_4K, 2);
+			KUNIT_EXPECT_EQ(test, level_at(guest, GPA), EPT_4K);
+			KUNIT_EXPECT_EQ(test, level_at(guest, GPA + SZ_2M), EPT_2M);
+			KUNIT_EXPECT_EQ(test, get_log(guest), 2);
+			KUNIT_EXPECT_EQ(test, get_log(guest), 0);
+		}
+		KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA, GUEST_SIZE), 0);
+		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + 5 * SZ_4K), 2);
+		guest_store(guest, GPA, 0);
+		guest_store(guest, GPA + 5 * SZ_4K, 0);
+		guest_store(guest, GPA + 7 * SZ_4K, 0);
+		KUNIT_EXPECT_EQ(test, level_at(guest, GPA), EPT_2M);
+		guest_store(guest, GPA + SZ_2M, 0);
+		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+	}
+}
+
 static void a_log_by_pml_has_what_was_handed_in(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -615,6 +659,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(the_host_exchanges_as_a_cpu_does),
 	KUNIT_CASE_PARAM(the_log_has_each_page_that_was_written, configs_gen_params),
 	KUNIT_CASE_PARAM(a_log_makes_leaves_small_and_its_end_makes_them_large, configs_gen_params),
+	KUNIT_CASE_PARAM(a_lazy_log_splits_what_is_written, configs_gen_params),
 	KUNIT_CASE_PARAM(a_log_by_pml_has_what_was_handed_in, configs_gen_params),
 	KUNIT_CASE_PARAM(bad_regions_are_refused, configs_gen_params),
 	KUNIT_CASE_PARAM(bad_ranges_are_refused, configs_gen_params),

@@ -123,6 +123,39 @@ static int use_file(struct guest *guest)
 	return err;
 }
 
+/* A part of what is held, and what of it stays where it is */
+static int move_held(struct guest *guest, enum ept_region_kind kind)
+{
+	const struct ept_region region = guest_region(guest, kind, OTHER, SZ_64K, 0);
+	int err = ept_space_add(guest->space, &region);
+	struct ept_region found;
+
+	if (err)
+		return err;
+	err = ept_space_move(guest->space, OTHER + SZ_4K, SZ_32K, OTHER + SZ_1G);
+	if (!err)
+		return 0;
+	KUNIT_EXPECT_EQ(guest->test, ept_space_find(guest->space, OTHER + SZ_4K, &found), 0);
+	KUNIT_EXPECT_EQ(guest->test, found.gpa, OTHER);
+	KUNIT_EXPECT_EQ(guest->test, ept_space_remove(guest->space, OTHER, SZ_64K), 0);
+	return err;
+}
+
+static int move_pinned(struct guest *guest)
+{
+	return move_held(guest, EPT_REGION_PINNED);
+}
+
+static int move_file(struct guest *guest)
+{
+	return move_held(guest, EPT_REGION_FILE);
+}
+
+static int move_client(struct guest *guest)
+{
+	return move_held(guest, EPT_REGION_CLIENT);
+}
+
 static int walk(struct guest *guest)
 {
 	static const struct ept_guest_paging unpaged = { .maxphyaddr = 46 };
@@ -195,6 +228,7 @@ static const struct {
 	{ "memtype", set_memtype },
 	{ "move", move }, { "log", get_log }, { "fault", fault }, { "populate", populate },
 	{ "pinned", add_pinned }, { "file", use_file }, { "walk", walk }, { "window", open_window },
+	{ "move pinned", move_pinned }, { "move file", move_file }, { "move client", move_client },
 };
 
 KUNIT_ARRAY_PARAM_DESC(operations, operations, name);

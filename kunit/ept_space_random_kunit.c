@@ -127,6 +127,15 @@ static void protect(struct run *run)
 	model_protect(run->model, first, nr, rights);
 }
 
+/* The model has nothing that changes. */
+static void zap(struct run *run)
+{
+	unsigned long first, nr;
+
+	range(run, &first, &nr);
+	same(run, ept_space_zap(run->guest->space, gpa_of(first), nr * SZ_4K), 0);
+}
+
 static void set_memtype(struct run *run)
 {
 	static const enum ept_memtype some[] = { EPT_MT_WB, EPT_MT_WB, EPT_MT_UC, EPT_MT_WC };
@@ -253,7 +262,8 @@ static void take_log(struct run *run)
 	const u64 size = WINDOW_PAGES * SZ_4K;
 
 	if (!run->logging) {
-		same(run, ept_space_log_start(space, WINDOW, size, 0), 0);
+		same(run, ept_space_log_start(space, WINDOW, size,
+					      below(run, 2) ? EPT_LOG_LAZY : 0), 0);
 		run->logging = true;
 	} else if (!below(run, 4)) {
 		same(run, ept_space_log_stop(space, WINDOW, size), 0);
@@ -271,13 +281,15 @@ static void take_log(struct run *run)
 
 static void change(struct run *run)
 {
-	switch (below(run, 6)) {
+	switch (below(run, 7)) {
 	case 0: case 1:
 		return remove(run);
 	case 2: case 3:
 		return move(run);
 	case 4:
 		return protect(run);
+	case 5:
+		return zap(run);
 	default:
 		return set_memtype(run);
 	}

@@ -377,6 +377,14 @@ static int clear_dirty(struct machine *machine)
 	return ret == -ENOENT ? 0 : min(ret, 0);
 }
 
+static int grant(struct machine *machine)
+{
+	u64 gpa = machine->used[below(machine, USED)];
+	int ret = ept_grant(machine->fixture->ept, gpa, below(machine, 16), NULL, 0, NULL);
+
+	return ret == -ENOENT ? 0 : min(ret, 0);
+}
+
 /* Large leaves again, whatever was there; the flush is not left to anybody's decision. */
 static int restart(struct machine *machine)
 {
@@ -390,6 +398,7 @@ static int restart(struct machine *machine)
 enum {
 	MAP, REMAP, MOVE, UNMAP, PROTECT, HIDE, MEMTYPE, ATTRS, FLIP, SPLIT, MERGE, DIRTY,
 	ACCESSED, RESTART, INSTALL, ZAP, REPORT, TAG, REDIRECT, MERGE_GATHER, CLEAR_DIRTY,
+	GRANT,
 };
 
 static int (*const operations[])(struct machine *machine) = {
@@ -398,7 +407,7 @@ static int (*const operations[])(struct machine *machine) = {
 	[SPLIT] = split, [MERGE] = merge, [DIRTY] = harvest_dirty, [ACCESSED] = harvest_accessed,
 	[RESTART] = restart, [INSTALL] = install, [ZAP] = zap, [REPORT] = unmap_report,
 	[TAG] = set_tag, [REDIRECT] = redirect, [MERGE_GATHER] = merge_gather,
-	[CLEAR_DIRTY] = clear_dirty,
+	[CLEAR_DIRTY] = clear_dirty, [GRANT] = grant,
 };
 
 /* What random arguments may lead to */

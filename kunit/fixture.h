@@ -145,6 +145,7 @@ int do_install(struct fixture *fixture, u64 gpa, u64 hpa, u64 size, const struct
 int do_fill_pages(struct fixture *fixture, u64 gpa, const u64 *hpas, unsigned long nr,
 		  const struct ept_attrs *attrs);
 int do_clear_dirty(struct fixture *fixture, u64 gpa, struct ept_gather *gather);
+int do_grant(struct fixture *fixture, u64 gpa, u32 prot);
 int do_age(struct fixture *fixture, u64 gpa, u64 size, bool clear);
 int do_protect(struct fixture *fixture, u64 gpa, u64 size, u32 clear, u32 set,
 	       struct ept_gather *gather);

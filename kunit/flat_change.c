@@ -145,6 +145,35 @@ int flat_protect(struct flat *flat, u64 gpa, u64 size, u32 clear, u32 set)
 	return ret;
 }
 
+/* The leaf that holds @gpa, whole; -EOPNOTSUPP where it would have to become smaller */
+int flat_grant(struct flat *flat, u64 gpa, u32 prot)
+{
+	const struct change change = { .set = prot };
+	const struct flat_piece *piece;
+	struct ept_attrs new;
+	u64 pages, first;
+
+	flat->flush_due = false;
+	if (!flat_is_legal_prot(prot))
+		return -EINVAL;
+	if (gpa >= flat_width(flat))
+		return -ERANGE;
+	if (!flat_supports_prot(&flat->config, prot))
+		return -EOPNOTSUPP;
+	piece = flat_at(flat, gpa);
+	if (!piece)
+		return -ENOENT;
+	if (!is_changed(flat, &piece->attrs, &change))
+		return 1;
+	new = changed(flat, &piece->attrs, &change);
+	if (flat_largest(&flat->config, &new) < piece->level)
+		return -EOPNOTSUPP;
+	pages = flat_pages_of(piece->level);
+	first = rounddown(PAGE(gpa), pages);
+	change_pages(flat, first, first + pages - 1, &change);
+	return 0;
+}
+
 int flat_set_memtype(struct flat *flat, u64 gpa, u64 size, enum ept_memtype memtype)
 {
 	const struct change change = { .memtype = &memtype };

@@ -69,6 +69,7 @@ int flat_zap(struct flat *flat, u64 *gpa, u64 *size, ept_gone_fn fn, void *arg);
 int flat_set_tag(struct flat *flat, u64 gpa, u64 size, u8 tag);
 int flat_redirect(struct flat *flat, u64 gpa, u64 hpa, u64 size, u32 clear, u32 set);
 int flat_clear_dirty(struct flat *flat, u64 gpa);
+int flat_grant(struct flat *flat, u64 gpa, u32 prot);
 int flat_age(struct flat *flat, u64 gpa, u64 size, bool clear);
 
 /* A CPU accessed the leaf that holds @gpa, which must be mapped. */

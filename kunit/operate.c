@@ -367,6 +367,34 @@ int do_clear_dirty(struct fixture *fixture, u64 gpa, struct ept_gather *gather)
 	return answer(ret, expected);
 }
 
+/* What is no leaf is the hole that ept_lookup() finds. */
+static void expect_hole(struct fixture *fixture, u64 gpa, const struct ept_mapping *hole)
+{
+	struct ept_mapping mapping;
+
+	KUNIT_EXPECT_EQ(fixture->test, ept_lookup(fixture->ept, gpa, &mapping), -ENOENT);
+	KUNIT_EXPECT_EQ(fixture->test, hole->gpa, mapping.gpa);
+	KUNIT_EXPECT_EQ(fixture->test, hole->size, mapping.size);
+	KUNIT_EXPECT_EQ(fixture->test, hole->level, mapping.level);
+	KUNIT_EXPECT_EQ(fixture->test, hole->hpa, 0);
+}
+
+int do_grant(struct fixture *fixture, u64 gpa, u32 prot)
+{
+	struct ept_mapping hole;
+	struct call call;
+	int expected, ret;
+
+	begin(fixture, &call);
+	expected = flat_grant(fixture->flat, gpa, prot);
+	ret = CALL(&call, expected, ept_grant(fixture->ept, gpa, prot, NULL, 0, &hole));
+	KUNIT_EXPECT_EQ_MSG(fixture->test, ret, expected, "grant %#llx +%x", gpa, prot);
+	if (ret == -ENOENT)
+		expect_hole(fixture, gpa, &hole);
+	expect_no_invalidation(fixture, &call);
+	return answer(ret, expected);
+}
+
 int do_age(struct fixture *fixture, u64 gpa, u64 size, bool clear)
 {
 	struct call call;

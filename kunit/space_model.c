@@ -92,9 +92,11 @@ static u8 *fresh_bytes(const struct model *model, unsigned long page)
 }
 
 /* To where nothing is */
+/* What moves up may come to where it had a hole: from the end, then. */
 void model_move(struct model *model, unsigned long first, unsigned long nr, unsigned long to)
 {
-	for (unsigned long i = 0; i < nr; i++) {
+	for (unsigned long done = 0; done < nr; done++) {
+		const unsigned long i = to > first ? nr - 1 - done : done;
 		const struct model_page *from = &model->pages[first + i];
 		struct model_page *page = &model->pages[to + i];
 		const bool written = page->written;

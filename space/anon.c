@@ -84,21 +84,41 @@ static int anon_fill(struct place *place, enum ept_level level, u32 access)
 	return err;
 }
 
-static int anon_fault(struct place *place, u32 access)
+/* In parts, as the rights make a leaf too large */
+static int anon_fault_again(struct place *place, u32 access)
 {
-	int err;
-
-	for (; !place->mapped; place_look_up(place)) {
-		err = anon_fill(place, anon_level(place, place->there.level), access);
-		if (err != -EEXIST)
-			return err;
-	}
+	place_look_up(place);
+	if (!place->mapped)
+		return -EAGAIN;
 	return place_install(place, place->there.gpa, place->there.hpa, place->there.size, PROT_ALL,
 			     access);
 }
 
+static int anon_fault(struct place *place, u32 access)
+{
+	const u32 prot = place_prot(place, PROT_ALL, access);
+	struct ept *ept = place->space->ept;
+	int err = 0;
+
+	if (unlikely(place_needs_small(place, access)))
+		err = ept_split(ept, place->gpa, SZ_4K, EPT_4K, NULL);
+	if (err)
+		return err;
+	do {
+		err = ept_grant(ept, place->gpa, prot, backing_seq(place->span->backing),
+				place->seen, &place->there);
+		if (likely(err >= 0))
+			return 0;
+		if (err == -EOPNOTSUPP)
+			return anon_fault_again(place, access);
+		if (err == -ENOENT)
+			err = anon_fill(place, anon_level(place, place->there.level), access);
+	} while (err == -EEXIST);
+	return err;
+}
+
 static void anon_gone(struct ept_space *space, struct backing *backing,
-		      const struct ept_mapping *mapping)
+		      const struct ept_mapping *mapping, bool written)
 {
 	struct page *page = pfn_to_page(PHYS_PFN(mapping->hpa));
 

@@ -291,11 +291,15 @@ struct zap {
 static void zap_gone(const struct ept_mapping *mapping, void *arg)
 {
 	const struct zap *zap = arg;
+	struct ept_space *space = zap->space;
+	/* It may have been, since its dirty flag was last clear. */
+	const bool written = space->accessed_dirty ? mapping->dirty :
+						     mapping->attrs.prot & EPT_PROT_WRITE;
 
-	if (space_was_written(zap->space, mapping))
-		log_note_range(zap->space, mapping->gpa, mapping->size);
+	if (written)
+		log_note_range(space, mapping->gpa, mapping->size);
 	if (zap->backing && zap->backing->kind->gone)
-		zap->backing->kind->gone(zap->space, zap->backing, mapping);
+		zap->backing->kind->gone(space, zap->backing, mapping, written);
 }
 
 /* A leaf that an edge cuts goes whole; stop_faults() has split those that may not. */

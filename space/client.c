@@ -49,17 +49,18 @@ static int client_fault(struct place *place, u32 access)
 }
 
 static void client_gone(struct ept_space *space, struct backing *backing,
-			const struct ept_mapping *mapping)
+			const struct ept_mapping *mapping, bool written)
 {
 	const struct ept_region *region = &backing->region;
-	const bool dirty = space_was_written(space, mapping);
+	struct backing *whole = backing->source ?: backing;
 
 	if (region->backend->gone)
 		region->backend->gone(region->cookie,
 				      region->offset + backing_at(backing, mapping->gpa),
-				      mapping->hpa, mapping->size, dirty);
-	if (region->backend->flushed && list_empty(&backing->flushed))
-		list_add_tail(&backing->flushed, &space->flushed);
+				      mapping->hpa, mapping->size, written);
+	/* Parts that were moved are one with what is left: the client hears of the flush once. */
+	if (region->backend->flushed && list_empty(&whole->flushed))
+		list_add_tail(&whole->flushed, &space->flushed);
 }
 
 static void client_flushed(struct backing *backing)
@@ -67,13 +68,15 @@ static void client_flushed(struct backing *backing)
 	backing->region.backend->flushed(backing->region.cookie);
 }
 
-/* With a callback of its own; what has none is read and written where it is */
-static int client_touch(const struct place *place, struct touch *touch)
+/* With a callback of its own; what has none is read and written where it is. */
+static int client_touch(struct place *place, struct touch *touch)
 {
 	struct backing *backing = place->span->backing;
 	const struct ept_region *region = &backing->region;
 	int err = -EOPNOTSUPP;
 
+	if (!region->backend->access)
+		return space_touch_mapped(place, touch);
 	if (touch->data)
 		err = region->backend->access(region->cookie,
 					      region->offset + backing_at(backing, touch->gpa),
@@ -91,6 +94,7 @@ static void client_destroy(struct backing *backing)
 const struct kind space_client = {
 	.name = "client",
 	.shares = true,
+	.asks = true,
 	.create = client_create,
 	.fault = client_fault,
 	.gone = client_gone,

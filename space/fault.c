@@ -6,23 +6,6 @@
 #include "space.h"
 #include "space_trace.h"
 
-u32 space_needed(const struct ept_space *space, const struct ept_violation *violation)
-{
-	u32 access = 0;
-
-	if (violation->read)
-		access |= EPT_PROT_READ;
-	if (violation->write)
-		access |= EPT_PROT_WRITE;
-	if (!violation->exec)
-		return access;
-	if (!space->mode_exec)
-		return access | EPT_PROT_EXEC;
-	if (!violation->advanced)
-		return access | EPT_PROT_EXEC | EPT_PROT_UEXEC;
-	return access | (violation->user ? EPT_PROT_UEXEC : EPT_PROT_EXEC);
-}
-
 static enum ept_verdict denied(const struct span *span, u32 lacking, bool page_walk)
 {
 	if (!(lacking & EPT_PROT_WRITE))
@@ -42,12 +25,21 @@ static bool has_rights(struct place *place, u32 access)
 	return place->mapped && !(access & ~place->there.attrs.prot);
 }
 
+/* What the region gives */
+static int make_possible(struct place *place, u32 access)
+{
+	const struct kind *kind = place->span->backing->kind;
+
+	/* What the table alone knows is looked for, and given rights, in one step. */
+	return !kind->owns && has_rights(place, access) ? 0 : kind->fault(place, access);
+}
+
 /* Once, within the read side */
-static int look(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
-		struct ept_fault *fault)
+static __always_inline int look(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
+				struct ept_fault *fault)
 {
 	const struct backing *backing;
-	struct place place;
+	struct place place __uninitialized;
 	int err = place_find(space, gpa, &place);
 
 	*fault = (struct ept_fault){ .verdict = EPT_VERDICT_NONE };
@@ -64,9 +56,7 @@ static int look(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
 		return 0;
 	}
 	fault->verdict = EPT_VERDICT_RESUME;
-	if (has_rights(&place, access))
-		return 0;
-	return backing->kind->fault(&place, access);
+	return make_possible(&place, access);
 }
 
 /* Of an access without any right, one of the host's: whatever the region gives */
@@ -79,13 +69,14 @@ int space_answer(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
 		idx = srcu_read_lock(&space->srcu);
 		ret = look(space, gpa, access, page_walk, fault);
 		srcu_read_unlock(&space->srcu, idx);
-		err = space_again(space, ret);
+		err = likely(!ret) ? 0 : space_again(space, gpa, ret);
 	} while (ret && !err);
-	if (err)
+	if (unlikely(err))
 		this_cpu_inc(space->counts->errors);
 	else
 		this_cpu_inc(space->counts->faults[fault->verdict]);
-	trace_ept_space_fault(ept_pointer(space->ept), gpa, access, fault->verdict, err);
+	if (trace_ept_space_fault_enabled())
+		trace_ept_space_fault(ept_pointer(space->ept), gpa, access, fault->verdict, err);
 	return err;
 }
 
@@ -110,7 +101,7 @@ static int populate_one(struct ept_space *space, u64 *gpa, u32 access)
 {
 	const u64 at = *gpa;
 	struct ept_mapping mapping;
-	struct place place;
+	struct place place __uninitialized;
 	int err = place_find(space, at, &place);
 
 	if (err && err != -ENOENT)
@@ -121,8 +112,7 @@ static int populate_one(struct ept_space *space, u64 *gpa, u32 access)
 		*gpa = place.end;
 		return 0;
 	}
-	if (!has_rights(&place, access))
-		err = place.span->backing->kind->fault(&place, access);
+	err = make_possible(&place, access);
 	if (err)
 		return err;
 	*gpa = at + SZ_4K;
@@ -146,7 +136,7 @@ int ept_space_populate(struct ept_space *space, u64 gpa, u64 size, u32 access,
 		idx = srcu_read_lock(&space->srcu);
 		err = populate_one(space, &at, access);
 		srcu_read_unlock(&space->srcu, idx);
-		err = space_again(space, err);
+		err = space_again(space, at, err);
 		if (!err && progress)
 			err = progress(min(at - gpa, size), size, arg);
 		cond_resched();

@@ -75,7 +75,7 @@ static struct log *make_log(struct ept_space *space, u64 gpa, u64 size, u32 flag
 	log->gpa = gpa;
 	log->size = size;
 	log->flags = flags;
-	log->by_fault = !space->accessed_dirty;
+	log->by_fault = !space->accessed_dirty || flags & EPT_LOG_LAZY;
 	log->bitmap = kvcalloc(BITS_TO_LONGS(size >> PAGE_SHIFT), sizeof(long), GFP_KERNEL_ACCOUNT);
 	if (log->bitmap)
 		return log;
@@ -140,7 +140,8 @@ static int start(struct ept_space *space, u64 gpa, u64 size, u32 flags)
 		return err;
 	}
 	move_on(space, gpa, size);
-	err = ept_split(space->ept, gpa, size, EPT_4K, &space->gather);
+	if (!(flags & EPT_LOG_LAZY))
+		err = ept_split(space->ept, gpa, size, EPT_4K, &space->gather);
 	if (!err)
 		err = forget_writes(space, log, gpa, size);
 	if (!err)
@@ -153,11 +154,13 @@ static int start(struct ept_space *space, u64 gpa, u64 size, u32 flags)
 
 int ept_space_log_start(struct ept_space *space, u64 gpa, u64 size, u32 flags)
 {
-	int err = enter(space, gpa, size, !(flags & ~EPT_LOG_PML));
+	int err = enter(space, gpa, size, flags == 0 || flags == EPT_LOG_PML ||
+					  flags == EPT_LOG_LAZY);
 
 	if (err)
 		return err;
-	err = flags && !space->accessed_dirty ? -EOPNOTSUPP : start(space, gpa, size, flags);
+	err = flags & EPT_LOG_PML && !space->accessed_dirty ? -EOPNOTSUPP :
+							      start(space, gpa, size, flags);
 	space_unlock(space);
 	trace_ept_space_log_start(ept_pointer(space->ept), gpa, size, err);
 	return err;
@@ -214,9 +217,25 @@ int ept_space_log_get(struct ept_space *space, u64 gpa, u64 size, unsigned long 
 }
 EXPORT_SYMBOL_EPT(ept_space_log_get);
 
+/* What the table alone knows is writable again; all else comes back by faults, large and so. */
+static void allow_writes(struct ept_space *space, const struct part *part)
+{
+	struct backing *backing = part->old->backing;
+
+	if (backing->kind->owns) {
+		if (part->old->attrs.prot & EPT_PROT_WRITE)
+			ept_protect(space->ept, part->gpa, part->size, 0, EPT_PROT_WRITE,
+				    &space->gather);
+	} else if (backing->kind->fault) {
+		backing_move_on(backing);
+		space->replaced = true;
+		space_zap(space, part, &space->gather);
+	}
+}
+
 /*
  * Never across spans: what lies beside each other in two of them may go at different times. What
- * cannot be made large, or writable, is left to faults.
+ * cannot be made large is left as it is.
  */
 static void merge(struct ept_space *space, const struct log *log)
 {
@@ -224,12 +243,9 @@ static void merge(struct ept_space *space, const struct log *log)
 	struct part part;
 
 	while (space_next(space, &at, log->gpa + log->size, &part)) {
-		const struct kind *kind = part.old->backing->kind;
-
-		if (log->by_fault && kind->owns && part.old->attrs.prot & EPT_PROT_WRITE)
-			ept_protect(space->ept, part.gpa, part.size, 0, EPT_PROT_WRITE,
-				    &space->gather);
-		if (kind->fault)
+		if (log->by_fault)
+			allow_writes(space, &part);
+		if (part.old->backing->kind->fault)
 			ept_merge_gather(space->ept, part.gpa, part.size, space->max_leaf,
 					 &space->gather);
 	}

@@ -34,7 +34,7 @@ bool space_next(struct ept_space *space, u64 *gpa, u64 end, struct part *part)
 }
 
 /* @start and @end of a place, which may be a hole */
-static struct span *find_extent(struct place *place)
+struct span *place_extent(struct place *place)
 {
 	MA_STATE(mas, &place->space->spans, place->gpa >> PAGE_SHIFT, place->gpa >> PAGE_SHIFT);
 	struct span *span;
@@ -48,40 +48,57 @@ static struct span *find_extent(struct place *place)
 	return span;
 }
 
-/*
- * What this CPU found last, if the tree's version is still the same: then the span is still there,
- * and stays for the read side that the version was read in.
- */
-static bool recall(struct place *place, long version)
+static struct found *found_of_page(struct recent *recent, u64 gpa)
 {
-	const struct recent *recent = get_cpu_ptr(place->space->recent);
-	const bool found = recent->version == version &&
-			   place->gpa - recent->start < recent->size;
+	return &recent->page[(gpa >> PAGE_SHIFT) % RECENT_PAGES];
+}
 
-	if (found) {
-		place->span = recent->span;
-		place->start = recent->start;
-		place->end = recent->start + recent->size;
+static __always_inline bool is_of(const struct found *found, u64 gpa, long version)
+{
+	return found->version == version && gpa - found->start < found->size;
+}
+
+/*
+ * What this CPU found of late, if the tree's version is still the same: then the span is still
+ * there, and stays for the read side that the version was read in.
+ */
+static __always_inline bool recall(struct place *place, long version)
+{
+	struct recent *recent = get_cpu_ptr(place->space->recent);
+	const struct found *found = &recent->last;
+	bool hit = is_of(found, place->gpa, version);
+
+	if (unlikely(!hit)) {
+		found = found_of_page(recent, place->gpa);
+		hit = is_of(found, place->gpa, version);
+	}
+	if (likely(hit)) {
+		place->span = found->span;
+		place->start = found->start;
+		place->end = found->start + found->size;
 	}
 	put_cpu_ptr(place->space->recent);
-	return found;
+	return hit;
 }
 
 static void remember(const struct place *place, long version)
 {
 	struct recent *recent = get_cpu_ptr(place->space->recent);
 
-	recent->version = version;
-	recent->span = place->span;
-	recent->start = place->start;
-	recent->size = place->end - place->start;
+	recent->last = (struct found){
+		.version = version,
+		.span = place->span,
+		.start = place->start,
+		.size = place->end - place->start,
+	};
+	*found_of_page(recent, place->gpa) = recent->last;
 	put_cpu_ptr(place->space->recent);
 }
 
 /* The span in the tree, as place_find() has it */
 static int find_span(struct place *place, long version)
 {
-	place->span = find_extent(place);
+	place->span = place_extent(place);
 	if (!place->span)
 		return -ENOENT;
 	if (!place->span->backing || READ_ONCE(place->span->pending))
@@ -114,14 +131,16 @@ int place_find(struct ept_space *space, u64 gpa, struct place *place)
 }
 
 /*
- * Outside of the read side, after PLACE_BUSY or an error of a place: 0 if one is to look again,
- * when there is something to see.
+ * Outside of the read side, after what a place said beside 0: 0 if one is to look again, when there
+ * is something to see.
  */
-int space_again(struct ept_space *space, int err)
+int space_again(struct ept_space *space, u64 gpa, int err)
 {
-	if (err != PLACE_BUSY && err != -EAGAIN)
+	if (err <= 0 && err != -EAGAIN)
 		return err;
 	this_cpu_inc(space->counts->retries);
+	if (err == PLACE_TAKEN)
+		return space_clear_place(space, gpa & PAGE_MASK);
 	if (err == -EAGAIN)
 		return fatal_signal_pending(current) ? -EINTR : 0;
 	if (READ_ONCE(space->owner) == current)
@@ -132,22 +151,10 @@ int space_again(struct ept_space *space, int err)
 	return 0;
 }
 
-/*
- * What a mapping for @access is like, of memory that may be used with @prot. With a log that lives
- * on faults the write is in it before it is possible.
- */
-struct ept_attrs place_attrs(const struct place *place, u32 prot, u32 access)
+/* What is mapped there */
+static u64 place_hpa(const struct place *place)
 {
-	struct ept_attrs attrs = place->span->attrs;
-
-	attrs.prot &= prot;
-	if (place->log && place->log->by_fault) {
-		if (access & EPT_PROT_WRITE)
-			log_note(place->log, place->gpa);
-		else
-			attrs.prot &= ~EPT_PROT_WRITE;
-	}
-	return attrs;
+	return place->there.hpa + (place->gpa - place->there.gpa);
 }
 
 void place_look_up(struct place *place)
@@ -172,8 +179,8 @@ static enum ept_level largest(const struct place *place, u64 low, u64 high, u64 
 
 /*
  * Makes @access possible to memory that is behind [@gpa, @gpa + @size) and may be used with @prot:
- * by the leaf at the place, as large as that, the span and the log allow. Returns 0 or an error,
- * -EAGAIN if the backing's number has moved on.
+ * by the leaf at the place, as large as that, the span and the log allow. Returns 0, PLACE_TAKEN or
+ * an error, -EAGAIN if the backing's number has moved on.
  */
 int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access)
 {
@@ -197,8 +204,12 @@ int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32
 	bytes = SZ_4K;
 	if (place->there.gpa >= low && place->there.gpa + place->there.size <= high &&
 	    place->there.hpa == hpa + (place->there.gpa - low)) {
-		leaf = place->there.gpa;
-		bytes = place->there.size;
+		if (!place_needs_small(place, access)) {
+			leaf = place->there.gpa;
+			bytes = place->there.size;
+		}
+	} else if (place->span->backing->kind->asks && place_hpa(place) != hpa + (leaf - low)) {
+		return PLACE_TAKEN;
 	}
 	err = ept_install(ept, leaf, hpa + (leaf - low), bytes, &attrs, seq, place->seen, NULL);
 	return min(err, 0);
@@ -235,7 +246,7 @@ int ept_space_find(struct ept_space *space, u64 gpa, struct ept_region *region)
 		struct backing *backing = part.old->backing;
 		struct place place = { .space = space, .gpa = part.gpa };
 
-		if (!backing || find_extent(&place) != part.old)
+		if (!backing || place_extent(&place) != part.old)
 			continue;
 		*region = backing->region;
 		place_region(region, place.start, place.end - place.start);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Changes that add, set and remove regions. */
+/* Changes that add, set and remove regions, and that which takes nothing but their mappings. */
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -213,3 +213,79 @@ int ept_space_remove(struct ept_space *space, u64 gpa, u64 size)
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_space_remove);
+
+/*
+ * Mappings alone
+ */
+
+/* A span that was cut by "busy", in one piece again */
+static void mend(struct ept_space *space, const struct place *place)
+{
+	if (place->span)
+		change_store_surely(space, place->start, place->end - place->start, place->span);
+}
+
+/*
+ * What is mapped goes, and comes back by faults: after the flush, so that no CPU uses the old
+ * memory any more when another one has the new. Nothing of the regions changes.
+ */
+static int take_back(struct ept_space *space, u64 gpa, u64 size)
+{
+	struct change *change = change_make(space, gpa, size);
+	struct place first = { .space = space, .gpa = gpa };
+	struct place last = { .space = space, .gpa = gpa + size - SZ_4K };
+	struct part *part;
+	int err;
+
+	if (!change)
+		return -ENOMEM;
+	if (list_empty(&change->parts))
+		return 0;
+	first.span = place_extent(&first);
+	last.span = place_extent(&last);
+	err = change_stop_faults(space, change);
+	if (!err) {
+		list_for_each_entry(part, &change->parts, node)
+			if (part->old->backing->kind->fault && !part->old->backing->kind->owns)
+				space_zap(space, part, &space->gather);
+		ept_gather_flush(&space->gather);
+		ept_gather_init(&space->gather, space->ept);
+		change_store_parts(space, change, false);
+	}
+	mend(space, &first);
+	mend(space, &last);
+	return err;
+}
+
+/* Of the place's leaf, which its span has all of */
+int space_clear_place(struct ept_space *space, u64 gpa)
+{
+	struct ept_mapping mapping;
+	int err = space_lock(space);
+
+	if (err)
+		return err;
+	if (!ept_lookup(space->ept, gpa, &mapping))
+		err = take_back(space, mapping.gpa, mapping.size);
+	space_unlock(space);
+	return err;
+}
+
+int ept_space_zap(struct ept_space *space, u64 gpa, u64 size)
+{
+	bool own;
+	int err;
+
+	if (IS_ERR_OR_NULL(space))
+		return -EINVAL;
+	err = space_judge(space, gpa, size);
+	if (!err)
+		err = change_enter(space, &own);
+	if (err)
+		return err;
+	err = take_back(space, gpa, size);
+	change_leave(space, own);
+	trace_ept_space_zap(ept_pointer(space->ept), gpa, size, err);
+	return err;
+}
+EXPORT_SYMBOL_EPT(ept_space_zap);

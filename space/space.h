@@ -124,17 +124,29 @@ struct log {
 };
 
 /**
- * struct recent - what a CPU found last
+ * struct found - what a CPU found in the tree
  * @version: of the tree
  * @span: what it found
  * @start: where it begins
  * @size: bytes
  */
-struct recent {
+struct found {
 	long		version;
 	struct span	*span;
 	u64		start;
 	u64		size;
+};
+
+#define RECENT_PAGES	16
+
+/**
+ * struct recent - what a CPU found of late
+ * @last: for the pages of a large region, one after the other
+ * @page: for a few pages, each of another region: registers of devices
+ */
+struct recent {
+	struct found	last;
+	struct found	page[RECENT_PAGES];
 };
 
 /**
@@ -161,8 +173,10 @@ struct place {
 	struct ept_mapping	there;
 };
 
-/* What place_find() says beside errors: wait until it is committed. */
+/* What is said of a place beside errors: wait until it is committed. */
 #define PLACE_BUSY	1
+/* Other memory is mapped there, whose owner has to hear that it goes. */
+#define PLACE_TAKEN	2
 
 /**
  * struct touch - what the host does within a page
@@ -171,6 +185,7 @@ struct place {
  * @data: from where, or to where; NULL: where it is
  * @size: bytes
  * @write: it may write
+ * @rights: what the region has to give
  * @old: what a compare and exchange expects
  * @new: what it puts there; set to what was there
  */
@@ -180,6 +195,7 @@ struct touch {
 	void		*data;
 	size_t		size;
 	bool		write;
+	u32		rights;
 	const u64	*old;
 	u64		new;
 };
@@ -188,13 +204,15 @@ struct touch {
  * struct kind - what a kind of backing has to do
  * @name: for people
  * @owns: its pages are known to the table alone: a leaf that is cut has to be split
+ * @asks: gives memory for an access, and may give other memory than before, of which it hears
  * @shares: what is moved needs the backing that it was moved from
  * @create: a backing for a region that was checked; @from: NULL, or the backing of which it was a
  *	part before it moved
- * @fault: makes an access possible, after place_look_up(); -EAGAIN: look again. NULL: nothing is
- *	ever mapped
- * @gone: NULL, or hears of a leaf that went; under the table's lock
- * @touch: NULL, or does what the table can't: reads and writes for the host; -EAGAIN: look again
+ * @fault: makes an access possible, after place_look_up() unless it @owns; -EAGAIN: look again.
+ *	NULL: nothing is ever mapped
+ * @gone: NULL, or hears of a leaf that went, and whether it was written; under the table's lock
+ * @touch: NULL, or reads and writes for the host, where the table isn't all that it takes; -EAGAIN:
+ *	look again
  * @flushed: NULL, or hears that nobody uses what went
  * @removed: NULL, or hears that nobody uses a part any more, which was removed
  * @destroy: frees a backing that nobody uses
@@ -202,13 +220,14 @@ struct touch {
 struct kind {
 	const char	*name;
 	bool		owns;
+	bool		asks;
 	bool		shares;
 	struct backing	*(*create)(struct ept_space *space, const struct ept_region *region,
 				   const struct backing *from);
 	int		(*fault)(struct place *place, u32 access);
 	void		(*gone)(struct ept_space *space, struct backing *backing,
-				const struct ept_mapping *mapping);
-	int		(*touch)(const struct place *place, struct touch *touch);
+				const struct ept_mapping *mapping, bool written);
+	int		(*touch)(struct place *place, struct touch *touch);
 	void		(*flushed)(struct backing *backing);
 	void		(*removed)(struct backing *backing, u64 offset, u64 size);
 	void		(*destroy)(struct backing *backing);
@@ -233,7 +252,7 @@ extern const struct kind space_file;
  * @limit: where the guest's addresses end
  * @spans: the tree
  * @version: of the tree: changes after what faults may have found was replaced
- * @recent: what each CPU found in it last
+ * @recent: what each CPU found in it of late
  * @stale: changes when memory has gone from the table, before anyone else may use it
  * @walking: held by who reads memory through the table without a reference to it
  * @logs: of logs
@@ -302,36 +321,48 @@ static inline u64 backing_at(const struct backing *backing, u64 gpa)
 	return gpa - backing->region.gpa;
 }
 
-/* What goes from the table may have been written since its dirty flag was last clear. */
-static inline bool space_was_written(const struct ept_space *space,
-				     const struct ept_mapping *mapping)
+/* The rights that an access lacked or had, which of them nobody knows */
+static inline u32 space_needed(const struct ept_space *space,
+			       const struct ept_violation *violation)
 {
-	return space->accessed_dirty ? mapping->dirty : mapping->attrs.prot & EPT_PROT_WRITE;
+	const u32 access = (violation->read ? EPT_PROT_READ : 0) |
+			   (violation->write ? EPT_PROT_WRITE : 0);
+
+	if (likely(!violation->exec))
+		return access;
+	if (!space->mode_exec)
+		return access | EPT_PROT_EXEC;
+	if (!violation->advanced)
+		return access | EPT_PROT_EXEC | EPT_PROT_UEXEC;
+	return access | (violation->user ? EPT_PROT_UEXEC : EPT_PROT_EXEC);
 }
 
 /* place.c */
 int space_judge(const struct ept_space *space, u64 gpa, u64 size);
 bool space_next(struct ept_space *space, u64 *gpa, u64 end, struct part *part);
+struct span *place_extent(struct place *place);
 int place_find(struct ept_space *space, u64 gpa, struct place *place);
-int space_again(struct ept_space *space, int err);
+int space_again(struct ept_space *space, u64 gpa, int err);
 void place_region(struct ept_region *region, u64 gpa, u64 size);
-struct ept_attrs place_attrs(const struct place *place, u32 prot, u32 access);
 void place_look_up(struct place *place);
 int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access);
 
 /* fault.c */
-u32 space_needed(const struct ept_space *space, const struct ept_violation *violation);
 int space_answer(struct ept_space *space, u64 gpa, u32 access, bool page_walk,
 		 struct ept_fault *fault);
 
 /* touch.c */
-int space_touch(struct ept_space *space, struct touch *touch, u32 rights);
+int space_touch(struct ept_space *space, struct touch *touch);
+int space_touch_mapped(struct place *place, struct touch *touch);
 
 /* change.c */
 int space_lock(struct ept_space *space);
 int space_unlock(struct ept_space *space);
 int space_zap(struct ept_space *space, const struct part *part, struct ept_gather *gather);
 void space_remove_all(struct ept_space *space);
+
+/* regions.c */
+int space_clear_place(struct ept_space *space, u64 gpa);
 
 /* log.c */
 void log_free_all(struct ept_space *space);
@@ -345,6 +376,35 @@ int space_pages_error(long err);
 
 /* anon.c */
 void anon_free_pages(struct list_head *pages);
+
+/*
+ * The rights of a mapping for @access, of memory that may be used with @prot. With a log that lives
+ * on faults the write is in it before it is possible.
+ */
+static inline u32 place_prot(const struct place *place, u32 prot, u32 access)
+{
+	prot &= place->span->attrs.prot;
+	if (likely(!place->log || !place->log->by_fault))
+		return prot;
+	if (!(access & EPT_PROT_WRITE))
+		return prot & ~EPT_PROT_WRITE;
+	log_note(place->log, place->gpa);
+	return prot;
+}
+
+/* Of a large leaf a write makes only its page writable, which has to be small for that. */
+static inline bool place_needs_small(const struct place *place, u32 access)
+{
+	return place->log && place->log->by_fault && access & EPT_PROT_WRITE;
+}
+
+static inline struct ept_attrs place_attrs(const struct place *place, u32 prot, u32 access)
+{
+	struct ept_attrs attrs = place->span->attrs;
+
+	attrs.prot = place_prot(place, prot, access);
+	return attrs;
+}
 
 /* debugfs.c */
 #ifdef CONFIG_DEBUG_FS

@@ -8,17 +8,34 @@
 #include "ept_compat.h"
 #include "space.h"
 
-/* What the table has at a place; brings it there first */
-static int mapped_page(struct place *place, u32 access, struct page **page)
+/*
+ * What the table has at a place; brings it there first. Where memory is given for an access, that
+ * which a write gets may be another than is there.
+ */
+static int bring(struct place *place, const struct touch *touch)
+{
+	const struct kind *kind = place->span->backing->kind;
+	const bool asks = kind->asks && touch->write;
+	const u32 access = touch->rights | (asks ? EPT_PROT_WRITE : 0);
+	int err = 0;
+
+	place_look_up(place);
+	if (asks && place->mapped && !(place->there.attrs.prot & EPT_PROT_WRITE)) {
+		err = kind->fault(place, access);
+		place_look_up(place);
+	}
+	for (; !err && !place->mapped; place_look_up(place))
+		err = kind->fault(place, access);
+	return err;
+}
+
+int space_touch_mapped(struct place *place, struct touch *touch)
 {
 	unsigned long pfn;
-	int err;
+	int err = bring(place, touch);
 
-	for (place_look_up(place); !place->mapped; place_look_up(place)) {
-		err = place->span->backing->kind->fault(place, access);
-		if (err)
-			return err;
-	}
+	if (err)
+		return err;
 	/* What another region maps there by now has moved the number before. */
 	smp_rmb();
 	if (atomic_long_read(&place->span->backing->seq) != place->seen)
@@ -26,24 +43,14 @@ static int mapped_page(struct place *place, u32 access, struct page **page)
 	pfn = PHYS_PFN(place->there.hpa + (place->gpa - place->there.gpa));
 	if (!pfn_valid(pfn) || PageReserved(pfn_to_page(pfn)))
 		return -EFAULT;
-	*page = pfn_to_page(pfn);
-	return 0;
+	return touch->fn(touch, pfn_to_page(pfn));
 }
 
-static int touch_mapped(struct place *place, struct touch *touch, u32 access)
+/* Once, within the read side */
+static int touch_once(struct ept_space *space, struct touch *touch)
 {
-	struct page *page;
-	int err = mapped_page(place, access, &page);
-
-	return err ?: touch->fn(touch, page);
-}
-
-/* Once, within the read side. @rights are what the region has to give. */
-static int touch_once(struct ept_space *space, struct touch *touch, u32 rights)
-{
-	const struct ept_backend *backend;
 	const struct kind *kind;
-	struct place place;
+	struct place place __uninitialized;
 	int ret = place_find(space, touch->gpa, &place);
 
 	if (ret)
@@ -51,14 +58,10 @@ static int touch_once(struct ept_space *space, struct touch *touch, u32 rights)
 	kind = place.span->backing->kind;
 	if (!kind->fault)
 		return -EOPNOTSUPP;
-	if (rights & ~place.span->attrs.prot ||
+	if (touch->rights & ~place.span->attrs.prot ||
 	    (touch->write && place.span->backing->readonly))
 		return -EACCES;
-	backend = place.span->backing->region.backend;
-	if (kind->touch && (kind != &space_client || backend->access))
-		ret = kind->touch(&place, touch);
-	else
-		ret = touch_mapped(&place, touch, rights);
+	ret = kind->touch ? kind->touch(&place, touch) : space_touch_mapped(&place, touch);
 	/* After the write: a log that was harvested before has to have it another time. */
 	if (touch->write && place.log)
 		log_note(place.log, place.gpa);
@@ -66,7 +69,7 @@ static int touch_once(struct ept_space *space, struct touch *touch, u32 rights)
 }
 
 /* Within a page */
-int space_touch(struct ept_space *space, struct touch *touch, u32 rights)
+int space_touch(struct ept_space *space, struct touch *touch)
 {
 	int idx, ret, err;
 
@@ -74,11 +77,11 @@ int space_touch(struct ept_space *space, struct touch *touch, u32 rights)
 		return -ERANGE;
 	for (;;) {
 		idx = srcu_read_lock(&space->srcu);
-		ret = touch_once(space, touch, rights);
+		ret = touch_once(space, touch);
 		srcu_read_unlock(&space->srcu, idx);
 		if (!ret)
 			return 0;
-		err = space_again(space, ret);
+		err = space_again(space, touch->gpa, ret);
 		if (err)
 			return err;
 	}
@@ -99,7 +102,7 @@ static int copy_in(struct touch *touch, struct page *page)
 static ssize_t copy(struct ept_space *space, u64 gpa, void *buffer, size_t size, u32 access,
 		    bool write)
 {
-	struct touch touch = { .fn = write ? copy_in : copy_out, .write = write };
+	struct touch touch = { .fn = write ? copy_in : copy_out, .write = write, .rights = access };
 	size_t done = 0;
 	int err = 0;
 
@@ -111,7 +114,7 @@ static ssize_t copy(struct ept_space *space, u64 gpa, void *buffer, size_t size,
 		touch.gpa = gpa + done;
 		touch.data = buffer + done;
 		touch.size = min_t(size_t, size - done, PAGE_SIZE - offset_in_page(touch.gpa));
-		err = space_touch(space, &touch, access);
+		err = space_touch(space, &touch);
 		if (err)
 			break;
 		done += touch.size;
@@ -161,13 +164,13 @@ static int exchange(struct touch *touch, struct page *page)
 int ept_space_cmpxchg(struct ept_space *space, u64 gpa, unsigned int size, u64 *old, u64 new)
 {
 	struct touch touch = { .fn = exchange, .gpa = gpa, .old = old, .new = new, .size = size,
-			       .write = true };
+			       .write = true, .rights = EPT_PROT_READ | EPT_PROT_WRITE };
 	u64 mask;
 	int err;
 
 	if (IS_ERR_OR_NULL(space) || !old || size > 8 || !is_power_of_2(size) || gpa & (size - 1))
 		return -EINVAL;
-	err = space_touch(space, &touch, EPT_PROT_READ | EPT_PROT_WRITE);
+	err = space_touch(space, &touch);
 	if (err)
 		return err;
 	mask = GENMASK_ULL(8 * size - 1, 0);

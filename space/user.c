@@ -244,21 +244,16 @@ static int user_fault(struct place *place, u32 access)
 	return err;
 }
 
-/*
- * Under the table's lock. The process has these pages until its notifier returns, which waits for
- * that lock.
- */
-static void user_gone(struct ept_space *space, struct backing *backing,
-		      const struct ept_mapping *mapping)
+/* What the guest's CPUs did to the pages of a leaf */
+static noinline void hand_over(const struct ept_mapping *mapping, bool written)
 {
-	const bool dirty = space_was_written(space, mapping);
 	unsigned long pfn = PHYS_PFN(mapping->hpa);
 	const unsigned long end = pfn + (mapping->size >> PAGE_SHIFT);
 
 	while (pfn < end) {
 		struct folio *folio = page_folio(pfn_to_page(pfn));
 
-		if (dirty && !folio_test_dirty(folio))
+		if (written && !folio_test_dirty(folio))
 			folio_mark_dirty(folio);
 		if (mapping->accessed)
 			folio_mark_accessed(folio);
@@ -266,7 +261,18 @@ static void user_gone(struct ept_space *space, struct backing *backing,
 	}
 }
 
-static int user_touch(const struct place *place, struct touch *touch)
+/*
+ * Under the table's lock. The process has these pages until its notifier returns, which waits for
+ * that lock.
+ */
+static void user_gone(struct ept_space *space, struct backing *backing,
+		      const struct ept_mapping *mapping, bool written)
+{
+	if (written || mapping->accessed)
+		hand_over(mapping, written);
+}
+
+static int user_touch(struct place *place, struct touch *touch)
 {
 	struct page *page;
 	int ret;

@@ -34,7 +34,7 @@ int ept_space_window_open(struct ept_space *space, u64 gpa, u32 access, bool wri
 			  struct ept_window *window)
 {
 	struct opening opening = {
-		.touch = { .fn = hold, .gpa = gpa, .write = write },
+		.touch = { .fn = hold, .gpa = gpa, .write = write, .rights = access },
 		.window = window,
 	};
 	int err;
@@ -47,7 +47,7 @@ int ept_space_window_open(struct ept_space *space, u64 gpa, u32 access, bool wri
 		.write = write,
 		.seen = atomic_long_read_acquire(&space->stale),
 	};
-	err = space_touch(space, &opening.touch, access);
+	err = space_touch(space, &opening.touch);
 	if (err)
 		*window = (struct ept_window){};
 	return err;

@@ -24,13 +24,7 @@
 #include <unistd.h>
 
 #include "../../samples/procvmm_api.h"
-
-#ifndef MADV_PAGEOUT
-#define MADV_PAGEOUT	21
-#endif
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE	25
-#endif
+#include "disturb.h"
 
 #define PAGE	4096UL
 #define LARGE	(2UL << 20)
@@ -766,51 +760,18 @@ static void *hammer_on(void *arg)
 	return rounds;
 }
 
-static void disturb(int vm, unsigned int *seed)
+/* Its guest's page tables are memory, too. */
+static void disturb_more(int vm, unsigned int what)
 {
 	static uint64_t bitmap[PAGES / 64];
-	unsigned long nr = 1, page;
-	char *at;
-	pid_t child;
 
-	*seed = *seed * 1103515245 + 12345;
-	nr += (*seed >> 8) % 100;
-	page = (*seed >> 16) % (PAGES - nr);
-	at = (char *)MEMORY + page * PAGE;
-	switch (*seed >> 28 & 7) {
-	case 0:
-		madvise(at, nr * PAGE, MADV_PAGEOUT);
-		break;
-	case 1:
-		mprotect(at, nr * PAGE, PROT_READ);
-		mprotect(at, nr * PAGE, PROT_READ | PROT_WRITE);
-		break;
-	case 2:
-		mprotect(at, nr * PAGE, PROT_NONE);
-		mprotect(at, nr * PAGE, PROT_READ | PROT_WRITE);
-		break;
-	case 3:
-		child = fork();
-		if (!child)
-			_exit(0);
-		waitpid(child, NULL, 0);
-		break;
-	case 4:
-		madvise((void *)MEMORY, SIZE, MADV_COLLAPSE);
-		break;
-	case 5:
-		mremap(at, nr * PAGE, nr * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, HOLE);
-		mremap((void *)HOLE, nr * PAGE, nr * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, at);
-		break;
-	case 6:
+	if (what % 2) {
 		madvise(tables, sizeof(tables), MADV_PAGEOUT);
-		break;
-	default:
-		log_of(vm, PROCVMM_LOG_START, bitmap);
-		log_of(vm, PROCVMM_LOG_GET, bitmap);
-		log_of(vm, PROCVMM_LOG_STOP, bitmap);
-		break;
+		return;
 	}
+	log_of(vm, PROCVMM_LOG_START, bitmap);
+	log_of(vm, PROCVMM_LOG_GET, bitmap);
+	log_of(vm, PROCVMM_LOG_STOP, bitmap);
 }
 
 #define VCPUS		2
@@ -819,7 +780,9 @@ static void disturb(int vm, unsigned int *seed)
 static void loses_no_write(int vm)
 {
 	pthread_t threads[VCPUS];
-	unsigned int seed = 77;
+	struct disturbed disturbed = {
+		.memory = (char *)MEMORY, .pages = PAGES, .away = (char *)HOLE, .seed = 77,
+	};
 	unsigned long *rounds[VCPUS], before;
 
 	memset(hammers, 0, sizeof(hammers));
@@ -833,7 +796,8 @@ static void loses_no_write(int vm)
 		pthread_create(&threads[i], NULL, hammer_on, &cpus[i]);
 	}
 	for (int i = 0; i < DISTURBANCES; i++)
-		disturb(vm, &seed);
+		if (!disturb(&disturbed))
+			disturb_more(vm, disturb_random(&disturbed.seed));
 	over = 1;
 	for (unsigned int i = 0; i < VCPUS; i++) {
 		pthread_join(threads[i], (void **)&rounds[i]);

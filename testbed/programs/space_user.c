@@ -19,13 +19,7 @@
 #include <unistd.h>
 
 #include "../../kunit/space_device.h"
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE	25
-#endif
-#ifndef MADV_PAGEOUT
-#define MADV_PAGEOUT	21
-#endif
+#include "disturb.h"
 
 #define PAGE	4096UL
 #define LARGE	(2UL << 20)
@@ -442,12 +436,6 @@ struct vcpu {
 	pthread_t	thread;
 };
 
-static unsigned int next_random(unsigned int *seed)
-{
-	*seed = *seed * 1103515245 + 12345;
-	return *seed >> 8;
-}
-
 /* Each has a word of its own in each page. An access may meet a moment when nothing is there. */
 static void *vcpu_run(void *arg)
 {
@@ -458,9 +446,9 @@ static void *vcpu_run(void *arg)
 
 	memset(mine, 0, sizeof(expected[0]));
 	while (!over && !vcpu->wrong) {
-		const unsigned long page = next_random(&seed) % PAGES;
+		const unsigned long page = disturb_random(&seed) % PAGES;
 		const unsigned long at = page * PAGE + 64 * (vcpu->id + 1);
-		uint64_t value = next_random(&seed);
+		uint64_t value = disturb_random(&seed);
 		long ret;
 
 		if (value & 1) {
@@ -479,56 +467,14 @@ static void *vcpu_run(void *arg)
 	return NULL;
 }
 
-static void disturb(struct guest *guest, unsigned int *seed)
-{
-	const unsigned long nr = 1 + next_random(seed) % 100;
-	const unsigned long page = next_random(seed) % (PAGES - nr);
-	char *at = guest->memory + page * PAGE;
-	static unsigned long bitmap[PAGES / 64];
-	static char *away;
-	pid_t child;
-
-	if (!away)
-		away = map(NULL, SIZE);
-	switch (next_random(seed) % 8) {
-	case 0:
-		madvise(at, nr * PAGE, MADV_PAGEOUT);
-		break;
-	case 1:
-		mprotect(at, nr * PAGE, PROT_READ);
-		mprotect(at, nr * PAGE, PROT_READ | PROT_WRITE);
-		break;
-	case 2:
-		mprotect(at, nr * PAGE, PROT_NONE);
-		mprotect(at, nr * PAGE, PROT_READ | PROT_WRITE);
-		break;
-	case 3:
-		child = fork();
-		if (!child)
-			_exit(0);
-		waitpid(child, NULL, 0);
-		break;
-	case 4:
-		madvise(guest->memory, SIZE, MADV_COLLAPSE);
-		break;
-	case 5:
-		mremap(at, nr * PAGE, nr * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, away);
-		mremap(away, nr * PAGE, nr * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, at);
-		break;
-	case 6:
-		madvise(at, nr * PAGE, MADV_COLD);
-		break;
-	default:
-		log_of(guest, next_random(seed) % 3, bitmap);
-		break;
-	}
-}
-
 static long no_write_is_lost(struct guest *guest)
 {
 	struct vcpu vcpus[EPT_SPACE_CPUS] = {};
 	const time_t end = time(NULL) + SECONDS;
-	unsigned int seed = 77;
+	struct disturbed disturbed = {
+		.memory = guest->memory, .pages = PAGES, .away = map(NULL, SIZE), .seed = 77,
+	};
+	static unsigned long bitmap[PAGES / 64];
 	long wrong = 0;
 
 	over = 0;
@@ -540,7 +486,8 @@ static long no_write_is_lost(struct guest *guest)
 	}
 	/* Where that is slow, a few have to do. */
 	for (int i = 0; i < 1500 && (i < 40 || time(NULL) < end); i++)
-		disturb(guest, &seed);
+		if (!disturb(&disturbed))
+			log_of(guest, disturb_random(&disturbed.seed) % 3, bitmap);
 	over = 1;
 	for (unsigned int i = 0; i < EPT_SPACE_CPUS; i++) {
 		pthread_join(vcpus[i].thread, NULL);
