@@ -8,6 +8,7 @@
 
 #include <linux/export.h>
 #include <linux/gfp.h>
+#include <linux/mm_types.h>
 #include <linux/version.h>
 
 /* The namespace of an export became a string. */
@@ -31,6 +32,11 @@
 
 #ifndef __uninitialized
 #define __uninitialized
+#endif
+
+/* A file's flags were a number. */
+#ifndef EMPTY_VMA_FLAGS
+#define EMPTY_VMA_FLAGS		0
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
@@ -69,6 +75,12 @@
 #define SECONDARY_EXEC_EPT_VIOLATION_VE		VMCS_CONTROL_BIT(EPT_VIOLATION_VE)
 #define vmx_basic_vmcs_mem_type(basic)	(((basic) & VMX_BASIC_MEM_TYPE_MASK) >>	\
 					 VMX_BASIC_MEM_TYPE_SHIFT)
+#endif
+
+/* KUnit gave a case no memory of a process. */
+#define EPT_KUNIT_HAS_PROCESS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0))
+#if !EPT_KUNIT_HAS_PROCESS
+#define kunit_vm_mmap(test, file, address, size, prot, flags, offset)	0UL
 #endif
 
 /* There was an argument for what nobody asked for. */

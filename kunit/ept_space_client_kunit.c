@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/highmem.h>
+#include <linux/io.h>
 #include <linux/mm.h>
 
 #include "fixture.h"

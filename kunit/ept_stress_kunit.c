@@ -871,7 +871,7 @@ static struct stress *new_stress(struct kunit *test, void (*interrupt)(struct ha
 	struct arena *arena = test->priv;
 
 	KUNIT_ASSERT_NOT_NULL(test, stress);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, (kunit_action_t *)kvfree, stress), 0);
+	arena->arg = stress;
 	stress->arena = arena;
 	register_lock(stress);
 	/* Where no leaf is as large as the last one's units, it would take too many. */
@@ -945,6 +945,15 @@ static void what_interrupted_readers_see_is_explained(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, table_pages(), arena->pages_before + 1 + stats.reserved);
 }
 
+static void stress_exit(struct kunit *test)
+{
+	struct arena *arena = test->priv;
+	void *stress = arena ? arena->arg : NULL;
+
+	arena_exit(test);
+	kvfree(stress);
+}
+
 #define CONFIG(_levels, _leaf, _features, _flags)	\
 	TABLE_FOR(_levels, _leaf, 52, EPT_MT_WB, _features, _flags)
 
@@ -974,7 +983,7 @@ static struct kunit_case stress_cases[] = {
 static struct kunit_suite stress_suite = {
 	.name = "ept_race_stress",
 	.init = arena_init,
-	.exit = arena_exit,
+	.exit = stress_exit,
 	.test_cases = stress_cases,
 };
 

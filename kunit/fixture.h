@@ -30,6 +30,17 @@
 	KUNIT_ASSERT_TRUE_MSG(test, false, fmt, ##__VA_ARGS__)
 #endif
 
+#ifndef KUNIT_EXPECT_MEMEQ
+#define KUNIT_EXPECT_MEMEQ(test, one, other, size)			\
+	KUNIT_EXPECT_EQ(test, memcmp(one, other, size), 0)
+#define KUNIT_EXPECT_MEMEQ_MSG(test, one, other, size, fmt, ...)	\
+	KUNIT_EXPECT_EQ_MSG(test, memcmp(one, other, size), 0, fmt, ##__VA_ARGS__)
+#endif
+
+#ifndef SZ_512G
+#define SZ_512G	_AC(0x8000000000, ULL)
+#endif
+
 #define TABLE_FOR(_levels, _leaf, _maxphyaddr, _memtype, _features, _flags) {	\
 	.levels = (_levels),						\
 	.max_leaf = (_leaf),						\

@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "ept_compat.h"
 #include "fixture.h"
 #include "space_guest.h"
 
@@ -128,7 +129,7 @@ void must_add(struct guest *guest, enum ept_region_kind kind, u64 gpa, u64 size)
 
 bool guest_has_process(void)
 {
-	return IS_ENABLED(CONFIG_MMU_NOTIFIER);
+	return IS_ENABLED(CONFIG_MMU_NOTIFIER) && EPT_KUNIT_HAS_PROCESS;
 }
 
 static unsigned long map_memory(struct guest *guest)
@@ -305,7 +306,7 @@ int guest_init(struct kunit *test)
 	guest->pages = make_pages();
 	guest->client = make_pages();
 	KUNIT_ASSERT_TRUE(test, guest->pages && guest->client);
-	guest->file = shmem_file_setup("guest", GUEST_SIZE, 0);
+	guest->file = shmem_file_setup("guest", GUEST_SIZE, EMPTY_VMA_FLAGS);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, guest->file);
 	guest->space = ept_space_create(&guest->config);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, guest->space);
