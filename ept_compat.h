@@ -80,7 +80,7 @@
 /* KUnit gave a case no memory of a process. */
 #define EPT_KUNIT_HAS_PROCESS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0))
 #if !EPT_KUNIT_HAS_PROCESS
-#define kunit_vm_mmap(test, file, address, size, prot, flags, offset)	0UL
+#define kunit_vm_mmap(...)	0UL
 #endif
 
 /* There was an argument for what nobody asked for. */

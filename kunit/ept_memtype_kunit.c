@@ -14,6 +14,7 @@
 #include <linux/vmalloc.h>
 
 #include "ept_memtype.h"
+#include "kunit_compat.h"
 #include "model_mtrr.h"
 
 /* Too large for a stack */

@@ -12,6 +12,7 @@
 
 #include "crew.h"
 #include "ept_guest.h"
+#include "kunit_compat.h"
 
 #define SLOTS		4U
 #define SLOT_GPA(i)	((u64)SZ_1G + (i) * SZ_4K)

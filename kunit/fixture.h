@@ -13,33 +13,8 @@
 
 #include "ept_core.h"
 #include "flat_model.h"
+#include "kunit_compat.h"
 #include "model_mmu.h"
-
-/* What KUnit hasn't always had, by what it has had from the first */
-#ifndef KUNIT_ARRAY_PARAM_DESC
-#define KUNIT_ARRAY_PARAM_DESC(name, array, member)				\
-	static void name##_describe(typeof(&(array)[0]) param, char *description)	\
-	{									\
-		strscpy(description, param->member, KUNIT_PARAM_DESC_SIZE);	\
-	}									\
-	KUNIT_ARRAY_PARAM(name, array, name##_describe)
-#endif
-
-#ifndef KUNIT_FAIL_AND_ABORT
-#define KUNIT_FAIL_AND_ABORT(test, fmt, ...)	\
-	KUNIT_ASSERT_TRUE_MSG(test, false, fmt, ##__VA_ARGS__)
-#endif
-
-#ifndef KUNIT_EXPECT_MEMEQ
-#define KUNIT_EXPECT_MEMEQ(test, one, other, size)			\
-	KUNIT_EXPECT_EQ(test, memcmp(one, other, size), 0)
-#define KUNIT_EXPECT_MEMEQ_MSG(test, one, other, size, fmt, ...)	\
-	KUNIT_EXPECT_EQ_MSG(test, memcmp(one, other, size), 0, fmt, ##__VA_ARGS__)
-#endif
-
-#ifndef SZ_512G
-#define SZ_512G	_AC(0x8000000000, ULL)
-#endif
 
 #define TABLE_FOR(_levels, _leaf, _maxphyaddr, _memtype, _features, _flags) {	\
 	.levels = (_levels),						\
