@@ -8,7 +8,6 @@
 
 #include <linux/export.h>
 #include <linux/gfp.h>
-#include <linux/mm_types.h>
 #include <linux/version.h>
 
 /* The namespace of an export became a string. */
@@ -32,11 +31,6 @@
 
 #ifndef __uninitialized
 #define __uninitialized
-#endif
-
-/* A file's flags were a number. */
-#ifndef EMPTY_VMA_FLAGS
-#define EMPTY_VMA_FLAGS		0
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)

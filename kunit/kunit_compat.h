@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What KUnit, and a header of sizes, haven't always had, by what they have had from the first. */
+/* What KUnit and headers haven't always had, by what they have had from the first. */
 #ifndef EPT_KUNIT_COMPAT_H
 #define EPT_KUNIT_COMPAT_H
 
 #include <kunit/test.h>
+#include <linux/mm_types.h>
 #include <linux/sizes.h>
 
 #ifndef KUNIT_ARRAY_PARAM_DESC
@@ -25,6 +26,10 @@
 	KUNIT_EXPECT_EQ(test, memcmp(one, other, size), 0)
 #define KUNIT_EXPECT_MEMEQ_MSG(test, one, other, size, fmt, ...)	\
 	KUNIT_EXPECT_EQ_MSG(test, memcmp(one, other, size), 0, fmt, ##__VA_ARGS__)
+#endif
+
+#ifndef EMPTY_VMA_FLAGS
+#define EMPTY_VMA_FLAGS	0
 #endif
 
 #ifndef SZ_512G
