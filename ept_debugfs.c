@@ -374,15 +374,12 @@ static DECLARE_DELAYED_WORK(appear_work, appear);
 
 void ept_debugfs_add(struct ept *ept)
 {
-	bool first;
-
 	spin_lock(&awaited_lock);
-	first = list_empty(&awaited);
+	/* Whoever was the first has seen to the others. */
+	if (list_empty(&awaited))
+		queue_delayed_work(system_dfl_wq, &appear_work, msecs_to_jiffies(APPEAR_MS));
 	list_add_tail(&ept->awaited, &awaited);
 	spin_unlock(&awaited_lock);
-	/* Whoever was the first has seen to the others. */
-	if (first)
-		queue_delayed_work(system_dfl_wq, &appear_work, msecs_to_jiffies(APPEAR_MS));
 }
 
 void ept_debugfs_remove(struct ept *ept)

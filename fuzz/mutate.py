@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Breaks the module's sources, one comparison, constant, operator, barrier, lock call or store at a
-time, and sees whether the tests notice: first the fuzzer and the suites that run in user space, which
-is once more under the compiler's sanitizers for what survives. What survives that, too, is for KUnit
-in User Mode Linux (--kunit), which takes minutes.
+time, and sees whether the tests notice: first the fuzzer and the suites that run in user space, and
+for what survives the fuzzer once more, under the compiler's sanitizers. What survives that, too, is
+for KUnit in User Mode Linux (--kunit), which takes minutes.
 
 The table of what was tried and what became of it is mutants.txt beside this file. What is in it
 isn't tried again: a run may end at any time and go on later. Its lines name a mutant by the text of

@@ -479,6 +479,21 @@ static void random_merge_range(struct random *random, u64 *gpa, u64 *size)
 	}
 }
 
+/* Into parts that a merge makes one again, if such a leaf is found soon */
+static void split_large_leaf(struct random *random)
+{
+	for (unsigned int i = 0; i < 8; i++) {
+		const u64 gpa = random_gpa(random);
+		const struct flat_piece *piece = flat_at(random->fixture->flat, gpa);
+
+		if (!piece || piece->level == EPT_4K)
+			continue;
+		random->split = gpa;
+		do_split(random->fixture, gpa, SZ_4K, piece->level - 1, random_gather(random));
+		return;
+	}
+}
+
 /* Seldom does anything by itself, but parts of a leaf that CPUs used since it was split can. */
 static void random_merge(struct random *random)
 {
@@ -486,7 +501,7 @@ static void random_merge(struct random *random)
 	u64 gpa, size;
 
 	if (one_in(random, 2)) {
-		random_split(random);
+		split_large_leaf(random);
 		random_accesses(random);
 	}
 	random_merge_range(random, &gpa, &size);
