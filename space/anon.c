@@ -55,7 +55,8 @@ static enum ept_level anon_level(const struct place *place, enum ept_level hole)
 	const u64 leaf = place->gpa & ~(u64)(SZ_2M - 1);
 
 	if (place->log || hole < EPT_2M || place->space->max_leaf < EPT_2M ||
-	    leaf < place->start || leaf + SZ_2M > place->end)
+	    leaf < place->start || leaf + SZ_2M > place->end ||
+	    log_is_in(place->space, leaf, SZ_2M))
 		return EPT_4K;
 	return EPT_2M;
 }

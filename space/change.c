@@ -245,12 +245,11 @@ static int split_at(struct ept_space *space, u64 gpa)
 	return ept_split(space->ept, gpa, SZ_4K, EPT_4K, &space->gather);
 }
 
-static int split_edges(struct ept_space *space, const struct part *part)
+int space_split_edges(struct ept_space *space, u64 gpa, u64 size)
 {
-	int err = split_at(space, part->gpa);
+	int err = split_at(space, gpa);
 
-	return err || part->gpa + part->size == space->limit ? err :
-		split_at(space, part->gpa + part->size);
+	return err || gpa + size == space->limit ? err : split_at(space, gpa + size);
 }
 
 /*
@@ -269,7 +268,9 @@ int change_stop_faults(struct ept_space *space, struct change *change)
 	list_for_each_entry(part, &change->parts, node)
 		backing_move_on(part->old->backing);
 	list_for_each_entry(part, &change->parts, node) {
-		err = part->old->backing->kind->owns ? split_edges(space, part) : 0;
+		if (!part->old->backing->kind->owns)
+			continue;
+		err = space_split_edges(space, part->gpa, part->size);
 		if (err) {
 			change_store_parts(space, change, false);
 			return err;

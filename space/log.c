@@ -24,6 +24,8 @@ bool log_is_in(struct ept_space *space, u64 gpa, u64 size)
 {
 	unsigned long index = gpa >> PAGE_SHIFT;
 
+	if (!rcu_access_pointer(space->logs.ma_root))
+		return false;
 	return mt_find(&space->logs, &index, (gpa + size - 1) >> PAGE_SHIFT);
 }
 
@@ -76,7 +78,8 @@ static struct log *make_log(struct ept_space *space, u64 gpa, u64 size, u32 flag
 	log->size = size;
 	log->flags = flags;
 	log->by_fault = !space->accessed_dirty || flags & EPT_LOG_LAZY;
-	log->bitmap = kvcalloc(BITS_TO_LONGS(size >> PAGE_SHIFT), sizeof(long), GFP_KERNEL_ACCOUNT);
+	log->bitmap = kvcalloc(BITS_TO_LONGS(size >> PAGE_SHIFT), sizeof(long),
+			       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (log->bitmap)
 		return log;
 	free_log(log);
@@ -140,15 +143,16 @@ static int start(struct ept_space *space, u64 gpa, u64 size, u32 flags)
 		return err;
 	}
 	move_on(space, gpa, size);
-	if (!(flags & EPT_LOG_LAZY))
-		err = ept_split(space->ept, gpa, size, EPT_4K, &space->gather);
+	err = flags & EPT_LOG_LAZY ? space_split_edges(space, gpa, size) :
+				     ept_split(space->ept, gpa, size, EPT_4K, &space->gather);
 	if (!err)
 		err = forget_writes(space, log, gpa, size);
-	if (!err)
-		return 0;
-	store(space, gpa, size, NULL, GFP_KERNEL | __GFP_NOFAIL);
+	if (err)
+		store(space, gpa, size, NULL, GFP_KERNEL | __GFP_NOFAIL);
+	/* What the host is just writing knows of no log, or of one that goes. */
 	synchronize_srcu_expedited(&space->srcu);
-	free_log(log);
+	if (err)
+		free_log(log);
 	return err;
 }
 
@@ -217,12 +221,18 @@ int ept_space_log_get(struct ept_space *space, u64 gpa, u64 size, unsigned long 
 }
 EXPORT_SYMBOL_EPT(ept_space_log_get);
 
-/* What the table alone knows is writable again; all else comes back by faults, large and so. */
+/*
+ * What the table alone knows is writable again; all else comes back by faults, large and so. Where
+ * other memory may be given than before, what is mapped stays, and only asks for each write: what
+ * goes has to be flushed before the other is mapped.
+ */
 static void allow_writes(struct ept_space *space, const struct part *part)
 {
 	struct backing *backing = part->old->backing;
 
-	if (backing->kind->owns) {
+	if (backing->kind->asks) {
+		ept_protect(space->ept, part->gpa, part->size, EPT_PROT_WRITE, 0, &space->gather);
+	} else if (backing->kind->owns) {
 		if (part->old->attrs.prot & EPT_PROT_WRITE)
 			ept_protect(space->ept, part->gpa, part->size, 0, EPT_PROT_WRITE,
 				    &space->gather);

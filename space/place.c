@@ -162,7 +162,10 @@ void place_look_up(struct place *place)
 	place->mapped = !ept_lookup(place->space->ept, place->gpa, &place->there);
 }
 
-/* What fits into a hole of @level, [@low, @high), and where @hpa is what is behind @low. */
+/*
+ * What fits into a hole of @level, [@low, @high), and where @hpa is what is behind @low. A leaf of
+ * which a log has but one page isn't large.
+ */
 static enum ept_level largest(const struct place *place, u64 low, u64 high, u64 hpa,
 			      enum ept_level level)
 {
@@ -171,7 +174,8 @@ static enum ept_level largest(const struct place *place, u64 low, u64 high, u64 
 		const u64 mask = level_size(level) - 1;
 		const u64 leaf = place->gpa & ~mask;
 
-		if (leaf >= low && leaf + mask < high && !((hpa - low + leaf) & mask))
+		if (leaf >= low && leaf + mask < high && !((hpa - low + leaf) & mask) &&
+		    !log_is_in(place->space, leaf, mask + 1))
 			break;
 	}
 	return level;

@@ -358,6 +358,7 @@ int space_touch_mapped(struct place *place, struct touch *touch);
 /* change.c */
 int space_lock(struct ept_space *space);
 int space_unlock(struct ept_space *space);
+int space_split_edges(struct ept_space *space, u64 gpa, u64 size);
 int space_zap(struct ept_space *space, const struct part *part, struct ept_gather *gather);
 void space_remove_all(struct ept_space *space);
 

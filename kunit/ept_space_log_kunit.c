@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The log of dirty pages at its edges: of ranges, of time, of what memory becomes. */
+#include <kunit/test.h>
+#include <linux/bitmap.h>
+#include <linux/completion.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/panic.h>
+
+#include "fixture.h"
+#include "space_guest.h"
+
+CONFIG_PARAMS;
+
+#define GPA	(16 * (u64)SZ_2M)
+#define RW	(EPT_PROT_READ | EPT_PROT_WRITE)
+
+static const enum ept_region_kind kinds[] = {
+	EPT_REGION_LINEAR, EPT_REGION_ANON, EPT_REGION_PAGES, EPT_REGION_CLIENT,
+};
+
+static const u32 ways[] = { 0, EPT_LOG_LAZY, EPT_LOG_PML };
+
+/* A log that begins and ends inside of large leaves */
+#define LOG	(GPA + SZ_1M)
+#define SIZE	((u64)SZ_2M)
+#define IN_LOG	(LOG + 5 * SZ_4K)
+
+static DECLARE_BITMAP(logged, SZ_2M / SZ_4K);
+
+static unsigned int get_log(struct guest *guest)
+{
+	bitmap_zero(logged, SIZE / SZ_4K);
+	KUNIT_EXPECT_EQ(guest->test, ept_space_log_get(guest->space, LOG, SIZE, logged), 0);
+	return bitmap_weight(logged, SIZE / SZ_4K);
+}
+
+static int start(struct guest *guest, u32 flags)
+{
+	return ept_space_log_start(guest->space, LOG, SIZE, flags);
+}
+
+/* What a CPU with page-modification logging writes down: a page whose dirty flag it sets */
+static void store(struct guest *guest, u64 gpa, u32 flags)
+{
+	struct ept_mapping before = {};
+
+	ept_lookup(guest->ept, gpa, &before);
+	guest_store(guest, gpa, 1);
+	if (flags & EPT_LOG_PML && !before.dirty)
+		KUNIT_EXPECT_EQ(guest->test, ept_space_log_pml(guest->space, &gpa, 1), 0);
+}
+
+/* Both neighbours of the log are written before anything of it is. */
+static void try_neighbours(struct guest *guest, u32 flags)
+{
+	struct kunit *test = guest->test;
+
+	if (start(guest, flags) == -EOPNOTSUPP)
+		return;
+	for (unsigned int round = 0; round < 2; round++) {
+		store(guest, GPA, flags);
+		store(guest, LOG + SIZE, flags);
+		store(guest, IN_LOG, flags);
+		store(guest, LOG + SIZE - SZ_4K, flags);
+		KUNIT_EXPECT_EQ(test, get_log(guest), 2);
+		KUNIT_EXPECT_TRUE(test, test_bit(5, logged));
+		KUNIT_EXPECT_EQ(test, get_log(guest), 0);
+	}
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, LOG, SIZE), 0);
+}
+
+static void writes_beside_a_log_hide_none_in_it(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		for (unsigned int way = 0; way < ARRAY_SIZE(ways); way++) {
+			must_add(guest, kinds[i], GPA, GUEST_SIZE);
+			try_neighbours(guest, ways[way]);
+			KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+		}
+	}
+}
+
+/* A leaf across the edge that nobody could write to when the log began */
+static void a_leaf_that_an_edge_cuts_is_not_writable_in_the_log(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	for (unsigned int way = 0; way < ARRAY_SIZE(ways); way++) {
+		must_add(guest, EPT_REGION_ANON, GPA, GUEST_SIZE);
+		KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, GUEST_SIZE,
+							EPT_PROT_READ), 0);
+		guest_load(guest, GPA);
+		guest_load(guest, GPA + SZ_2M);
+		KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, GUEST_SIZE, RW), 0);
+		try_neighbours(guest, ways[way]);
+		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+	}
+}
+
+/*
+ * A write of the host that is under way when the log begins
+ */
+
+/**
+ * struct slow - memory that takes its time
+ * @space: a space
+ * @asked: the host's write has come to the memory
+ * @go_on: now it may be done
+ * @began: the log has begun
+ * @memory: of one page
+ * @seen: what of it was there when it had
+ */
+struct slow {
+	struct ept_space	*space;
+	struct completion	asked;
+	struct completion	go_on;
+	struct completion	began;
+	u8			memory[SZ_4K];
+	u8			seen;
+};
+
+static int slow_get(void *cookie, u64 offset, u32 access, struct ept_piece *piece)
+{
+	return -EFAULT;
+}
+
+static int slow_access(void *cookie, u64 offset, void *data, size_t size, bool write)
+{
+	struct slow *slow = cookie;
+
+	complete(&slow->asked);
+	wait_for_completion(&slow->go_on);
+	memcpy(slow->memory + offset_in_page(offset), data, size);
+	return 0;
+}
+
+static const struct ept_backend slow_backend = { .get = slow_get, .access = slow_access };
+
+static int write_slowly(void *arg)
+{
+	struct slow *slow = arg;
+	u8 byte = 9;
+
+	return ept_space_write(slow->space, LOG, &byte, 1, 0);
+}
+
+static int start_log(void *arg)
+{
+	struct slow *slow = arg;
+	int err = ept_space_log_start(slow->space, LOG, SIZE, 0);
+
+	slow->seen = READ_ONCE(slow->memory[0]);
+	complete(&slow->began);
+	return err;
+}
+
+static void what_the_host_writes_as_a_log_begins_is_copied_or_logged(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct slow *slow = kunit_kzalloc(test, sizeof(*slow), GFP_KERNEL);
+	struct ept_region region = {
+		.gpa = LOG, .size = SIZE, .kind = EPT_REGION_CLIENT, .attrs = EPT_ATTRS_RAM,
+		.cookie = slow, .backend = &slow_backend,
+	};
+	struct task_struct *writer, *starter;
+
+	KUNIT_ASSERT_NOT_NULL(test, slow);
+	slow->space = guest->space;
+	init_completion(&slow->asked);
+	init_completion(&slow->go_on);
+	init_completion(&slow->began);
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	writer = kthread_run(write_slowly, slow, "writes");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(writer));
+	get_task_struct(writer);
+	wait_for_completion(&slow->asked);
+	starter = kthread_run(start_log, slow, "logs");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(starter));
+	get_task_struct(starter);
+	/* It may wait for the write. */
+	wait_for_completion_timeout(&slow->began, msecs_to_jiffies(50));
+	complete(&slow->go_on);
+	KUNIT_EXPECT_EQ(test, kthread_stop(writer), 1);
+	KUNIT_EXPECT_EQ(test, kthread_stop(starter), 0);
+	put_task_struct(writer);
+	put_task_struct(starter);
+	get_log(guest);
+	KUNIT_EXPECT_TRUE(test, slow->seen == 9 || test_bit(0, logged));
+}
+
+/*
+ * Sizes
+ */
+
+static void a_log_too_large_for_memory_is_refused_without_noise(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_FILE, 0, BIT_ULL(47), 0);
+	const bool warned = test_taint(TAINT_WARN);
+
+	KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, 0, BIT_ULL(48), 0), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, test_taint(TAINT_WARN), warned);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM(writes_beside_a_log_hide_none_in_it, configs_gen_params),
+	KUNIT_CASE_PARAM(a_leaf_that_an_edge_cuts_is_not_writable_in_the_log, configs_gen_params),
+	KUNIT_CASE(what_the_host_writes_as_a_log_begins_is_copied_or_logged),
+	KUNIT_CASE(a_log_too_large_for_memory_is_refused_without_noise),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "ept_space_log",
+	.suite_init = guest_suite_init,
+	.init = guest_init,
+	.exit = guest_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
