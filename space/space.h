@@ -97,6 +97,8 @@ struct part {
  * @removes: they are nowhere now
  * @gpa: where it begins
  * @size: bytes
+ * @low: where that which it cuts at its beginning begins
+ * @high: where that which it cuts at its end ends
  */
 struct change {
 	struct span		busy;
@@ -105,6 +107,8 @@ struct change {
 	bool			removes;
 	u64			gpa;
 	u64			size;
+	u64			low;
+	u64			high;
 };
 
 /**
