@@ -66,7 +66,8 @@ static struct held *make_owner(const struct ept_region *region, const struct bac
 		return held;
 	}
 	held->backing.readonly = !(region->attrs.prot & EPT_PROT_WRITE);
-	held->pages = kvcalloc(nr_pages(held), sizeof(*held->pages), GFP_KERNEL_ACCOUNT);
+	held->pages = kvcalloc(nr_pages(held), sizeof(*held->pages),
+			       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (held->pages)
 		return held;
 	kfree(held);
@@ -76,11 +77,15 @@ static struct held *make_owner(const struct ept_region *region, const struct bac
 /* From @page on, do so many lie one after the other? */
 static bool is_contiguous(struct page **page, unsigned long nr)
 {
-	if (!page[0])
-		return false;
-	for (unsigned long i = 1; i < nr; i++)
-		if (!page[i] || page_to_pfn(page[i]) != page_to_pfn(page[0]) + i)
+	const struct page *first = READ_ONCE(page[0]);
+
+	/* Those around the place may come and go meanwhile. */
+	for (unsigned long i = 0; i < nr; i++) {
+		const struct page *other = READ_ONCE(page[i]);
+
+		if (!other || page_to_pfn(other) != page_to_pfn(first) + i)
 			return false;
+	}
 	return true;
 }
 
@@ -92,6 +97,8 @@ static int install(struct place *place, struct page *page, u32 access)
 	const u64 leaf = place->gpa & ~(u64)(SZ_2M - 1);
 	const u64 hpa = page_to_phys(page) - (place->gpa - leaf);
 
+	if (is_page_hwpoison(page))
+		return -EHWPOISON;
 	if (!place->log && leaf >= region->gpa && leaf + SZ_2M <= region->gpa + region->size &&
 	    IS_ALIGNED(hpa, SZ_2M) &&
 	    is_contiguous(held->pages + ((leaf - region->gpa) >> PAGE_SHIFT), SZ_2M / SZ_4K))
@@ -162,7 +169,7 @@ static void unpin(struct backing *backing, u64 offset, u64 size)
 		if (!*page)
 			continue;
 		unpin_user_pages_dirty_lock(page, 1, !backing->readonly);
-		*page = NULL;
+		WRITE_ONCE(*page, NULL);
 		nr++;
 		cond_resched();
 	}
@@ -281,7 +288,7 @@ static void put_pages(struct backing *backing, u64 offset, u64 size)
 		if (!backing->readonly)
 			set_page_dirty_lock(*page);
 		put_page(*page);
-		*page = NULL;
+		WRITE_ONCE(*page, NULL);
 		cond_resched();
 	}
 }
