@@ -81,13 +81,13 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
 #define ept_get_user_pages(mm, start, nr, flags, pages, locked)		\
 	get_user_pages_remote(mm, start, nr, flags, pages, locked)
-#define ept_pin_user_pages(mm, start, nr, flags, pages)			\
-	pin_user_pages_remote(mm, start, nr, flags, pages, NULL)
+#define ept_pin_user_pages(mm, start, nr, flags, pages, locked)		\
+	pin_user_pages_remote(mm, start, nr, flags, pages, locked)
 #else
 #define ept_get_user_pages(mm, start, nr, flags, pages, locked)		\
 	get_user_pages_remote(mm, start, nr, flags, pages, NULL, locked)
-#define ept_pin_user_pages(mm, start, nr, flags, pages)			\
-	pin_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL)
+#define ept_pin_user_pages(mm, start, nr, flags, pages, locked)		\
+	pin_user_pages_remote(mm, start, nr, flags, pages, NULL, locked)
 #endif
 
 #endif /* _EPT_COMPAT_H */

@@ -73,8 +73,8 @@ struct page;
  *	cgroup of who touches them first; a page goes when its part of the region does
  * @EPT_REGION_USER: a range of a process' memory. Pages follow the process: what it unmaps, what is
  *	swapped out, moved or copied goes from the table before the kernel takes it, and comes back
- *	by a fault. No page is pinned. Needs a kernel with CONFIG_MMU_NOTIFIER, -EOPNOTSUPP
- *	elsewhere
+ *	by a fault. No page is pinned, but while the host writes to it. Needs a kernel with
+ *	CONFIG_MMU_NOTIFIER, -EOPNOTSUPP elsewhere
  * @EPT_REGION_PAGES: pages of the client's, one for each 4K, that need not be contiguous
  * @EPT_REGION_MMIO: nothing; faults are reported with offset and cookie
  * @EPT_REGION_CLIENT: what &struct ept_backend says
@@ -557,6 +557,7 @@ int ept_space_walk(struct ept_space *space, const struct ept_guest_paging *pagin
  * @space: of the space, as all that follows
  * @gpa: where
  * @write: it may be written
+ * @pinned: the page is pinned
  * @page: kept as long as the window is open
  * @seen: the space's number when it was opened
  */
@@ -566,6 +567,7 @@ struct ept_window {
 	struct ept_space	*space;
 	u64			gpa;
 	bool			write;
+	bool			pinned;
 	struct page		*page;
 	long			seen;
 };
@@ -581,7 +583,8 @@ struct ept_window {
  * What isn't there yet is brought, as by a fault. The guest's CPUs use the page meanwhile as they
  * like, and so does the space: no change, notifier or log waits for a window. Where it takes the
  * page away the window becomes stale: its memory stays what it is, as long as the window is open,
- * but is no longer the guest's. Of memory that the client gave (%EPT_REGION_LINEAR,
+ * but is no longer the guest's. A process' page that is to be written is pinned meanwhile, so that a
+ * child of the process doesn't share it. Of memory that the client gave (%EPT_REGION_LINEAR,
  * %EPT_REGION_PAGES, %EPT_REGION_CLIENT) windows have to be closed before it goes.
  *
  * Context: As ept_space_fault().

@@ -40,6 +40,7 @@ struct vm {
 	struct mmu		mmu;
 	struct ept_space	*space;
 	struct ept		*ept;
+	struct ept_window	window;
 	struct rw_semaphore	running;
 	u64			generation;
 	struct translation	tlb[EPT_SPACE_CPUS][TLB];
@@ -146,6 +147,19 @@ static void lookup(struct vm *vm, struct ept_space_lookup_arg *arg)
 	arg->level = ept_lookup(vm->ept, arg->gpa, &mapping) ? -1 : (s64)mapping.level;
 }
 
+static void do_window(struct vm *vm, struct ept_space_window_arg *arg)
+{
+	arg->result = 0;
+	if (!arg->op)
+		arg->result = ept_space_window_open(vm->space, arg->gpa, 0, true, &vm->window);
+	else if (!vm->window.memory || vm->window.size < 8)
+		arg->result = -EINVAL;
+	else if (arg->op == 1)
+		WRITE_ONCE(*(u64 *)vm->window.memory, arg->value);
+	else
+		arg->result = ept_space_window_close(&vm->window, true);
+}
+
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long address)
 {
 	void __user *user = (void __user *)address;
@@ -155,6 +169,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long address)
 		struct ept_space_access_arg	access;
 		struct ept_space_lookup_arg	lookup;
 		struct ept_space_log_arg	log;
+		struct ept_space_window_arg	window;
 	} arg;
 	long ret = 0;
 
@@ -172,6 +187,9 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long address)
 		break;
 	case EPT_SPACE_LOOKUP:
 		lookup(vm, &arg.lookup);
+		break;
+	case EPT_SPACE_WINDOW:
+		do_window(vm, &arg.window);
 		break;
 	case EPT_SPACE_LOG:
 		return do_log(vm, &arg.log);
@@ -222,6 +240,7 @@ static int vm_release(struct inode *inode, struct file *file)
 
 	if (ept_check(vm->ept, NULL))
 		pr_err("a table is broken\n");
+	ept_space_window_close(&vm->window, false);
 	ept_space_destroy(vm->space);
 	kfree(vm);
 	return 0;

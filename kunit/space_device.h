@@ -39,11 +39,20 @@ struct ept_space_log_arg {
 	__u64	op;
 };
 
+/* The host's window: @op: 0 open at @gpa, 1 store @value, 8 bytes, 2 close; @result: an errno or 0 */
+struct ept_space_window_arg {
+	__u64	gpa;
+	__u64	value;
+	__u64	op;
+	__s64	result;
+};
+
 #define EPT_SPACE_CPUS		2
 #define EPT_SPACE_ADD		_IOW('e', 0, struct ept_space_region_arg)
 #define EPT_SPACE_REMOVE	_IOW('e', 1, struct ept_space_region_arg)
 #define EPT_SPACE_ACCESS	_IOWR('e', 2, struct ept_space_access_arg)
 #define EPT_SPACE_LOOKUP	_IOWR('e', 3, struct ept_space_lookup_arg)
 #define EPT_SPACE_LOG		_IOW('e', 4, struct ept_space_log_arg)
+#define EPT_SPACE_WINDOW	_IOWR('e', 5, struct ept_space_window_arg)
 
 #endif

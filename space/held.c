@@ -200,7 +200,7 @@ static long pin_some(struct held *held, unsigned long first)
 	if (mmap_read_lock_killable(region->user.mm))
 		return -EINTR;
 	done = ept_pin_user_pages(region->user.mm, region->user.address + first * PAGE_SIZE, nr,
-				  flags, held->pages + first);
+				  flags, held->pages + first, NULL);
 	mmap_read_unlock(region->user.mm);
 	/* Some kernels leave pages there that they let go of again. */
 	memset(held->pages + first + max(done, 0L), 0,

@@ -190,6 +190,7 @@ struct place {
  * @size: bytes
  * @write: it may write
  * @rights: what the region has to give
+ * @pinned: the page is a process', pinned for the time of the call; false after it: for longer
  * @old: what a compare and exchange expects
  * @new: what it puts there; set to what was there
  */
@@ -200,6 +201,7 @@ struct touch {
 	size_t		size;
 	bool		write;
 	u32		rights;
+	bool		pinned;
 	const u64	*old;
 	u64		new;
 };

@@ -255,6 +255,44 @@ static long copies_after_fork(struct guest *guest)
 	return 0;
 }
 
+static long window(const struct guest *guest, int op, unsigned long offset, uint64_t value)
+{
+	struct ept_space_window_arg arg = { .gpa = GPA + offset, .op = op, .value = value };
+
+	return ioctl(guest->fd, EPT_SPACE_WINDOW, &arg) ? -errno : arg.result;
+}
+
+/* What the host looked up before a fork, it writes after it. */
+static long host_writes_before_a_fork(struct guest *guest)
+{
+	const unsigned long at = 2 * PAGE;
+	int status = 0, go[2];
+	char byte = 0;
+	pid_t child;
+
+	fill(guest);
+	if (window(guest, 0, at, 0) || pipe(go))
+		return 1;
+	child = fork();
+	if (!child) {
+		if (read(go[0], &byte, 1) != 1)
+			_exit(1);
+		_exit(*word(guest, at) != 3);
+	}
+	/* The process has a page of its own from here on. */
+	*word(guest, at + 8) = 5;
+	if (window(guest, 1, at, 77) || write(go[1], &byte, 1) != 1)
+		return 2;
+	waitpid(child, &status, 0);
+	close(go[0]);
+	close(go[1]);
+	if (status)
+		return 10 + status;
+	if (*word(guest, at) != 77 || load(guest, at) != 77 || load(guest, at + 8) != 5)
+		return 3;
+	return window(guest, 2, 0, 0) == -EINVAL ? 4 : 0;
+}
+
 /* How many pages of the memory are there */
 static long resident(const struct guest *guest)
 {
@@ -508,6 +546,7 @@ static const struct {
 	{ "mremap takes the pages along", follows_mremap },
 	{ "what is discarded is gone, and what is written after stays", follows_discards },
 	{ "fork copies what the guest writes", copies_after_fork },
+	{ "what the host writes is the guest's, and not a child's", host_writes_before_a_fork },
 	{ "pages that are swapped out come back", survives_swapping },
 	{ "huge pages are large leaves, until they are cut", uses_huge_pages },
 	{ "collapsed pages are large leaves", uses_what_is_collapsed },
