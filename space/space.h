@@ -27,6 +27,7 @@
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
+#include <linux/workqueue.h>
 
 #include "ept_space.h"
 
@@ -264,6 +265,8 @@ extern const struct kind space_file;
  * @logs: of logs
  * @srcu: faults, accesses and notifiers are its readers
  * @counts: for ept_space_get_stats()
+ * @appear: makes the files
+ * @tries: how often it tried
  * @regions: of debugfs
  * @faults: of debugfs
  * @lock: excludes changes, and all below
@@ -291,6 +294,8 @@ struct ept_space {
 	struct maple_tree		logs;
 	struct srcu_struct		srcu;
 	struct ept_space_stats __percpu	*counts;
+	struct delayed_work		appear;
+	unsigned int			tries;
 	struct dentry			*regions;
 	struct dentry			*faults;
 
