@@ -390,8 +390,9 @@ int ept_space_set_memtype(struct ept_space *space, u64 gpa, u64 size, enum ept_m
  * Regions stay as they are, and the memory behind them is asked for again when it is touched: for a
  * backing of the client's own whose memory is to become another. When it returns no CPU and no call
  * uses what was mapped, and &ept_backend.gone and &ept_backend.flushed were called for it; it
- * flushes by itself, also between ept_space_begin() and ept_space_commit(). Leaves that the edges
- * cut go whole. Anonymous memory, which nothing but its mapping knows, stays. Holes are fine.
+ * flushes by itself, also between ept_space_begin() and ept_space_commit(), where it flushes what
+ * was changed before, too. Leaves that the edges cut go whole. Anonymous memory, which nothing but
+ * its mapping knows, stays. Holes are fine.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL, -ERANGE, -ENOMEM, -EINTR.
@@ -451,7 +452,8 @@ int ept_space_find(struct ept_space *space, u64 gpa, struct ept_region *region);
  *
  * Context: Process; may sleep; no mmap_lock held.
  * Return: 0, -EINVAL for NULL or a @violation without an access, -ERANGE, -ENOMEM, -EFAULT,
- *	-EHWPOISON, -EINTR, -EDEADLK, or what a client's backing returned.
+ *	-EHWPOISON, -EINTR, -EDEADLK, -EACCES where a client's backing doesn't give the right, or
+ *	what it returned, -EINVAL for a &struct ept_piece that cannot be.
  */
 int ept_space_fault(struct ept_space *space, u64 gpa, const struct ept_violation *violation,
 		    struct ept_fault *fault);
@@ -632,8 +634,9 @@ int ept_space_window_close(struct ept_window *window, bool wrote);
  *
  * By the dirty flags of a table with %EPT_FEATURE_AD, by what the client hands in with
  * %EPT_LOG_PML, else by faults on the first write to each page, and with %EPT_LOG_LAZY always.
- * Large leaves are split, with %EPT_LOG_LAZY when they are first written, and none are made until
- * the log ends. The flag is for guests that write little: each page costs a fault after each
+ * Large leaves are split, with %EPT_LOG_LAZY when they are first written, but those that the edges
+ * cut at once; none are made that have a page of the range until the log ends. What the host
+ * is just writing is waited for. The flag is for guests that write little: each page costs a fault after each
  * ept_space_log_get(), and no table where nothing is written. Regions may come, go and change in
  * the range meanwhile. A bit for each page is allocated.
  *
@@ -667,7 +670,8 @@ int ept_space_log_get(struct ept_space *space, u64 gpa, u64 size, unsigned long 
  * @gpa: as it was started
  * @size: as it was started
  *
- * Leaves are merged where they may be.
+ * Leaves are merged where they may be. Memory of a client's backing stays mapped without write, and
+ * is asked for again when it is written.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL, -ERANGE, -ENOENT if no log was started so, -EINTR, -EDEADLK as

@@ -360,11 +360,16 @@ static void what_may_be_taken_back_and_what_not(struct kunit *test)
 {
 	struct guest *guest = test->priv;
 	const u64 limit = BIT_ULL(guest->config.levels == 5 ? 57 : 48);
+	struct ept_mapping before, after;
 
 	must_add(guest, EPT_REGION_ANON, GPA, SZ_4M);
 	must_add(guest, EPT_REGION_LINEAR, GPA + SZ_1G, SZ_4M);
 	guest_store(guest, GPA, 3);
 	guest_store(guest, GPA + SZ_1G, 4);
+	KUNIT_EXPECT_EQ(test, ept_lookup(guest->ept, GPA, &before), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, GPA + SZ_4K, SZ_1G), 0);
+	KUNIT_EXPECT_EQ(test, ept_lookup(guest->ept, GPA, &after), 0);
+	KUNIT_EXPECT_EQ(test, after.level, before.level);
 	KUNIT_EXPECT_EQ(test, ept_space_begin(guest->space), 0);
 	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, 0, limit), 0);
 	KUNIT_EXPECT_EQ(test, ept_space_commit(guest->space), 0);

@@ -76,12 +76,14 @@ static int anon_fill(struct place *place, enum ept_level level, u32 access)
 	}
 	if (!page)
 		return -ENOMEM;
+	/* Before they may go */
+	this_cpu_add(space->counts->anon_pages, size >> PAGE_SHIFT);
 	err = ept_map_if(space->ept, place->gpa & ~(size - 1), page_to_phys(page), size, &attrs,
 			 backing_seq(place->span->backing), place->seen);
-	if (err)
+	if (err) {
+		this_cpu_sub(space->counts->anon_pages, size >> PAGE_SHIFT);
 		free_run(page, size >> PAGE_SHIFT);
-	else
-		this_cpu_add(space->counts->anon_pages, size >> PAGE_SHIFT);
+	}
 	return err;
 }
 

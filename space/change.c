@@ -295,7 +295,7 @@ int change_stop_faults(struct ept_space *space, struct change *change)
 	list_for_each_entry(part, &change->parts, node)
 		backing_move_on(part->old->backing);
 	list_for_each_entry(part, &change->parts, node) {
-		if (!part->old->backing->kind->owns)
+		if (!part->old->backing->kind->owns || change->keeps)
 			continue;
 		err = space_split_edges(space, part->gpa, part->size);
 		if (err) {

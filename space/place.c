@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What is at an address, and how it gets into the table. */
+#include <linux/sched.h>
 #include <linux/sched/signal.h>
 
 #include "ept_compat.h"
@@ -139,10 +140,13 @@ int space_again(struct ept_space *space, u64 gpa, int err)
 	if (err <= 0 && err != -EAGAIN)
 		return err;
 	this_cpu_inc(space->counts->retries);
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	cond_resched();
 	if (err == PLACE_TAKEN)
 		return space_clear_place(space, gpa & PAGE_MASK);
 	if (err == -EAGAIN)
-		return fatal_signal_pending(current) ? -EINTR : 0;
+		return 0;
 	if (READ_ONCE(space->owner) == current)
 		return -EDEADLK;
 	if (mutex_lock_killable(&space->lock))

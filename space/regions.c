@@ -233,6 +233,7 @@ static int take_back(struct ept_space *space, u64 gpa, u64 size)
 		return -ENOMEM;
 	if (list_empty(&change->parts))
 		return 0;
+	change->keeps = true;
 	err = change_stop_faults(space, change);
 	if (err)
 		return err;
