@@ -92,14 +92,30 @@ static bool try_access(struct vm *vm, struct ept_space_access_arg *arg)
 	return can;
 }
 
+/* The host's, of the guest's memory */
+static void host_access(struct vm *vm, struct ept_space_access_arg *arg)
+{
+	ssize_t done;
+
+	if (arg->write)
+		done = ept_space_write(vm->space, arg->gpa, &arg->value, 8, 0);
+	else
+		done = ept_space_read(vm->space, arg->gpa, &arg->value, 8, 0);
+	arg->result = done == 8 ? EPT_VERDICT_RESUME : done;
+}
+
 static long do_access(struct vm *vm, struct ept_space_access_arg *arg)
 {
 	const struct ept_violation violation = { .read = true, .write = arg->write };
 	struct ept_fault fault = { .verdict = EPT_VERDICT_RESUME };
 	int err = 0;
 
-	if (arg->cpu >= EPT_SPACE_CPUS || arg->gpa % 8)
+	if (arg->cpu > EPT_SPACE_CPUS || arg->gpa % 8)
 		return -EINVAL;
+	if (arg->cpu == EPT_SPACE_CPUS) {
+		host_access(vm, arg);
+		return 0;
+	}
 	while (!err && fault.verdict == EPT_VERDICT_RESUME && !try_access(vm, arg))
 		err = ept_space_fault(vm->space, arg->gpa, &violation, &fault);
 	arg->result = err ? err : (s64)fault.verdict;
@@ -126,8 +142,9 @@ static long do_log(struct vm *vm, const struct ept_space_log_arg *arg)
 	unsigned long *bitmap;
 	long ret;
 
-	if (!arg->op)
-		return ept_space_log_start(vm->space, arg->gpa, arg->size, 0);
+	if (!arg->op || arg->op == 3)
+		return ept_space_log_start(vm->space, arg->gpa, arg->size,
+					   arg->op ? EPT_LOG_LAZY : 0);
 	if (arg->op == 2)
 		return ept_space_log_stop(vm->space, arg->gpa, arg->size);
 	bitmap = kvzalloc(bytes, GFP_KERNEL);

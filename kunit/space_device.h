@@ -16,7 +16,10 @@ struct ept_space_region_arg {
 	__u64	address;
 };
 
-/* A guest's CPU @cpu loads or stores 8 bytes, @value; @result: a verdict or a negative errno */
+/*
+ * A guest's CPU @cpu loads or stores 8 bytes, @value; @result: a verdict or a negative errno.
+ * EPT_SPACE_CPUS: the host does
+ */
 struct ept_space_access_arg {
 	__u64	gpa;
 	__u64	value;
@@ -31,7 +34,7 @@ struct ept_space_lookup_arg {
 	__s64	level;
 };
 
-/* @op: 0 start, 1 get, 2 stop */
+/* @op: 0 start, 1 get, 2 stop, 3 start a lazy one */
 struct ept_space_log_arg {
 	__u64	gpa;
 	__u64	size;

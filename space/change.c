@@ -325,7 +325,7 @@ static void zap_gone(const struct ept_mapping *mapping, void *arg)
 						     mapping->attrs.prot & EPT_PROT_WRITE;
 
 	if (written)
-		log_note_range(space, mapping->gpa, mapping->size);
+		log_note_gone(space, mapping->gpa, mapping->size);
 	if (zap->backing && zap->backing->kind->gone)
 		zap->backing->kind->gone(space, zap->backing, mapping, written);
 }

@@ -37,8 +37,7 @@ void log_note(struct log *log, u64 gpa)
 		set_bit(bit, log->bitmap);
 }
 
-/* Within the read side, or with the lock; under the table's lock, too */
-void log_note_range(struct ept_space *space, u64 gpa, u64 size)
+static void note_range(struct ept_space *space, u64 gpa, u64 size, bool by_flags)
 {
 	unsigned long index = gpa >> PAGE_SHIFT;
 	const unsigned long last = (gpa + size - 1) >> PAGE_SHIFT;
@@ -48,9 +47,26 @@ void log_note_range(struct ept_space *space, u64 gpa, u64 size)
 		u64 at = max(gpa, log->gpa);
 		const u64 end = min(gpa + size, log->gpa + log->size);
 
+		if (by_flags && log->by_fault)
+			continue;
 		for (; at < end; at += SZ_4K)
 			log_note(log, at);
 	}
+}
+
+/* Within the read side, or with the lock; under the table's lock, too */
+void log_note_range(struct ept_space *space, u64 gpa, u64 size)
+{
+	note_range(space, gpa, size, false);
+}
+
+/*
+ * The same, of a leaf that went with its dirty flag. A log that lives on faults has what was written
+ * since, and the flag may be older.
+ */
+void log_note_gone(struct ept_space *space, u64 gpa, u64 size)
+{
+	note_range(space, gpa, size, true);
 }
 
 static int store(struct ept_space *space, u64 gpa, u64 size, struct log *log, gfp_t gfp)

@@ -384,6 +384,7 @@ struct log *log_at(struct ept_space *space, u64 gpa);
 bool log_is_in(struct ept_space *space, u64 gpa, u64 size);
 void log_note(struct log *log, u64 gpa);
 void log_note_range(struct ept_space *space, u64 gpa, u64 size);
+void log_note_gone(struct ept_space *space, u64 gpa, u64 size);
 
 /* held.c */
 int space_pages_error(long err);

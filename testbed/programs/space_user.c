@@ -434,13 +434,13 @@ static long log_of(const struct guest *guest, int op, unsigned long *bitmap)
 	return ioctl(guest->fd, EPT_SPACE_LOG, &arg);
 }
 
-static long logs_what_the_guest_writes(struct guest *guest)
+static long logs_writes(struct guest *guest, int start)
 {
 	static unsigned long bitmap[PAGES / 64];
 
 	madvise(guest->memory, SIZE, MADV_HUGEPAGE);
 	fill(guest);
-	if (log_of(guest, 0, NULL))
+	if (log_of(guest, start, NULL))
 		return 1;
 	for (int round = 0; round < 4; round++) {
 		for (unsigned long i = round; i < PAGES; i += 7)
@@ -460,9 +460,21 @@ static long logs_what_the_guest_writes(struct guest *guest)
 	return log_of(guest, 2, NULL) ? 3 : differing(guest);
 }
 
+static long logs_what_the_guest_writes(struct guest *guest)
+{
+	return logs_writes(guest, 0);
+}
+
+static long logs_lazily_what_the_guest_writes(struct guest *guest)
+{
+	return logs_writes(guest, 3);
+}
+
 /*
- * Two CPUs, while the process does what keeps its contents
+ * Two CPUs and the host, while the process does what keeps its contents
  */
+
+#define USERS	(EPT_SPACE_CPUS + 1)
 
 static volatile int over;
 
@@ -478,7 +490,7 @@ struct vcpu {
 static void *vcpu_run(void *arg)
 {
 	struct vcpu *vcpu = arg;
-	static uint64_t expected[EPT_SPACE_CPUS][PAGES];
+	static uint64_t expected[USERS][PAGES];
 	uint64_t *mine = expected[vcpu->id];
 	unsigned int seed = vcpu->id + 1;
 
@@ -507,7 +519,7 @@ static void *vcpu_run(void *arg)
 
 static long no_write_is_lost(struct guest *guest)
 {
-	struct vcpu vcpus[EPT_SPACE_CPUS] = {};
+	struct vcpu vcpus[USERS] = {};
 	const time_t end = time(NULL) + SECONDS;
 	struct disturbed disturbed = {
 		.memory = guest->memory, .pages = PAGES, .away = map(NULL, SIZE), .seed = 77,
@@ -517,7 +529,7 @@ static long no_write_is_lost(struct guest *guest)
 
 	over = 0;
 	madvise(guest->memory, SIZE, MADV_HUGEPAGE);
-	for (unsigned int i = 0; i < EPT_SPACE_CPUS; i++) {
+	for (unsigned int i = 0; i < USERS; i++) {
 		vcpus[i].guest = guest;
 		vcpus[i].id = i;
 		pthread_create(&vcpus[i].thread, NULL, vcpu_run, &vcpus[i]);
@@ -525,9 +537,9 @@ static long no_write_is_lost(struct guest *guest)
 	/* Where that is slow, a few have to do. */
 	for (int i = 0; i < 1500 && (i < 40 || time(NULL) < end); i++)
 		if (!disturb(&disturbed))
-			log_of(guest, disturb_random(&disturbed.seed) % 3, bitmap);
+			log_of(guest, disturb_random(&disturbed.seed) % 4, bitmap);
 	over = 1;
-	for (unsigned int i = 0; i < EPT_SPACE_CPUS; i++) {
+	for (unsigned int i = 0; i < USERS; i++) {
 		pthread_join(vcpus[i].thread, NULL);
 		say("space_user: %s: %ld\n", "steps of a CPU", vcpus[i].steps);
 		wrong = wrong ? wrong : vcpus[i].wrong;
@@ -552,8 +564,11 @@ static const struct {
 	{ "collapsed pages are large leaves", uses_what_is_collapsed },
 	{ "merged pages are copied when the guest writes", survives_merging },
 	{ "the log has what the guest writes, and nothing else", logs_what_the_guest_writes },
+	{ "a lazy log has what the guest writes, and nothing else",
+	  logs_lazily_what_the_guest_writes },
 	{ "the end of the process is the end of its memory", notices_an_end },
-	{ "no write of two CPUs is lost, whatever the process does", no_write_is_lost },
+	{ "no write of two CPUs and the host is lost, whatever the process does",
+	  no_write_is_lost },
 	{ "a poisoned page is reported", reports_poison },
 	{}
 };
