@@ -130,7 +130,7 @@ static void what_was_written_before_a_log_and_goes_is_not_in_it(struct kunit *te
 }
 
 /*
- * A write of the host that is under way when the log begins
+ * A write of the host that is under way when the log begins, or its region goes
  */
 
 /**
@@ -138,17 +138,21 @@ static void what_was_written_before_a_log_and_goes_is_not_in_it(struct kunit *te
  * @space: a space
  * @asked: the host's write has come to the memory
  * @go_on: now it may be done
- * @began: the log has begun
+ * @runs: the other thread does
+ * @began: the log has begun, or the region is gone
  * @memory: of one page
- * @seen: what of it was there when it had
+ * @seen: what of it was there then
+ * @released: how often the memory was
  */
 struct slow {
 	struct ept_space	*space;
 	struct completion	asked;
 	struct completion	go_on;
+	struct completion	runs;
 	struct completion	began;
 	u8			memory[SZ_4K];
 	u8			seen;
+	unsigned int		released;
 };
 
 static int slow_get(void *cookie, u64 offset, u32 access, struct ept_piece *piece)
@@ -166,7 +170,16 @@ static int slow_access(void *cookie, u64 offset, void *data, size_t size, bool w
 	return 0;
 }
 
-static const struct ept_backend slow_backend = { .get = slow_get, .access = slow_access };
+static void slow_release(void *cookie)
+{
+	struct slow *slow = cookie;
+
+	slow->released++;
+}
+
+static const struct ept_backend slow_backend = {
+	.get = slow_get, .access = slow_access, .release = slow_release,
+};
 
 static int write_slowly(void *arg)
 {
@@ -179,16 +192,31 @@ static int write_slowly(void *arg)
 static int start_log(void *arg)
 {
 	struct slow *slow = arg;
-	int err = ept_space_log_start(slow->space, LOG, SIZE, 0);
+	int err;
 
+	complete(&slow->runs);
+	err = ept_space_log_start(slow->space, LOG, SIZE, 0);
 	slow->seen = READ_ONCE(slow->memory[0]);
 	complete(&slow->began);
 	return err;
 }
 
-static void what_the_host_writes_as_a_log_begins_is_copied_or_logged(struct kunit *test)
+static int remove_region(void *arg)
 {
-	struct guest *guest = test->priv;
+	struct slow *slow = arg;
+	int err;
+
+	complete(&slow->runs);
+	err = ept_space_remove(slow->space, LOG, SIZE);
+	slow->seen = READ_ONCE(slow->memory[0]);
+	complete(&slow->began);
+	return err;
+}
+
+/* Does that beside the write, which goes on when it has, or seems to wait */
+static struct slow *do_amid_write(struct guest *guest, int (*other)(void *slow))
+{
+	struct kunit *test = guest->test;
 	struct slow *slow = kunit_kzalloc(test, sizeof(*slow), GFP_KERNEL);
 	struct ept_region region = {
 		.gpa = LOG, .size = SIZE, .kind = EPT_REGION_CLIENT, .attrs = EPT_ATTRS_RAM,
@@ -200,24 +228,43 @@ static void what_the_host_writes_as_a_log_begins_is_copied_or_logged(struct kuni
 	slow->space = guest->space;
 	init_completion(&slow->asked);
 	init_completion(&slow->go_on);
+	init_completion(&slow->runs);
 	init_completion(&slow->began);
 	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
 	writer = kthread_run(write_slowly, slow, "writes");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(writer));
 	get_task_struct(writer);
 	wait_for_completion(&slow->asked);
-	starter = kthread_run(start_log, slow, "logs");
+	starter = kthread_run(other, slow, "changes");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(starter));
 	get_task_struct(starter);
+	wait_for_completion(&slow->runs);
 	/* It may wait for the write. */
 	wait_for_completion_timeout(&slow->began, msecs_to_jiffies(50));
+	KUNIT_EXPECT_EQ(test, slow->released, 0);
 	complete(&slow->go_on);
 	KUNIT_EXPECT_EQ(test, kthread_stop(writer), 1);
 	KUNIT_EXPECT_EQ(test, kthread_stop(starter), 0);
 	put_task_struct(writer);
 	put_task_struct(starter);
+	return slow;
+}
+
+static void what_the_host_writes_as_a_log_begins_is_copied_or_logged(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct slow *slow = do_amid_write(guest, start_log);
+
 	get_log(guest);
 	KUNIT_EXPECT_TRUE(test, slow->seen == 9 || test_bit(0, logged));
+}
+
+static void a_region_that_the_host_uses_goes_when_it_is_done(struct kunit *test)
+{
+	struct slow *slow = do_amid_write(test->priv, remove_region);
+
+	KUNIT_EXPECT_EQ(test, slow->seen, 9);
+	KUNIT_EXPECT_EQ(test, slow->released, 1);
 }
 
 /*
@@ -240,6 +287,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(a_leaf_that_an_edge_cuts_is_not_writable_in_the_log, configs_gen_params),
 	KUNIT_CASE_PARAM(what_was_written_before_a_log_and_goes_is_not_in_it, configs_gen_params),
 	KUNIT_CASE(what_the_host_writes_as_a_log_begins_is_copied_or_logged),
+	KUNIT_CASE(a_region_that_the_host_uses_goes_when_it_is_done),
 	KUNIT_CASE(a_log_too_large_for_memory_is_refused_without_noise),
 	{}
 };
