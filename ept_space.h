@@ -585,8 +585,8 @@ struct ept_window {
  * What isn't there yet is brought, as by a fault. The guest's CPUs use the page meanwhile as they
  * like, and so does the space: no change, notifier or log waits for a window. Where it takes the
  * page away the window becomes stale: its memory stays what it is, as long as the window is open,
- * but is no longer the guest's. A process' page that is to be written is pinned meanwhile, so that a
- * child of the process doesn't share it. Of memory that the client gave (%EPT_REGION_LINEAR,
+ * but is no longer the guest's. A process' page that is to be written is pinned meanwhile, so that
+ * no child of the process shares it. Of memory that the client gave (%EPT_REGION_LINEAR,
  * %EPT_REGION_PAGES, %EPT_REGION_CLIENT) windows have to be closed before it goes.
  *
  * Context: As ept_space_fault().
@@ -635,10 +635,10 @@ int ept_space_window_close(struct ept_window *window, bool wrote);
  * By the dirty flags of a table with %EPT_FEATURE_AD, by what the client hands in with
  * %EPT_LOG_PML, else by faults on the first write to each page, and with %EPT_LOG_LAZY always.
  * Large leaves are split, with %EPT_LOG_LAZY when they are first written, but those that the edges
- * cut at once; none are made that have a page of the range until the log ends. What the host
- * is just writing is waited for. The flag is for guests that write little: each page costs a fault after each
- * ept_space_log_get(), and no table where nothing is written. Regions may come, go and change in
- * the range meanwhile. A bit for each page is allocated.
+ * cut at once; none are made that have a page of the range until the log ends. What the host is
+ * just writing is waited for. The flag is for guests that write little: each page costs a fault
+ * after each ept_space_log_get(), and no table where nothing is written. Regions may come, go and
+ * change in the range meanwhile. A bit for each page is allocated.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL also for unknown flags and both, -ERANGE, -EOPNOTSUPP for %EPT_LOG_PML without

@@ -235,7 +235,8 @@ static const struct {
 } operations[] = {
 	{ "add", add }, { "set", set }, { "remove", remove }, { "protect", protect },
 	{ "memtype", set_memtype },
-	{ "move", move }, { "log", get_log }, { "lazy log", get_lazy_log }, { "zap", zap }, { "fault", fault }, { "populate", populate },
+	{ "move", move }, { "log", get_log }, { "lazy log", get_lazy_log }, { "zap", zap },
+	{ "fault", fault }, { "populate", populate },
 	{ "pinned", add_pinned }, { "file", use_file }, { "walk", walk }, { "window", open_window },
 	{ "move pinned", move_pinned }, { "move file", move_file }, { "move client", move_client },
 };

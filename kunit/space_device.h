@@ -42,7 +42,7 @@ struct ept_space_log_arg {
 	__u64	op;
 };
 
-/* The host's window: @op: 0 open at @gpa, 1 store @value, 8 bytes, 2 close; @result: an errno or 0 */
+/* The host's window; @op: 0 open at @gpa, 1 store @value, 2 close; @result: an errno or 0 */
 struct ept_space_window_arg {
 	__u64	gpa;
 	__u64	value;

@@ -61,8 +61,8 @@ void log_note_range(struct ept_space *space, u64 gpa, u64 size)
 }
 
 /*
- * The same, of a leaf that went with its dirty flag. A log that lives on faults has what was written
- * since, and the flag may be older.
+ * The same, of a leaf that went with its dirty flag. A log that lives on faults has what was
+ * written, and the flag may be older.
  */
 void log_note_gone(struct ept_space *space, u64 gpa, u64 size)
 {

@@ -278,9 +278,9 @@ static void user_gone(struct ept_space *space, struct backing *backing,
 }
 
 /*
- * A page that is to be written is pinned: a fork then gives the child a copy at once. It would share
- * one with a mere reference, and what is written after it was the child's, and lost to a process
- * that has its own copy by then.
+ * A page that is to be written is pinned: a fork then gives the child a copy at once. With a mere
+ * reference both would share it, and what is written afterwards would be the child's, and lost to a
+ * process that has a copy of its own by then.
  */
 static int user_touch(struct place *place, struct touch *touch)
 {
