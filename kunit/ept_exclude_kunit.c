@@ -409,22 +409,18 @@ static void form_queue(const struct ept_mapping *mapping, void *arg)
 	}
 }
 
-static void a_map_of_a_leaf_comes_in_amid_a_long_operation(struct kunit *test)
+/* Runs three calls, which come to the lock in this order while it is held. */
+static struct queue *run_in_a_queue(struct kunit *test, int (*first)(struct ept *ept),
+				    int (*second)(struct ept *ept), int (*third)(struct ept *ept))
 {
 	struct queue *queue = kunit_kzalloc(test, sizeof(*queue), GFP_KERNEL);
-	const struct arena_config *config = test->param_value;
-	const struct call *call = config->arg;
 	struct arena *arena = test->priv;
-	struct ept_mapping last, before;
 
 	KUNIT_ASSERT_NOT_NULL(test, queue);
 	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, REPORTED, REPORTED, SZ_4K, &EPT_ATTRS_RAM), 0);
-	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, SMALL, SMALL, LONG_SIZE - SZ_4K,
-				      &EPT_ATTRS_RAM), 0);
-	KUNIT_ASSERT_EQ(test, ept_split(arena->ept, SMALL, LONG_SIZE, EPT_4K, NULL), 0);
-	queue->queued[0].run = call->run;
-	queue->queued[1].run = give_write;
-	queue->queued[2].run = map_last;
+	queue->queued[0].run = first;
+	queue->queued[1].run = second;
+	queue->queued[2].run = third;
 	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++) {
 		queue->queued[i].ept = arena->ept;
 		queue->queued[i].task = kthread_create(run_queued, &queue->queued[i], "queued");
@@ -434,6 +430,28 @@ static void a_map_of_a_leaf_comes_in_amid_a_long_operation(struct kunit *test)
 					       NULL), 0);
 	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++)
 		kthread_stop(queue->queued[i].task);
+	return queue;
+}
+
+static void map_small_leaves(struct kunit *test)
+{
+	struct arena *arena = test->priv;
+
+	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, SMALL, SMALL, LONG_SIZE - SZ_4K,
+				      &EPT_ATTRS_RAM), 0);
+	KUNIT_ASSERT_EQ(test, ept_split(arena->ept, SMALL, LONG_SIZE, EPT_4K, NULL), 0);
+}
+
+static void a_map_of_a_leaf_comes_in_amid_a_long_operation(struct kunit *test)
+{
+	const struct arena_config *config = test->param_value;
+	const struct call *call = config->arg;
+	struct arena *arena = test->priv;
+	struct ept_mapping last, before;
+	struct queue *queue;
+
+	map_small_leaves(test);
+	queue = run_in_a_queue(test, call->run, give_write, map_last);
 	KUNIT_EXPECT_EQ(test, queue->queued[1].ret, 0);
 	KUNIT_EXPECT_EQ(test, queue->queued[2].ret, 0);
 	KUNIT_ASSERT_EQ(test, ept_lookup(arena->ept, LAST, &last), 0);
@@ -455,9 +473,109 @@ static const struct arena_config long_calls[] = {
 
 KUNIT_ARRAY_PARAM_DESC(long_call, long_calls, name);
 
+/*
+ * What comes in may change the leaf in which the range ends. The pause is after 64 runs, which are
+ * two for each table; so many lie before that leaf, and where the range begins amid a table, its
+ * own run is the one that would pause.
+ */
+
+#define CUT		(SMALL + LONG_SIZE)	/* a 2M leaf in which the range ends, */
+#define CUT_HPA		((u64)SZ_1G * 8)	/* and where it leads */
+#define AMID		(CUT - 32 * SZ_2M + SZ_4K)
+
+static int take_write_cut(struct ept *ept)
+{
+	return ept_protect(ept, SMALL, LONG_SIZE + SZ_1M, EPT_PROT_WRITE, 0, NULL);
+}
+
+static int set_tag_cut(struct ept *ept)
+{
+	return ept_set_tag(ept, AMID, CUT + SZ_1M - AMID, 1, NULL);
+}
+
+static int grant_cut(struct ept *ept)
+{
+	return ept_grant(ept, CUT, EPT_PROT_READ | EPT_PROT_WRITE, NULL, 0, NULL);
+}
+
+static void a_leaf_that_an_edge_cuts_changes_before_or_after(struct kunit *test)
+{
+	const struct arena_config *config = test->param_value;
+	const struct call *call = config->arg;
+	struct ept_attrs attrs = EPT_ATTRS_RAM;
+	struct arena *arena = test->priv;
+	struct ept_mapping mapping;
+	struct queue *queue;
+
+	map_small_leaves(test);
+	attrs.prot = call->run == take_write_cut ? EPT_PROT_READ : EPT_PROT_NONE;
+	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, CUT, CUT_HPA, SZ_2M, &attrs), 0);
+	queue = run_in_a_queue(test, call->run, give_write, grant_cut);
+	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++)
+		KUNIT_EXPECT_EQ(test, queue->queued[i].ret, 0);
+	KUNIT_EXPECT_EQ(test, ept_check(arena->ept, NULL), 0);
+	for (u64 offset = 0; offset < SZ_2M; offset += SZ_4K) {
+		KUNIT_ASSERT_EQ(test, ept_lookup(arena->ept, CUT + offset, &mapping), 0);
+		KUNIT_ASSERT_EQ(test, mapping.hpa - mapping.gpa, CUT_HPA - CUT);
+	}
+}
+
+static const struct arena_config cut_calls[] = {
+	CALL(set_tag_cut, false),
+	CALL(take_write_cut, false),
+};
+
+KUNIT_ARRAY_PARAM_DESC(cut_call, cut_calls, name);
+
+/* What CPUs set in tables that were merged is collected under the lock, after the flush. */
+
+static struct ept_gather merged;
+
+static int flush_merged(struct ept *ept)
+{
+	ept_gather_flush(&merged);
+	return 0;
+}
+
+static int unmap_empty(struct ept *ept)
+{
+	return ept_unmap(ept, EMPTY, SZ_4K, NULL);
+}
+
+static int map_empty(struct ept *ept)
+{
+	return ept_map(ept, EMPTY, EMPTY, SZ_4K, &EPT_ATTRS_RAM);
+}
+
+static void a_map_of_a_leaf_comes_in_amid_the_flush_of_a_merge(struct kunit *test)
+{
+	struct arena *arena = test->priv;
+	struct ept_mapping hole;
+	struct queue *queue;
+
+	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, EMPTY + SZ_4K, EMPTY, SZ_4K, &EPT_ATTRS_RAM),
+			0);
+	map_small_leaves(test);
+	ept_gather_init(&merged, arena->ept);
+	KUNIT_EXPECT_GT(test, ept_merge_gather(arena->ept, SMALL, LONG_SIZE, EPT_2M, &merged), 64);
+	queue = run_in_a_queue(test, flush_merged, unmap_empty, map_empty);
+	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++)
+		KUNIT_EXPECT_EQ(test, queue->queued[i].ret, 0);
+	/* So the second call found what the third had mapped. */
+	KUNIT_EXPECT_EQ(test, ept_lookup(arena->ept, EMPTY, &hole), -ENOENT);
+}
+
+static const struct arena_config flush_calls[] = {
+	CALL(flush_merged, false),
+};
+
+KUNIT_ARRAY_PARAM_DESC(flush_call, flush_calls, name);
+
 static struct kunit_case exclude_cases[] = {
 	KUNIT_CASE_PARAM(who_changes_the_table_waits, call_gen_params),
 	KUNIT_CASE_PARAM(a_map_of_a_leaf_comes_in_amid_a_long_operation, long_call_gen_params),
+	KUNIT_CASE_PARAM(a_map_of_a_leaf_comes_in_amid_the_flush_of_a_merge, flush_call_gen_params),
+	KUNIT_CASE_PARAM(a_leaf_that_an_edge_cuts_changes_before_or_after, cut_call_gen_params),
 	{}
 };
 
