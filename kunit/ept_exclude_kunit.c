@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 
 #include "crew.h"
+#include "ept_priv.h"
 #include "fixture.h"
 
 #define REPORTED	0ULL		/* a leaf that goes */
@@ -392,6 +393,15 @@ static int run_queued(void *data)
 	return 0;
 }
 
+/* Sets it to work, of all of which only the lock has it wait, or the end. */
+static void wait_until_it_sleeps(struct queued *queued)
+{
+	wake_up_process(queued->task);
+	do
+		schedule_timeout_uninterruptible(1);
+	while (!(READ_ONCE(queued->task->__state) & TASK_UNINTERRUPTIBLE));
+}
+
 /* Under the lock: returns when all wait for it, in this order. */
 static void form_queue(const struct ept_mapping *mapping, void *arg)
 {
@@ -400,13 +410,8 @@ static void form_queue(const struct ept_mapping *mapping, void *arg)
 	if (queue->formed)
 		return;
 	queue->formed = true;
-	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++) {
-		wake_up_process(queue->queued[i].task);
-		/* Of all that it does, only the lock has it wait. */
-		do
-			schedule_timeout_uninterruptible(1);
-		while (!(READ_ONCE(queue->queued[i].task->__state) & TASK_UNINTERRUPTIBLE));
-	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++)
+		wait_until_it_sleeps(&queue->queued[i]);
 }
 
 /* Runs three calls, which come to the lock in this order while it is held. */
@@ -571,11 +576,52 @@ static const struct arena_config flush_calls[] = {
 
 KUNIT_ARRAY_PARAM_DESC(flush_call, flush_calls, name);
 
+/*
+ * Who maps by the long way shares the lock, and may be preempted there. A change then waits for it,
+ * and others that map for neither.
+ */
+
+static void a_map_waits_for_no_change_that_waits_itself(struct kunit *test)
+{
+	struct queue *queue = kunit_kzalloc(test, sizeof(*queue), GFP_KERNEL);
+	struct queued *change, *map;
+	struct arena *arena = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, queue);
+	map_small_leaves(test);
+	change = &queue->queued[0];
+	map = &queue->queued[1];
+	change->run = give_write;
+	map->run = map_last;
+	for (unsigned int i = 0; i < 2; i++) {
+		queue->queued[i].ret = 1;
+		queue->queued[i].ept = arena->ept;
+		queue->queued[i].task = kthread_create(run_queued, &queue->queued[i], "queued");
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, queue->queued[i].task);
+	}
+	down_read(&arena->ept->lock);
+	for (unsigned int i = 0; i < 2; i++)
+		wait_until_it_sleeps(&queue->queued[i]);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(change->ret), 1);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(map->ret), 0);
+	up_read(&arena->ept->lock);
+	for (unsigned int i = 0; i < 2; i++)
+		kthread_stop(queue->queued[i].task);
+	KUNIT_EXPECT_EQ(test, change->ret, 0);
+}
+
+static const struct arena_config shared_calls[] = {
+	CALL(map_last, false),
+};
+
+KUNIT_ARRAY_PARAM_DESC(shared_call, shared_calls, name);
+
 static struct kunit_case exclude_cases[] = {
 	KUNIT_CASE_PARAM(who_changes_the_table_waits, call_gen_params),
 	KUNIT_CASE_PARAM(a_map_of_a_leaf_comes_in_amid_a_long_operation, long_call_gen_params),
 	KUNIT_CASE_PARAM(a_map_of_a_leaf_comes_in_amid_the_flush_of_a_merge, flush_call_gen_params),
 	KUNIT_CASE_PARAM(a_leaf_that_an_edge_cuts_changes_before_or_after, cut_call_gen_params),
+	KUNIT_CASE_PARAM(a_map_waits_for_no_change_that_waits_itself, shared_call_gen_params),
 	{}
 };
 
