@@ -576,6 +576,56 @@ static const struct arena_config flush_calls[] = {
 
 KUNIT_ARRAY_PARAM_DESC(flush_call, flush_calls, name);
 
+/* Leaves that report 32K of a bitmap each are no short run, however few they are. */
+
+#define NR_HUGE		128
+#define HUGE		(64ULL * SZ_1G)
+
+static unsigned long *bitmap_of_huge;
+
+static int harvest_huge(struct ept *ept)
+{
+	return ept_harvest_dirty(ept, HUGE, NR_HUGE * (u64)SZ_1G, bitmap_of_huge, false, NULL);
+}
+
+static void a_map_of_a_leaf_comes_in_amid_a_harvest_of_huge_leaves(struct kunit *test)
+{
+	const size_t bits = NR_HUGE * (SZ_1G / SZ_4K);
+	struct arena *arena = test->priv;
+	struct ept_mapping hole;
+	struct queue *queue;
+	u64 value;
+
+	bitmap_of_huge = kvzalloc(bits / BITS_PER_BYTE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, bitmap_of_huge);
+	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, EMPTY + SZ_4K, EMPTY, SZ_4K, &EPT_ATTRS_RAM),
+			0);
+	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, HUGE, HUGE, NR_HUGE * (u64)SZ_1G,
+				      &EPT_ATTRS_RAM), 0);
+	for (u64 i = 0; i < NR_HUGE; i++) {
+		enum ept_level level = EPT_1G;
+
+		*ept_descend(&arena->ept->fmt, arena->ept->root, HUGE + i * SZ_1G, &level,
+			     &value) |= EPT_PTE_AD;
+	}
+	queue = run_in_a_queue(test, harvest_huge, unmap_empty, map_empty);
+	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++)
+		KUNIT_EXPECT_EQ(test, queue->queued[i].ret, 0);
+	/* So the second call found what the third had mapped. */
+	KUNIT_EXPECT_EQ(test, ept_lookup(arena->ept, EMPTY, &hole), -ENOENT);
+	KUNIT_EXPECT_TRUE(test, bitmap_full(bitmap_of_huge, bits));
+	kvfree(bitmap_of_huge);
+}
+
+static const struct arena_config huge_calls[] = {
+	{
+		.name = "harvest_huge",
+		.config = TABLE_FOR(4, EPT_1G, 46, EPT_MT_WB, EPT_FEATURE_AD, 0),
+	},
+};
+
+KUNIT_ARRAY_PARAM_DESC(huge_call, huge_calls, name);
+
 /*
  * Who maps by the long way shares the lock, and may be preempted there. A change then waits for it,
  * and others that map for neither.
@@ -620,6 +670,8 @@ static struct kunit_case exclude_cases[] = {
 	KUNIT_CASE_PARAM(who_changes_the_table_waits, call_gen_params),
 	KUNIT_CASE_PARAM(a_map_of_a_leaf_comes_in_amid_a_long_operation, long_call_gen_params),
 	KUNIT_CASE_PARAM(a_map_of_a_leaf_comes_in_amid_the_flush_of_a_merge, flush_call_gen_params),
+	KUNIT_CASE_PARAM(a_map_of_a_leaf_comes_in_amid_a_harvest_of_huge_leaves,
+			 huge_call_gen_params),
 	KUNIT_CASE_PARAM(a_leaf_that_an_edge_cuts_changes_before_or_after, cut_call_gen_params),
 	KUNIT_CASE_PARAM(a_map_waits_for_no_change_that_waits_itself, shared_call_gen_params),
 	{}
