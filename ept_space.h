@@ -395,9 +395,10 @@ int ept_space_set_memtype(struct ept_space *space, u64 gpa, u64 size, enum ept_m
  * backing of the client's own whose memory is to become another. When it returns no CPU and no call
  * uses what was mapped, and &ept_backend.gone and &ept_backend.flushed were called for it; it
  * flushes by itself, also between ept_space_begin() and ept_space_commit(). Leaves that the edges
- * cut go whole. Anonymous memory, which nothing but its mapping knows, stays, and pages that are
- * pinned or a file's are the same as before: ept_space_set() of the same region lets go of them, as
- * a balloon does. Holes are fine.
+ * cut go whole. Anonymous memory, which nothing but its mapping knows, stays. Holes are fine.
+ *
+ * Pages that are pinned or a file's are the same as before. Who takes memory from the guest, as a
+ * balloon does, lets go of them, and of anonymous ones, by ept_space_set() of the same region.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL, -ERANGE, -ENOMEM, -EINTR.
@@ -458,8 +459,8 @@ int ept_space_find(struct ept_space *space, u64 gpa, struct ept_region *region);
  * does for a page that userfaultfd is to bring: of signals only a fatal one ends that.
  *
  * Context: Process; may sleep; no mmap_lock held.
- * Return: 0, -EINVAL for NULL or a @violation without an access, -ERANGE, -ENOMEM, -EFAULT, -EACCES
- *	for what a client's backing gave, -EHWPOISON, -EINTR, -EDEADLK, or what that returned.
+ * Return: 0, -EINVAL for NULL or a @violation without an access, -ERANGE, -ENOMEM, -EFAULT,
+ *	-EHWPOISON, -EINTR, -EDEADLK, or what a client's backing returned.
  */
 int ept_space_fault(struct ept_space *space, u64 gpa, const struct ept_violation *violation,
 		    struct ept_fault *fault);
@@ -586,13 +587,14 @@ struct ept_window {
  * @write: it is to be written, too
  * @window: filled in; zeroed on an error of the memory's
  *
- * What isn't there yet is brought, but a process' page isn't mapped for it: so there may be no
- * flush when it goes, and it is no page for a table of the client's own (Documentation/space.rst,
- * "A table of your own beside it"). The guest's CPUs use the page meanwhile as they like, and so
- * does the space: no change, notifier or log waits for a window. Where it takes the
+ * What isn't there yet is brought, as by a fault. The guest's CPUs use the page meanwhile as they
+ * like, and so does the space: no change, notifier or log waits for a window. Where it takes the
  * page away the window becomes stale: its memory stays what it is, as long as the window is open,
  * but is no longer the guest's. Of memory that the client gave (%EPT_REGION_LINEAR,
  * %EPT_REGION_PAGES, %EPT_REGION_CLIENT) windows have to be closed before it goes.
+ *
+ * A process' page isn't mapped for a window: there may be no flush when it goes, and so it is none
+ * for a table of the client's own (Documentation/space.rst, "A table of your own beside it").
  *
  * Context: As ept_space_fault().
  * Return: 0, -EINVAL, and as ept_space_read() or ept_space_write(), -EOPNOTSUPP also for a backing

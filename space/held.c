@@ -66,7 +66,6 @@ static struct held *make_owner(const struct ept_region *region, const struct bac
 		return held;
 	}
 	held->backing.readonly = !(region->attrs.prot & EPT_PROT_WRITE);
-	/* A size that no array can have is the caller's mistake: an error, and no warning. */
 	held->pages = kvcalloc(nr_pages(held), sizeof(*held->pages),
 			       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (held->pages)

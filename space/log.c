@@ -76,7 +76,6 @@ static struct log *make_log(struct ept_space *space, u64 gpa, u64 size, u32 flag
 	log->size = size;
 	log->flags = flags;
 	log->by_fault = !space->accessed_dirty || flags & EPT_LOG_LAZY;
-	/* As for any size: too large is an error, and no warning. */
 	log->bitmap = kvcalloc(BITS_TO_LONGS(size >> PAGE_SHIFT), sizeof(long),
 			       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (log->bitmap)
