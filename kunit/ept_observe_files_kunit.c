@@ -5,6 +5,8 @@
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/cred.h>
+#include <linux/dcache.h>
 #include <linux/debugfs.h>
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -14,6 +16,8 @@
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
+#include <linux/mount.h>
+#include <linux/path.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/seq_file.h>
@@ -61,16 +65,36 @@ static bool has_files(const char *table)
 	return file;
 }
 
+/* Built into a kernel, suites run before anybody has mounted debugfs. */
+static struct vfsmount *debugfs;
+
+static int mount_debugfs(struct kunit_suite *suite)
+{
+	struct file_system_type *type = get_fs_type("debugfs");
+
+	if (!type)
+		return -ENODEV;
+	debugfs = kern_mount(type);
+	return PTR_ERR_OR_ZERO(debugfs);
+}
+
+static void unmount_debugfs(struct kunit_suite *suite)
+{
+	if (!IS_ERR_OR_NULL(debugfs))
+		kern_unmount(debugfs);
+}
+
 static struct file *open_file(struct kunit *test, const struct ept *ept, const char *name)
 {
-	char *path = kunit_kzalloc(test, PATH_MAX, GFP_KERNEL);
+	struct path path = { .mnt = debugfs };
 	struct file *file;
 
-	KUNIT_ASSERT_NOT_NULL(test, path);
 	ept_debugfs_settle();
-	snprintf(path, PATH_MAX, "/sys/kernel/debug/ept/%s/%s", ept_name(ept), name);
-	file = filp_open(path, O_RDONLY, 0);
-	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(file), "%s: is debugfs mounted?", path);
+	path.dentry = find(ept_name(ept), name);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, path.dentry, "%s", name);
+	file = dentry_open(&path, O_RDONLY, current_cred());
+	dput(path.dentry);
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(file), "%s", name);
 	return file;
 }
 
@@ -250,12 +274,12 @@ static void a_reader_of_one_table_does_not_hold_up_others(struct kunit *test)
 	struct fixture *fixture = test->priv;
 	struct bystander owner = { .ept = ept_create(&fixture->config) };
 	struct bystander other = { .config = &fixture->config };
+	struct file *file;
 	struct dentry *map;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, owner.ept);
-	ept_debugfs_settle();
-	map = find(ept_name(owner.ept), "map");
-	KUNIT_ASSERT_NOT_NULL(test, map);
+	file = open_file(test, owner.ept, "map");
+	map = file->f_path.dentry;
 	KUNIT_ASSERT_EQ(test, debugfs_file_get(map), 0);
 	set_going(test, &owner, destroy_it);
 	/* The table waits for its reader. */
@@ -264,7 +288,7 @@ static void a_reader_of_one_table_does_not_hold_up_others(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, wait_for_completion_timeout(&other.done, FOR_EVER));
 	KUNIT_EXPECT_FALSE(test, completion_done(&owner.done));
 	debugfs_file_put(map);
-	dput(map);
+	fput(file);
 	wait_for_completion(&owner.done);
 	wait_for_completion(&other.done);
 }
@@ -520,6 +544,8 @@ static struct kunit_case files_cases[] = {
 
 static struct kunit_suite files_suite = {
 	.name = "ept_observe_files",
+	.suite_init = mount_debugfs,
+	.suite_exit = unmount_debugfs,
 	.init = fixture_init,
 	.exit = fixture_exit,
 	.test_cases = files_cases,

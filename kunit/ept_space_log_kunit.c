@@ -6,7 +6,6 @@
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
-#include <linux/panic.h>
 
 #include "fixture.h"
 #include "space_guest.h"
@@ -272,28 +271,12 @@ static void a_region_that_the_host_uses_goes_when_it_is_done(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, slow->released, 1);
 }
 
-/*
- * Sizes
- */
-
-static void a_log_too_large_for_memory_is_refused_without_noise(struct kunit *test)
-{
-	struct guest *guest = test->priv;
-	struct ept_region region = guest_region(guest, EPT_REGION_FILE, 0, BIT_ULL(47), 0);
-	const bool warned = test_taint(TAINT_WARN);
-
-	KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, 0, BIT_ULL(48), 0), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, test_taint(TAINT_WARN), warned);
-}
-
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(writes_beside_a_log_hide_none_in_it, configs_gen_params),
 	KUNIT_CASE_PARAM(a_leaf_that_an_edge_cuts_is_not_writable_in_the_log, configs_gen_params),
 	KUNIT_CASE_PARAM(what_was_written_before_a_log_and_goes_is_not_in_it, configs_gen_params),
 	KUNIT_CASE(what_the_host_writes_as_a_log_begins_is_copied_or_logged),
 	KUNIT_CASE(a_region_that_the_host_uses_goes_when_it_is_done),
-	KUNIT_CASE(a_log_too_large_for_memory_is_refused_without_noise),
 	{}
 };
 
