@@ -92,6 +92,11 @@
 #define kunit_vm_mmap(...)	0UL
 #endif
 
+/* Who waited for userfaultfd waited until the page was there, or the process killed. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define FOLL_INTERRUPTIBLE	0
+#endif
+
 /* There was an argument for what nobody asked for. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
 #define ept_get_user_pages(mm, start, nr, flags, pages, locked)		\

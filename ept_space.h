@@ -44,7 +44,7 @@ struct page;
  *               access (the kernel doesn't say which), or is gone; or memory that isn't the
  *               kernel's RAM, where the host was to read or write it
  * -EHWPOISON    the page is poisoned
- * -EINTR        a fatal signal waits
+ * -EINTR        a fatal signal waits; or any, where a process' page has to be waited for
  * -EAGAIN       a window is stale
  * -EDEADLK      the caller would wait for its own ept_space_commit()
  * ============  ===============================================================================
@@ -457,7 +457,8 @@ int ept_space_find(struct ept_space *space, u64 gpa, struct ept_region *region);
  * another CPU answered already, or that a CPU took on rights that it still had, is a resume. A
  * fetch needs the right of its mode where the table has mode-based execute; if @violation doesn't
  * know the mode, both. Where the memory is just being invalidated or changed it waits, and so it
- * does for a page that userfaultfd is to bring: of signals only a fatal one ends that.
+ * does for a page that userfaultfd is to bring, until the thread has a signal: then -EINTR, and the
+ * guest may be entered again when that was handled. (Before Linux 6.2 only a fatal one counts.)
  *
  * Context: Process; may sleep; no mmap_lock held.
  * Return: 0, -EINVAL for NULL or a @violation without an access, -ERANGE, -ENOMEM, -EFAULT,

@@ -149,7 +149,7 @@ static void user_destroy(struct backing *backing)
 static int get_page_of(struct mm_struct *mm, unsigned long address, bool write, bool pin,
 		       struct page **page, int *locked)
 {
-	const unsigned int flags = FOLL_HWPOISON | (write ? FOLL_WRITE : 0);
+	const unsigned int flags = FOLL_HWPOISON | FOLL_INTERRUPTIBLE | (write ? FOLL_WRITE : 0);
 	const long nr = pin ? ept_pin_user_pages(mm, address, 1, flags, page, locked) :
 			      ept_get_user_pages(mm, address, 1, flags, page, locked);
 

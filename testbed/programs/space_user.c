@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -425,6 +427,62 @@ static long notices_an_end(struct guest *guest)
 	return 0;
 }
 
+/*
+ * Memory that another thread brings
+ */
+
+struct waiter {
+	const struct guest	*guest;
+	long			result;
+};
+
+static void *wait_for_page(void *arg)
+{
+	struct waiter *waiter = arg;
+	uint64_t value = 0;
+
+	waiter->result = access_at(waiter->guest, 0, 0, &value, 0);
+	return NULL;
+}
+
+/* Whether a CPU that waits for a page comes back when its thread gets a signal */
+static long kick(const struct guest *guest, int faults)
+{
+	static struct waiter waiter;
+	struct timespec end = { .tv_sec = time(NULL) + 30 };
+	struct uffd_msg event;
+	pthread_t thread;
+
+	waiter.guest = guest;
+	signal(SIGUSR1, ignore);
+	pthread_create(&thread, NULL, wait_for_page, &waiter);
+	if (read(faults, &event, sizeof(event)) != sizeof(event))
+		return errno;
+	pthread_kill(thread, SIGUSR1);
+	if (pthread_timedjoin_np(thread, NULL, &end))
+		return ETIMEDOUT;
+	return waiter.result + EINTR;
+}
+
+static long comes_back_from_a_wait(struct guest *guest)
+{
+	struct uffdio_range range = { .start = (uintptr_t)guest->memory, .len = SIZE };
+	struct uffdio_register all = { .range = range, .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_zeropage page = { .range = { .start = range.start, .len = PAGE } };
+	struct uffdio_api api = { .api = UFFD_API };
+	int faults = syscall(SYS_userfaultfd, O_CLOEXEC);
+	long wrong;
+
+	if (ioctl(faults, UFFDIO_API, &api) || ioctl(faults, UFFDIO_REGISTER, &all))
+		return errno;
+	wrong = kick(guest, faults);
+	if (!wrong && ioctl(faults, UFFDIO_ZEROPAGE, &page))
+		wrong = errno;
+	/* Whoever waits still comes back now. */
+	close(faults);
+	return wrong ? wrong : (long)load(guest, 0);
+}
+
 static long log_of(const struct guest *guest, int op, unsigned long *bitmap)
 {
 	struct ept_space_log_arg arg = {
@@ -566,6 +624,7 @@ static const struct {
 	{ "the log has what the guest writes, and nothing else", logs_what_the_guest_writes },
 	{ "a lazy log has what the guest writes, and nothing else",
 	  logs_lazily_what_the_guest_writes },
+	{ "a signal ends the wait for a page that userfaultfd is to bring", comes_back_from_a_wait },
 	{ "the end of the process is the end of its memory", notices_an_end },
 	{ "no write of two CPUs and the host is lost, whatever the process does",
 	  no_write_is_lost },
