@@ -4,6 +4,7 @@
  * change takes is not mapped, and what it forbids not possible, when it is committed.
  */
 #include <kunit/test.h>
+#include <linux/bitmap.h>
 #include <linux/irqflags.h>
 #include <linux/mm.h>
 #include <linux/rwsem.h>
@@ -18,6 +19,8 @@
 #define AT	(GPA + SZ_4K)
 #define OLD	0x11
 #define NEW	0x22
+
+static const enum ept_region_kind kinds[] = { EPT_REGION_ANON, EPT_REGION_LINEAR };
 
 static int remove(struct guest *guest)
 {
@@ -153,7 +156,6 @@ static bool try_at(struct guest *guest, enum ept_region_kind kind, bool remember
 
 static void nothing_is_mapped_after_it_went(struct kunit *test)
 {
-	static const enum ept_region_kind kinds[] = { EPT_REGION_ANON, EPT_REGION_LINEAR };
 	struct guest *guest = test->priv;
 
 	amid = (struct amid_space){ .guest = guest, .change = test->param_value };
@@ -163,6 +165,52 @@ static void nothing_is_mapped_after_it_went(struct kunit *test)
 		for (amid.at = 0; try_at(guest, kinds[i / 2], i % 2); amid.at++)
 			;
 		/* There is a good number of them. */
+		KUNIT_EXPECT_GT(test, amid.at, 20);
+	}
+}
+
+/*
+ * The log is read amid a fault of a write, which has noted its page by then or not: what is written
+ * afterwards is in it the next time.
+ */
+
+static DECLARE_BITMAP(logged, SZ_64K / SZ_4K);
+
+static int read_log(struct guest *guest)
+{
+	return ept_space_log_get(guest->space, GPA, SZ_64K, logged);
+}
+
+static const struct amid_change reading = { "read the log", read_log };
+
+static bool try_reading_at(struct guest *guest, enum ept_region_kind kind)
+{
+	struct kunit *test = guest->test;
+
+	must_add(guest, kind, GPA, GUEST_SIZE);
+	KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, GPA, SZ_64K, EPT_LOG_LAZY), 0);
+	amid.seen = 0;
+	ept_access_hook = change;
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, AT, EPT_PROT_WRITE), EPT_VERDICT_RESUME);
+	ept_access_hook = NULL;
+	KUNIT_EXPECT_EQ(test, amid.err, 0);
+	guest_store(guest, AT, NEW);
+	bitmap_zero(logged, SZ_64K / SZ_4K);
+	KUNIT_EXPECT_EQ(test, read_log(guest), 0);
+	KUNIT_EXPECT_TRUE_MSG(test, test_bit(1, logged), "access %u", amid.at);
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA, SZ_64K), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+	return amid.seen > amid.at;
+}
+
+static void what_is_written_after_a_log_was_read_is_in_the_next(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	amid = (struct amid_space){ .guest = guest, .change = &reading };
+	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		for (amid.at = 0; try_reading_at(guest, kinds[i]); amid.at++)
+			;
 		KUNIT_EXPECT_GT(test, amid.at, 20);
 	}
 }
@@ -181,6 +229,7 @@ static int init(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(nothing_is_mapped_after_it_went, changes_gen_params),
+	KUNIT_CASE(what_is_written_after_a_log_was_read_is_in_the_next),
 	{}
 };
 

@@ -140,7 +140,8 @@ static void what_was_written_before_a_log_and_goes_is_not_in_it(struct kunit *te
 /**
  * struct slow - memory that takes its time
  * @space: a space
- * @asked: the host's write has come to the memory
+ * @guest: its guest
+ * @asked: the write has come to the memory
  * @go_on: now it may be done
  * @runs: the other thread does
  * @began: the log has begun, or the region is gone
@@ -150,6 +151,7 @@ static void what_was_written_before_a_log_and_goes_is_not_in_it(struct kunit *te
  */
 struct slow {
 	struct ept_space	*space;
+	struct guest		*guest;
 	struct completion	asked;
 	struct completion	go_on;
 	struct completion	runs;
@@ -161,7 +163,12 @@ struct slow {
 
 static int slow_get(void *cookie, u64 offset, u32 access, struct ept_piece *piece)
 {
-	return -EFAULT;
+	struct slow *slow = cookie;
+
+	complete(&slow->asked);
+	wait_for_completion(&slow->go_on);
+	piece->hpa = page_to_phys(slow->guest->client[offset >> PAGE_SHIFT]);
+	return 0;
 }
 
 static int slow_access(void *cookie, u64 offset, void *data, size_t size, bool write)
@@ -181,6 +188,8 @@ static void slow_release(void *cookie)
 	slow->released++;
 }
 
+static const struct ept_backend slow_memory = { .get = slow_get };
+
 static const struct ept_backend slow_backend = {
 	.get = slow_get, .access = slow_access, .release = slow_release,
 };
@@ -193,13 +202,21 @@ static int write_slowly(void *arg)
 	return ept_space_write(slow->space, LOG, &byte, 1, 0);
 }
 
+/* As write_slowly(): 1 if it could */
+static int fault_slowly(void *arg)
+{
+	struct slow *slow = arg;
+
+	return guest_fault(slow->guest, LOG, EPT_PROT_WRITE) == EPT_VERDICT_RESUME;
+}
+
 static int start_log(void *arg)
 {
 	struct slow *slow = arg;
 	int err;
 
 	complete(&slow->runs);
-	err = ept_space_log_start(slow->space, LOG, SIZE, 0);
+	err = ept_space_log_start(slow->space, LOG, SIZE, EPT_LOG_LAZY);
 	slow->seen = READ_ONCE(slow->memory[0]);
 	complete(&slow->began);
 	return err;
@@ -217,25 +234,27 @@ static int remove_region(void *arg)
 	return err;
 }
 
-/* Does that beside the write, which goes on when it has, or seems to wait */
-static struct slow *do_amid_write(struct guest *guest, int (*other)(void *slow))
+/* Does @other beside @write, which goes on when that has, or seems to wait */
+static struct slow *do_amid(struct guest *guest, const struct ept_backend *backend,
+			    int (*write)(void *slow), int (*other)(void *slow))
 {
 	struct kunit *test = guest->test;
 	struct slow *slow = kunit_kzalloc(test, sizeof(*slow), GFP_KERNEL);
 	struct ept_region region = {
 		.gpa = LOG, .size = SIZE, .kind = EPT_REGION_CLIENT, .attrs = EPT_ATTRS_RAM,
-		.cookie = slow, .backend = &slow_backend,
+		.cookie = slow, .backend = backend,
 	};
 	struct task_struct *writer, *starter;
 
 	KUNIT_ASSERT_NOT_NULL(test, slow);
 	slow->space = guest->space;
+	slow->guest = guest;
 	init_completion(&slow->asked);
 	init_completion(&slow->go_on);
 	init_completion(&slow->runs);
 	init_completion(&slow->began);
 	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
-	writer = kthread_run(write_slowly, slow, "writes");
+	writer = kthread_run(write, slow, "writes");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(writer));
 	get_task_struct(writer);
 	wait_for_completion(&slow->asked);
@@ -246,7 +265,7 @@ static struct slow *do_amid_write(struct guest *guest, int (*other)(void *slow))
 	/* It may wait for the write. */
 	wait_for_completion_timeout(&slow->began, msecs_to_jiffies(50));
 	KUNIT_EXPECT_EQ(test, slow->released, 0);
-	complete(&slow->go_on);
+	complete_all(&slow->go_on);
 	KUNIT_EXPECT_EQ(test, kthread_stop(writer), 1);
 	KUNIT_EXPECT_EQ(test, kthread_stop(starter), 0);
 	put_task_struct(writer);
@@ -257,15 +276,26 @@ static struct slow *do_amid_write(struct guest *guest, int (*other)(void *slow))
 static void what_the_host_writes_as_a_log_begins_is_copied_or_logged(struct kunit *test)
 {
 	struct guest *guest = test->priv;
-	struct slow *slow = do_amid_write(guest, start_log);
+	struct slow *slow = do_amid(guest, &slow_backend, write_slowly, start_log);
 
 	get_log(guest);
 	KUNIT_EXPECT_TRUE(test, slow->seen == 9 || test_bit(0, logged));
 }
 
+static void what_a_fault_under_way_lets_write_is_logged(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	do_amid(guest, &slow_memory, fault_slowly, start_log);
+	guest_store(guest, LOG, 1);
+	KUNIT_EXPECT_EQ(test, get_log(guest), 1);
+	KUNIT_EXPECT_TRUE(test, test_bit(0, logged));
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, LOG, SIZE), 0);
+}
+
 static void a_region_that_the_host_uses_goes_when_it_is_done(struct kunit *test)
 {
-	struct slow *slow = do_amid_write(test->priv, remove_region);
+	struct slow *slow = do_amid(test->priv, &slow_backend, write_slowly, remove_region);
 
 	KUNIT_EXPECT_EQ(test, slow->seen, 9);
 	KUNIT_EXPECT_EQ(test, slow->released, 1);
@@ -276,6 +306,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(a_leaf_that_an_edge_cuts_is_not_writable_in_the_log, configs_gen_params),
 	KUNIT_CASE_PARAM(what_was_written_before_a_log_and_goes_is_not_in_it, configs_gen_params),
 	KUNIT_CASE(what_the_host_writes_as_a_log_begins_is_copied_or_logged),
+	KUNIT_CASE(what_a_fault_under_way_lets_write_is_logged),
 	KUNIT_CASE(a_region_that_the_host_uses_goes_when_it_is_done),
 	{}
 };
