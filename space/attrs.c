@@ -99,11 +99,9 @@ static int judge(struct ept_space *space, u64 gpa, u64 size, const struct wish *
 
 static int enter_and_change(struct ept_space *space, u64 gpa, u64 size, const struct wish *wish)
 {
-	int err = judge(space, gpa, size, wish);
 	bool own;
+	int err = change_enter(space, judge(space, gpa, size, wish), &own);
 
-	if (!err)
-		err = change_enter(space, &own);
 	if (err)
 		return err;
 	err = change_attrs(space, gpa, size, wish);

@@ -124,10 +124,13 @@ int ept_space_commit(struct ept_space *space)
 }
 EXPORT_SYMBOL_EPT(ept_space_commit);
 
-/* A change that the client has begun ends in its commit, another one in its own. */
-int change_enter(struct ept_space *space, bool *own)
+/*
+ * A change that the client has begun ends in its commit, another one in its own. @judged: what the
+ * judging of its arguments came to
+ */
+int change_enter(struct ept_space *space, int judged, bool *own)
 {
-	const int err = space_lock(space);
+	const int err = judged ?: space_lock(space);
 
 	*own = !err;
 	return err == -EDEADLK ? 0 : err;

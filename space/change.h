@@ -9,7 +9,7 @@
 
 #include "space.h"
 
-int change_enter(struct ept_space *space, bool *own);
+int change_enter(struct ept_space *space, int judged, bool *own);
 void change_leave(struct ept_space *space, bool own);
 
 struct change *change_make(struct ept_space *space, u64 gpa, u64 size);

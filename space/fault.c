@@ -127,7 +127,7 @@ int ept_space_populate(struct ept_space *space, u64 gpa, u64 size, u32 access,
 	u64 at = gpa;
 	int idx, err;
 
-	if (IS_ERR_OR_NULL(space) || access & ~PROT_ALL)
+	if (access & ~PROT_ALL)
 		return -EINVAL;
 	err = space_judge(space, gpa, size);
 	while (!err && at < gpa + size) {

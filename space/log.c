@@ -135,11 +135,8 @@ static int forget_writes(struct ept_space *space, const struct log *log, u64 gpa
 /* What the three that follow have in common; @legal: their own arguments */
 static int enter(struct ept_space *space, u64 gpa, u64 size, bool legal)
 {
-	int err;
+	const int err = legal ? space_judge(space, gpa, size) : -EINVAL;
 
-	if (IS_ERR_OR_NULL(space) || !legal)
-		return -EINVAL;
-	err = space_judge(space, gpa, size);
 	return err ?: space_lock(space);
 }
 

@@ -120,22 +120,17 @@ static int move(struct ept_space *space, u64 gpa, u64 size, u64 to)
 
 static int judge(const struct ept_space *space, u64 gpa, u64 size, u64 to)
 {
-	int here, there;
+	const int here = space_judge(space, gpa, size);
+	const int there = space_judge(space, to, size);
 
-	if (IS_ERR_OR_NULL(space))
-		return -EINVAL;
-	here = space_judge(space, gpa, size);
-	there = space_judge(space, to, size);
 	return there == -EINVAL || !here ? there : here;
 }
 
 int ept_space_move(struct ept_space *space, u64 gpa, u64 size, u64 to)
 {
-	int err = judge(space, gpa, size, to);
 	bool own;
+	int err = change_enter(space, judge(space, gpa, size, to), &own);
 
-	if (!err)
-		err = change_enter(space, &own);
 	if (err)
 		return err;
 	err = move(space, gpa, size, to);

@@ -8,7 +8,7 @@
 
 int space_judge(const struct ept_space *space, u64 gpa, u64 size)
 {
-	if (!size || (gpa | size) & ~PAGE_MASK)
+	if (IS_ERR_OR_NULL(space) || !size || (gpa | size) & ~PAGE_MASK)
 		return -EINVAL;
 	return gpa >= space->limit || size > space->limit - gpa ? -ERANGE : 0;
 }

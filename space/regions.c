@@ -156,13 +156,11 @@ static int add(struct ept_space *space, const struct ept_region *region)
 
 int ept_space_add(struct ept_space *space, const struct ept_region *region)
 {
-	int err = judge_region(space, region);
 	struct part found;
 	bool own;
+	int err = change_enter(space, judge_region(space, region), &own);
 	u64 at;
 
-	if (!err)
-		err = change_enter(space, &own);
 	if (err)
 		return err;
 	at = region->gpa;
@@ -178,11 +176,9 @@ EXPORT_SYMBOL_EPT(ept_space_add);
 
 int ept_space_set(struct ept_space *space, const struct ept_region *region)
 {
-	int err = judge_region(space, region);
 	bool own;
+	int err = change_enter(space, judge_region(space, region), &own);
 
-	if (!err)
-		err = change_enter(space, &own);
 	if (err)
 		return err;
 	err = add(space, region);
@@ -197,13 +193,8 @@ int ept_space_remove(struct ept_space *space, u64 gpa, u64 size)
 	struct part found;
 	u64 at = gpa;
 	bool own;
-	int err;
+	int err = change_enter(space, space_judge(space, gpa, size), &own);
 
-	if (IS_ERR_OR_NULL(space))
-		return -EINVAL;
-	err = space_judge(space, gpa, size);
-	if (!err)
-		err = change_enter(space, &own);
 	if (err)
 		return err;
 	if (space_next(space, &at, gpa + size, &found))
@@ -266,13 +257,8 @@ int space_clear_place(struct ept_space *space, u64 gpa)
 int ept_space_zap(struct ept_space *space, u64 gpa, u64 size)
 {
 	bool own;
-	int err;
+	int err = change_enter(space, space_judge(space, gpa, size), &own);
 
-	if (IS_ERR_OR_NULL(space))
-		return -EINVAL;
-	err = space_judge(space, gpa, size);
-	if (!err)
-		err = change_enter(space, &own);
 	if (err)
 		return err;
 	err = take_back(space, gpa, size);
