@@ -6,6 +6,7 @@
  * destroys the table waits for its readers, and nobody else does.
  */
 #include <linux/debugfs.h>
+#include <linux/kstrtox.h>
 #include <linux/seq_file.h>
 #include <linux/spinlock.h>
 #include <linux/string_helpers.h>
@@ -199,19 +200,24 @@ static int lookup_open(struct inode *inode, struct file *file)
 	return single_open(file, lookup_show, inode->i_private);
 }
 
+/* With a number's prefix and end of line; zeros in front of more would hide what doesn't fit. */
+#define LOOKUP_TEXT	32
+
 /* Decimal, or as the other files print it: with a zero in front it is hexadecimal, 0x or not. */
 static ssize_t lookup_write(struct file *file, const char __user *buffer, size_t count,
 			    loff_t *pos)
 {
 	struct seq_file *m = file->private_data;
 	struct ept *ept = m->private;
-	char first;
+	char text[LOOKUP_TEXT] = {};
 	u64 gpa;
 	int err;
 
-	if (get_user(first, buffer))
+	if (count >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, buffer, count))
 		return -EFAULT;
-	err = kstrtou64_from_user(buffer, count, first == '0' ? 16 : 10, &gpa);
+	err = kstrtou64(text, *text == '0' ? 16 : 10, &gpa);
 	if (err)
 		return err;
 	WRITE_ONCE(ept->lookup_gpa, gpa);
