@@ -6,8 +6,6 @@ A line that wasn't run has to be in the file of reasons, or is a failure: "file:
 below that, indented, why. So is a reason whose line is gone, or was run.
 """
 import argparse
-import glob
-import gzip
 import json
 import os
 import re
@@ -20,8 +18,9 @@ NOT_OURS = re.compile(r"_trace\.h$|/space_trace\.h$")
 
 
 def counters_of(root):
-    for path in glob.glob(root + "/**/*.gcda", recursive=True):
-        yield os.path.relpath(path, root)
+    for folder, _, names in os.walk(root):
+        yield from (os.path.relpath(f"{folder}/{name}", root) for name in names
+                    if name.endswith(".gcda"))
 
 
 def run_gcov(modules, counters):
@@ -98,7 +97,7 @@ def main():
         show(path, numbers)
     show("all", totals)
     stale = [f"{path}: {line}" for path, line in known if (path, line) not in used]
-    judge(len(used), missed, stale)
+    judge(totals[1], len(used), missed, stale)
 
 
 def share(part, whole):
@@ -110,9 +109,10 @@ def show(name, numbers):
           f"{numbers[2]:6}/{numbers[3]:<5} {share(*numbers[2:])}")
 
 
-def judge(explained, missed, stale):
+def judge(counted, explained, missed, stale):
     with open(ARGS.results, "a") as file:
-        for name, wrong in (("each line is run, or explained", missed),
+        for name, wrong in (("something was counted", [] if counted else ["no counters"]),
+                            ("each line is run, or explained", missed),
                             ("each explanation is needed", stale)):
             verdict = "FAIL" if wrong else "PASS"
             file.write("\t".join([verdict, name] + (["\x1e".join(wrong)] if wrong else [])) + "\n")
