@@ -21,8 +21,8 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/uio.h>
 
+#include "debugfs_file.h"
 #include "ept_op.h"
 #include "fixture.h"
 
@@ -67,31 +67,8 @@ static bool has_files(const char *table)
 static struct file *open_file(struct kunit *test, const struct ept *ept, const char *name,
 			      int mode)
 {
-	char *path = kunit_kzalloc(test, PATH_MAX, GFP_KERNEL);
-	struct file *file;
-
-	KUNIT_ASSERT_NOT_NULL(test, path);
 	ept_debugfs_settle();
-	snprintf(path, PATH_MAX, "/sys/kernel/debug/ept/%s/%s", ept_name(ept), name);
-	file = filp_open(path, mode, 0);
-	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(file), "%s: is debugfs mounted?", path);
-	return file;
-}
-
-/* What read(2) does, but to memory of the kernel's: as much as it gives, or a negative errno */
-static ssize_t read_some(struct file *file, char *text, size_t size)
-{
-	struct kvec vec = { .iov_base = text, .iov_len = size };
-	struct iov_iter iter;
-	struct kiocb kiocb;
-	ssize_t got;
-
-	init_sync_kiocb(&kiocb, file);
-	kiocb.ki_pos = file->f_pos;
-	iov_iter_kvec(&iter, READ, &vec, 1, size);
-	got = seq_read_iter(&kiocb, &iter);
-	file->f_pos = kiocb.ki_pos;
-	return got;
+	return debugfs_open(test, mode, "ept", ept_name(ept), name);
 }
 
 /* The whole file; the memory that it took goes into @buffer. */
@@ -99,16 +76,9 @@ static char *read_file(struct kunit *test, const struct ept *ept, const char *na
 {
 	struct file *file = open_file(test, ept, name, O_RDONLY);
 	char *text = kvzalloc(TEXT_SIZE, GFP_KERNEL);
-	size_t size = 0;
-	ssize_t got;
 
 	KUNIT_ASSERT_NOT_NULL(test, text);
-	do {
-		got = read_some(file, text + size, TEXT_SIZE - 1 - size);
-		size += max(got, 0);
-	} while (got > 0);
-	KUNIT_EXPECT_EQ(test, got, 0);
-	KUNIT_EXPECT_LT(test, size, TEXT_SIZE - 1);
+	debugfs_read(test, file, text, TEXT_SIZE);
 	*buffer = ((struct seq_file *)file->private_data)->size;
 	__fput_sync(file);
 	return text;
@@ -315,7 +285,7 @@ static int read_it(void *arg)
 	static char text[PAGE_SIZE];
 
 	complete(&bystander->begun);
-	while (read_some(bystander->file, text, sizeof(text)) > 0)
+	while (debugfs_read_some(bystander->file, text, sizeof(text)) > 0)
 		;
 	complete_all(&bystander->done);
 	return 0;
@@ -511,6 +481,42 @@ static void who_reads_a_large_table_lets_others_run(struct kunit *test)
 	}
 }
 
+static void check_shows_what_is_wrong(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	char *text;
+	size_t buffer;
+	u64 *entry;
+
+	must_map(fixture, 0, 0, SZ_8K, &EPT_ATTRS_RAM);
+	text = read_file(test, fixture->ept, "check", &buffer);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "clean\nentries "), "%s", text);
+	kvfree(text);
+	entry = fixture_entry(fixture, SZ_4K, 0);
+	/* Writable, and not readable */
+	*entry &= ~BIT_ULL(0);
+	text = read_file(test, fixture->ept, "check", &buffer);
+	*entry |= BIT_ULL(0);
+	KUNIT_EXPECT_EQ_MSG(test, strncmp(text, "FAULT at gpa 0000000001000, entry ", 34), 0,
+			    "%s", text);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, ", level 0: "), "%s", text);
+	kvfree(text);
+}
+
+/* KUnit's machines have no VMX. */
+static void caps_says_why_there_are_none(struct kunit *test)
+{
+	struct file *file = debugfs_open(test, O_RDONLY, "ept", "", "caps");
+	struct ept_caps caps;
+	char text[80];
+
+	if (ept_caps_read(&caps) == -ENODEV) {
+		debugfs_read(test, file, text, sizeof(text));
+		KUNIT_EXPECT_STREQ(test, text, "this CPU has no VMX\n");
+	}
+	__fput_sync(file);
+}
+
 /*
  * What is written to 'lookup'
  */
@@ -592,7 +598,7 @@ static void expect_lookup(struct lookup *lookup, const char *text, size_t size)
 			    err ?: (ssize_t)size, "%*pE", (int)size, text);
 	snprintf(shown, sizeof(shown), "gpa %013llx\n", lookup->gpa);
 	lookup->file->f_pos = 0;
-	KUNIT_EXPECT_GT(lookup->test, read_some(lookup->file, first_line, strlen(shown)), 0);
+	KUNIT_EXPECT_GT(lookup->test, debugfs_read_some(lookup->file, first_line, strlen(shown)), 0);
 	KUNIT_EXPECT_STREQ_MSG(lookup->test, first_line, shown, "%*pE", (int)size, text);
 }
 
@@ -657,6 +663,8 @@ static struct kunit_case files_cases[] = {
 	KUNIT_CASE_PARAM(tables_of_many_lines_are_read_piece_by_piece, configs_gen_params),
 	KUNIT_CASE(a_tour_of_many_tables_counts_each_once),
 	KUNIT_CASE(who_reads_a_large_table_lets_others_run),
+	KUNIT_CASE(check_shows_what_is_wrong),
+	KUNIT_CASE(caps_says_why_there_are_none),
 	KUNIT_CASE(lookup_takes_the_texts_that_its_manual_names_and_no_other),
 	KUNIT_CASE(lookup_is_not_written_from_where_nothing_is),
 	{}

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Observers: "regions" and "faults" beside the table's own files. */
+/*
+ * Observers: /sys/kernel/debug/ept_space has a directory for each space, which its table gave its
+ * name.
+ */
 #include <linux/debugfs.h>
 #include <linux/mm.h>
 #include <linux/seq_file.h>
 
 #include "space.h"
+
+static struct dentry *spaces;
 
 static const char *kind_name(enum ept_region_kind kind)
 {
@@ -70,19 +75,22 @@ DEFINE_SHOW_ATTRIBUTE(faults);
 
 void space_debugfs_add(struct ept_space *space)
 {
-	struct dentry *ept = debugfs_lookup("ept", NULL);
-	struct dentry *dir = ept ? debugfs_lookup(ept_name(space->ept), ept) : NULL;
-
-	if (dir) {
-		space->regions = debugfs_create_file("regions", 0400, dir, space, &regions_fops);
-		space->faults = debugfs_create_file("faults", 0400, dir, space, &faults_fops);
-	}
-	dput(dir);
-	dput(ept);
+	space->dir = debugfs_create_dir(ept_name(space->ept), spaces);
+	debugfs_create_file("regions", 0400, space->dir, space, &regions_fops);
+	debugfs_create_file("faults", 0400, space->dir, space, &faults_fops);
 }
 
 void space_debugfs_remove(struct ept_space *space)
 {
-	debugfs_remove(space->regions);
-	debugfs_remove(space->faults);
+	debugfs_remove(space->dir);
+}
+
+void space_debugfs_init(void)
+{
+	spaces = debugfs_create_dir("ept_space", NULL);
+}
+
+void space_debugfs_exit(void)
+{
+	debugfs_remove(spaces);
 }

@@ -258,8 +258,7 @@ extern const struct kind space_file;
  * @logs: of logs
  * @srcu: faults, accesses and notifiers are its readers
  * @counts: for ept_space_get_stats()
- * @regions: of debugfs
- * @faults: of debugfs
+ * @dir: of debugfs
  * @lock: excludes changes, and all below
  * @owner: who has it
  * @gather: what the changes owe
@@ -285,8 +284,7 @@ struct ept_space {
 	struct maple_tree		logs;
 	struct srcu_struct		srcu;
 	struct ept_space_stats __percpu	*counts;
-	struct dentry			*regions;
-	struct dentry			*faults;
+	struct dentry			*dir;
 
 	struct mutex			lock;	/* excludes changes */
 	struct task_struct		*owner;
@@ -408,9 +406,13 @@ static inline struct ept_attrs place_attrs(const struct place *place, u32 prot, 
 
 /* debugfs.c */
 #ifdef CONFIG_DEBUG_FS
+void space_debugfs_init(void);
+void space_debugfs_exit(void);
 void space_debugfs_add(struct ept_space *space);
 void space_debugfs_remove(struct ept_space *space);
 #else
+static inline void space_debugfs_init(void) { }
+static inline void space_debugfs_exit(void) { }
 static inline void space_debugfs_add(struct ept_space *space) { }
 static inline void space_debugfs_remove(struct ept_space *space) { }
 #endif

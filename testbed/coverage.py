@@ -3,7 +3,8 @@
 """Lines and branches that were run, of each source of the module, from gcov's counters.
 
 A line that wasn't run has to be in the file of reasons, or is a failure: "file: line as it is", and
-below that, indented, why. So is a reason whose line is gone, or was run.
+below that, indented, why. So is a reason whose line is gone, or was run. A * in a reason's file or
+line stands for anything.
 """
 import argparse
 import json
@@ -37,23 +38,26 @@ def run_gcov(modules, counters):
         yield json.loads(done.stdout)
 
 
-def read(modules, counters):
-    """file -> line -> [count, branches taken, branches]"""
+def read(builds):
+    """file -> line -> [count, branches taken, branches], summed up over all builds"""
     files = {}
-    for report in run_gcov(modules, counters):
-        for file in report["files"]:
-            path = os.path.relpath(os.path.join(report["current_working_directory"],
-                                                file["file"]), modules)
-            if not OURS.match(path) or NOT_OURS.search(path):
-                continue
-            lines = files.setdefault(path, {})
-            for line in file["lines"]:
-                entry = lines.setdefault(line["line_number"], [0, {}])
-                entry[0] += line["count"]
-                for i, branch in enumerate(line["branches"]):
-                    key = (line.get("function_name"), i)
-                    entry[1][key] = entry[1].get(key, 0) + branch["count"]
+    for modules, counters in builds:
+        for report in run_gcov(modules, counters):
+            for file in report["files"]:
+                path = os.path.relpath(os.path.join(report["current_working_directory"],
+                                                    file["file"]), modules)
+                if OURS.match(path) and not NOT_OURS.search(path):
+                    add(files.setdefault(path, {}), file["lines"])
     return files
+
+
+def add(known, lines):
+    for line in lines:
+        entry = known.setdefault(line["line_number"], [0, {}])
+        entry[0] += line["count"]
+        for i, branch in enumerate(line["branches"]):
+            key = (line.get("function_name"), i)
+            entry[1][key] = entry[1].get(key, 0) + branch["count"]
 
 
 def reasons(path):
@@ -72,14 +76,23 @@ def reasons(path):
     return known
 
 
+def find_reason(known, path, line):
+    """The reason's file and line, which may have a * in them, or None"""
+    for pattern in known:
+        if all(re.fullmatch(re.escape(has).replace(r"\*", ".*"), what)
+               for has, what in zip(pattern, (path, line))):
+            return pattern
+    return None
+
+
 def main():
-    modules = os.path.realpath(ARGS.modules)
-    files = read(modules, os.path.realpath(ARGS.counters))
+    builds = [[os.path.realpath(part) for part in pair.split("=")] for pair in ARGS.builds]
+    files = read(builds)
     known = reasons(ARGS.reasons)
-    totals, missed, used = [0, 0, 0, 0], [], set()
+    totals, missed, explained, used = [0, 0, 0, 0], [], 0, set()
     print(f"{'file':24} {'lines':>12} {'':>7} {'branches':>12}")
     for path in sorted(files):
-        with open(f"{modules}/{path}") as file:
+        with open(f"{builds[0][0]}/{path}") as file:
             text = file.read().split("\n")
         numbers = [0, 0, 0, 0]
         for number, (count, branches) in sorted(files[path].items()):
@@ -88,16 +101,19 @@ def main():
             numbers[1] += 1
             numbers[2] += sum(n > 0 for n in branches.values())
             numbers[3] += len(branches)
-            if not count:
-                if (path, line) in known:
-                    used.add((path, line))
-                else:
-                    missed.append(f"{path}:{number}: {line}")
+            if count:
+                continue
+            reason = find_reason(known, path, line)
+            if reason:
+                used.add(reason)
+                explained += 1
+            else:
+                missed.append(f"{path}:{number}: {line}")
         totals = [a + b for a, b in zip(totals, numbers)]
         show(path, numbers)
     show("all", totals)
     stale = [f"{path}: {line}" for path, line in known if (path, line) not in used]
-    judge(totals[1], len(used), missed, stale)
+    judge(totals[1], explained, missed, stale)
 
 
 def share(part, whole):
@@ -120,9 +136,9 @@ def judge(counted, explained, missed, stale):
 
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--modules", required=True, help="where they were built")
-parser.add_argument("--counters", required=True, help="what the kernel's debugfs had in gcov/")
 parser.add_argument("--reasons", required=True)
 parser.add_argument("--results", required=True)
+parser.add_argument("builds", nargs="+", metavar="MODULES=COUNTERS",
+                    help="where modules were built, and what debugfs had in gcov/ of them")
 ARGS = parser.parse_args()
 main()

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Files of debugfs, read as a process reads them. */
+#include <linux/err.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+
+#include "debugfs_file.h"
+
+struct file *debugfs_open(struct kunit *test, int mode, const char *dir, const char *table,
+			  const char *name)
+{
+	char *path = kunit_kzalloc(test, PATH_MAX, GFP_KERNEL);
+	struct file *file;
+
+	KUNIT_ASSERT_NOT_NULL(test, path);
+	snprintf(path, PATH_MAX, "/sys/kernel/debug/%s/%s/%s", dir, table, name);
+	file = filp_open(path, mode, 0);
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(file), "%s: is debugfs mounted?", path);
+	return file;
+}
+
+ssize_t debugfs_read_some(struct file *file, char *text, size_t size)
+{
+	struct kvec vec = { .iov_base = text, .iov_len = size };
+	struct iov_iter iter;
+	struct kiocb kiocb;
+	ssize_t got;
+
+	init_sync_kiocb(&kiocb, file);
+	kiocb.ki_pos = file->f_pos;
+	iov_iter_kvec(&iter, READ, &vec, 1, size);
+	got = seq_read_iter(&kiocb, &iter);
+	file->f_pos = kiocb.ki_pos;
+	return got;
+}
+
+void debugfs_read(struct kunit *test, struct file *file, char *text, size_t size)
+{
+	size_t had = 0;
+	ssize_t got;
+
+	do {
+		got = debugfs_read_some(file, text + had, size - 1 - had);
+		had += max(got, 0);
+	} while (got > 0);
+	text[had] = '\0';
+	KUNIT_EXPECT_EQ(test, got, 0);
+	KUNIT_EXPECT_LT(test, had, size - 1);
+}
