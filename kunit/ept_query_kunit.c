@@ -346,7 +346,38 @@ static void a_dump_is_a_line_a_mapping(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count_lines(&m, "789ab000"), 1);
 }
 
+static void a_dump_names_attributes(struct kunit *test)
+{
+	static const struct {
+		u32		flag;
+		const char	*name;
+	} named[] = {
+		{ EPT_ATTR_IGNORE_PAT, "ignore-pat" }, { EPT_ATTR_SUPPRESS_VE, "suppress-ve" },
+		{ EPT_ATTR_SUBPAGE, "subpage" }, { EPT_ATTR_PAGING_WRITE, "paging-write" },
+		{ EPT_ATTR_VERIFY_PAGING, "verify-paging" },
+		{ EPT_ATTR_SUPER_SHADOW, "super-shadow" },
+	};
+	struct fixture *fixture = test->priv;
+	struct seq_file m = { .size = DUMP_SIZE };
+
+	m.buf = kunit_kzalloc(test, DUMP_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	for (unsigned int i = 0; i < ARRAY_SIZE(named); i++) {
+		const struct ept_attrs attrs = {
+			.prot = EPT_PROT_READ, .memtype = EPT_MT_WB, .flags = named[i].flag,
+		};
+		const bool has = !do_map(fixture, i * SZ_2M, 0, SZ_4K, &attrs);
+
+		m.count = 0;
+		memset(m.buf, 0, DUMP_SIZE);
+		KUNIT_EXPECT_EQ(test, ept_dump(&m, fixture->ept), 0);
+		KUNIT_EXPECT_EQ_MSG(test, count_lines(&m, named[i].name), has, "%s",
+				    named[i].name);
+	}
+}
+
 static struct kunit_case query_cases[] = {
+	KUNIT_CASE_PARAM(a_dump_names_attributes, configs_gen_params),
 	KUNIT_CASE_PARAM(lookup_takes_any_alignment, configs_gen_params),
 	KUNIT_CASE_PARAM(bad_queries_are_refused_in_order, configs_gen_params),
 	KUNIT_CASE_PARAM(translate_is_the_cpus_on_any_entry, configs_gen_params),

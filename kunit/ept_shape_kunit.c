@@ -533,7 +533,44 @@ static void what_a_cpu_sets_late_in_a_merged_table_is_told_once(struct kunit *te
 	KUNIT_EXPECT_TRUE(test, mapping.accessed && !mapping.dirty);
 }
 
+static void count_written(const struct ept_mapping *mapping, void *arg)
+{
+	*(unsigned int *)arg += mapping->dirty;
+}
+
+/*
+ * Who unmaps and is told of what went is told of flags that a CPU set late, and not again when the
+ * range is mapped and unmapped once more: the CPU cannot use that table there any longer.
+ */
+static void a_merged_table_tells_nothing_of_what_was_unmapped(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+	struct ept_gather gather;
+	unsigned int written = 0;
+	u64 *table;
+
+	if (!(fixture->config.features & EPT_FEATURE_AD) || fixture->config.max_leaf < EPT_2M)
+		kunit_skip(test, "no accessed and dirty flags, or no large leaves");
+	table = merge_at(fixture, 0, SZ_2M, EPT_2M, &gather);
+	table[5] |= FLAGS;
+	table[300] |= FLAGS;
+	KUNIT_EXPECT_EQ(test, ept_unmap_report(ept, 0, SZ_1M, count_written, &written, &gather), 0);
+	KUNIT_EXPECT_EQ(test, written, SZ_1M / SZ_4K);
+	KUNIT_EXPECT_EQ(test, table[5] & 7, 0);
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, SZ_2M, SZ_1M, &rw), 0);
+	written = 0;
+	KUNIT_EXPECT_EQ(test, ept_unmap_report(ept, 0, SZ_1M, count_written, &written, &gather), 0);
+	KUNIT_EXPECT_EQ(test, written, 0);
+	KUNIT_EXPECT_EQ(test, ept_unmap_report(ept, SZ_1M, SZ_1M, count_written, &written, &gather),
+			0);
+	KUNIT_EXPECT_EQ(test, written, SZ_1M / SZ_4K);
+	ept_gather_flush(&gather);
+	KUNIT_EXPECT_EQ(test, ept_check(ept, NULL), 0);
+}
+
 static struct kunit_case shape_cases[] = {
+	KUNIT_CASE_PARAM(a_merged_table_tells_nothing_of_what_was_unmapped, configs_gen_params),
 	KUNIT_CASE_PARAM(what_a_cpu_sets_late_in_a_merged_table_goes_to_the_same_memory,
 			 configs_gen_params),
 	KUNIT_CASE_PARAM(what_a_cpu_sets_late_in_a_merged_table_is_told_once, configs_gen_params),
