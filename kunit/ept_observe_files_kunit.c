@@ -592,14 +592,14 @@ static ssize_t write_lookup(struct lookup *lookup, const char *text, size_t size
 static void expect_lookup(struct lookup *lookup, const char *text, size_t size)
 {
 	const int err = lookup_says(text, size, &lookup->gpa);
-	char first_line[40] = {}, shown[40];
+	char line[40] = {}, shown[40];
 
 	KUNIT_EXPECT_EQ_MSG(lookup->test, write_lookup(lookup, text, size),
 			    err ?: (ssize_t)size, "%*pE", (int)size, text);
 	snprintf(shown, sizeof(shown), "gpa %013llx\n", lookup->gpa);
 	lookup->file->f_pos = 0;
-	KUNIT_EXPECT_GT(lookup->test, debugfs_read_some(lookup->file, first_line, strlen(shown)), 0);
-	KUNIT_EXPECT_STREQ_MSG(lookup->test, first_line, shown, "%*pE", (int)size, text);
+	KUNIT_EXPECT_GT(lookup->test, debugfs_read_some(lookup->file, line, strlen(shown)), 0);
+	KUNIT_EXPECT_STREQ_MSG(lookup->test, line, shown, "%*pE", (int)size, text);
 }
 
 static struct lookup open_lookup(struct kunit *test)
