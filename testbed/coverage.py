@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Lines and branches that were run, of each source of the module, from gcov's counters.
 
-A line that wasn't run has to be in the file of reasons, or is a failure: "file: line as it is", and
-below that, indented, why. So is a reason whose line is gone, or was run. A * in a reason's file or
-line stands for anything.
+A line that wasn't run has to be in the file of reasons, or is a failure: "file: line as it is", or
+"file: function()" for all of one, and below that, indented, why. So is a reason whose line is gone, or
+was run, unless it begins with "By chance". A * in a reason's file or line stands for anything.
 """
 import argparse
 import json
@@ -39,7 +39,7 @@ def run_gcov(modules, counters):
 
 
 def read(builds):
-    """file -> line -> [count, branches taken, branches], summed up over all builds"""
+    """file -> line -> [count, counts of branches, function], summed up over all builds"""
     files = {}
     for modules, counters in builds:
         for report in run_gcov(modules, counters):
@@ -53,7 +53,7 @@ def read(builds):
 
 def add(known, lines):
     for line in lines:
-        entry = known.setdefault(line["line_number"], [0, {}])
+        entry = known.setdefault(line["line_number"], [0, {}, line.get("function_name")])
         entry[0] += line["count"]
         for i, branch in enumerate(line["branches"]):
             key = (line.get("function_name"), i)
@@ -76,12 +76,15 @@ def reasons(path):
     return known
 
 
-def find_reason(known, path, line):
-    """The reason's file and line, which may have a * in them, or None"""
-    for pattern in known:
-        if all(re.fullmatch(re.escape(has).replace(r"\*", ".*"), what)
-               for has, what in zip(pattern, (path, line))):
-            return pattern
+def matches(pattern, text):
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text)
+
+
+def find_reason(known, path, line, function):
+    """The reason's file and line or function, or None"""
+    for file, what in known:
+        if matches(file, path) and (matches(what, line) or what == f"{function}()"):
+            return file, what
     return None
 
 
@@ -95,16 +98,18 @@ def main():
         with open(f"{builds[0][0]}/{path}") as file:
             text = file.read().split("\n")
         numbers = [0, 0, 0, 0]
-        for number, (count, branches) in sorted(files[path].items()):
+        for number, (count, branches, function) in sorted(files[path].items()):
             line = text[number - 1].strip()
             numbers[0] += count > 0
             numbers[1] += 1
             numbers[2] += sum(n > 0 for n in branches.values())
             numbers[3] += len(branches)
-            if count:
+            reason = find_reason(known, path, line, function)
+            if count and not (reason and known[reason].startswith(" By chance")):
                 continue
-            reason = find_reason(known, path, line)
-            if reason:
+            if count:
+                used.add(reason)
+            elif reason:
                 used.add(reason)
                 explained += 1
             else:
