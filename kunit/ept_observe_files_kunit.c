@@ -616,6 +616,16 @@ static struct lookup open_lookup(struct kunit *test)
 	return (struct lookup){ test, open_file(test, fixture->ept, "lookup", O_RDWR), pages, 0 };
 }
 
+/* KUnit forgets to end the process. */
+static void close_lookup(struct lookup *lookup)
+{
+	struct mm_struct *mm = current->mm;
+
+	__fput_sync(lookup->file);
+	kthread_unuse_mm(mm);
+	mmput(mm);
+}
+
 static void lookup_takes_the_texts_that_its_manual_names_and_no_other(struct kunit *test)
 {
 	static const char *const texts[] = {
@@ -636,7 +646,7 @@ static void lookup_takes_the_texts_that_its_manual_names_and_no_other(struct kun
 	prandom_seed_state(&rnd, 1);
 	for (unsigned int i = 0; i < 20000 && READ_ONCE(test->status) == KUNIT_SUCCESS; i++)
 		expect_lookup(&lookup, text, random_text(&rnd, text, sizeof(text)));
-	__fput_sync(lookup.file);
+	close_lookup(&lookup);
 }
 
 static void lookup_is_not_written_from_where_nothing_is(struct kunit *test)
@@ -650,7 +660,7 @@ static void lookup_is_not_written_from_where_nothing_is(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lookup.file->f_op->write(lookup.file, user + 1, 1, &pos), -EFAULT);
 	/* No text is none that is to be read. */
 	expect_lookup(&lookup, "", 0);
-	__fput_sync(lookup.file);
+	close_lookup(&lookup);
 }
 
 static struct kunit_case files_cases[] = {
