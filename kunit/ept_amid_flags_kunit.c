@@ -361,6 +361,7 @@ static void flags_of_a_leaf_go_to_the_parts_of_its_parts(struct kunit *test)
 		struct ept *ept = ept_create(&config);
 		struct ept_mapping mapping;
 		struct mmu_result result;
+
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ept);
 		KUNIT_ASSERT_EQ(test, ept_map(ept, SZ_1G, SZ_2G, SZ_1G, &EPT_ATTRS_RAM), 0);
 		mmu_look(&mmu, ept_pointer(ept), SZ_1G, &read, &result);
