@@ -517,19 +517,19 @@ static void what_a_cpu_sets_late_in_a_merged_table_is_told_once(struct kunit *te
 
 	if (!(fixture->config.features & EPT_FEATURE_AD) || fixture->config.max_leaf < EPT_2M)
 		kunit_skip(test, "no accessed and dirty flags, or no large leaves");
-	table = merge_at(fixture, 0, SZ_2M, EPT_2M, &gather);
+	table = merge_at(fixture, SZ_4G, SZ_2M, EPT_2M, &gather);
 	for (unsigned int i = 0; i < 3; i++) {
 		DECLARE_BITMAP(dirty, MMU_ENTRIES) = { };
 
 		table[7 * i] |= FLAGS;
-		KUNIT_EXPECT_EQ(test, ept_harvest_dirty(ept, 0, SZ_2M, dirty, false, NULL), 0);
+		KUNIT_EXPECT_EQ(test, ept_harvest_dirty(ept, SZ_4G, SZ_2M, dirty, false, NULL), 0);
 		KUNIT_EXPECT_TRUE(test, bitmap_full(dirty, MMU_ENTRIES));
 		bitmap_zero(dirty, MMU_ENTRIES);
-		KUNIT_EXPECT_EQ(test, ept_harvest_dirty(ept, 0, SZ_2M, dirty, false, NULL), 0);
+		KUNIT_EXPECT_EQ(test, ept_harvest_dirty(ept, SZ_4G, SZ_2M, dirty, false, NULL), 0);
 		KUNIT_EXPECT_TRUE(test, bitmap_empty(dirty, MMU_ENTRIES));
 	}
 	ept_gather_flush(&gather);
-	KUNIT_EXPECT_EQ(test, ept_lookup(ept, 0, &mapping), 0);
+	KUNIT_EXPECT_EQ(test, ept_lookup(ept, SZ_4G, &mapping), 0);
 	KUNIT_EXPECT_TRUE(test, mapping.accessed && !mapping.dirty);
 }
 
