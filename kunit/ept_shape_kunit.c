@@ -511,6 +511,7 @@ static void what_a_cpu_sets_late_in_a_merged_table_is_told_once(struct kunit *te
 {
 	struct fixture *fixture = test->priv;
 	struct ept *ept = fixture->ept;
+	DECLARE_BITMAP(part, MMU_ENTRIES) = { };
 	struct ept_mapping mapping;
 	struct ept_gather gather;
 	u64 *table;
@@ -518,6 +519,10 @@ static void what_a_cpu_sets_late_in_a_merged_table_is_told_once(struct kunit *te
 	if (!(fixture->config.features & EPT_FEATURE_AD) || fixture->config.max_leaf < EPT_2M)
 		kunit_skip(test, "no accessed and dirty flags, or no large leaves");
 	table = merge_at(fixture, SZ_4G, SZ_2M, EPT_2M, &gather);
+	/* Of a part, whose leaf keeps its flag */
+	table[400] |= FLAGS;
+	KUNIT_EXPECT_EQ(test, ept_harvest_dirty(ept, SZ_4G + SZ_1M, SZ_1M, part, false, NULL), 0);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(part, MMU_ENTRIES), MMU_ENTRIES / 2);
 	for (unsigned int i = 0; i < 3; i++) {
 		DECLARE_BITMAP(dirty, MMU_ENTRIES) = { };
 
@@ -569,7 +574,31 @@ static void a_merged_table_tells_nothing_of_what_was_unmapped(struct kunit *test
 	KUNIT_EXPECT_EQ(test, ept_check(ept, NULL), 0);
 }
 
+/* Of an entry of 2M a page goes: a CPU that knows it may read there until the flush, not write. */
+static void a_merged_entry_that_loses_a_part_is_not_written_through(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+	struct ept_gather gather;
+	unsigned int written = 0;
+	u64 *table, entries[3];
+
+	if (!(fixture->config.features & EPT_FEATURE_AD) || fixture->config.max_leaf < EPT_1G)
+		kunit_skip(test, "no accessed and dirty flags, or no leaves of 1G");
+	table = merge_at(fixture, SZ_4G, SZ_8G, EPT_1G, &gather);
+	memcpy(entries, table, sizeof(entries));
+	KUNIT_EXPECT_EQ(test, ept_split(ept, SZ_4G + SZ_2M, SZ_2M, EPT_4K, &gather), 0);
+	KUNIT_EXPECT_EQ(test, ept_unmap_report(ept, SZ_4G + SZ_2M, SZ_4K, count_written, &written,
+					       &gather), 0);
+	KUNIT_EXPECT_EQ(test, table[0], entries[0]);
+	KUNIT_EXPECT_EQ(test, table[1], entries[1] & ~BIT_ULL(1));
+	KUNIT_EXPECT_EQ(test, table[2], entries[2]);
+	ept_gather_flush(&gather);
+}
+
 static struct kunit_case shape_cases[] = {
+	KUNIT_CASE_PARAM(a_merged_entry_that_loses_a_part_is_not_written_through,
+			 configs_gen_params),
 	KUNIT_CASE_PARAM(a_merged_table_tells_nothing_of_what_was_unmapped, configs_gen_params),
 	KUNIT_CASE_PARAM(what_a_cpu_sets_late_in_a_merged_table_goes_to_the_same_memory,
 			 configs_gen_params),
