@@ -15,6 +15,8 @@ kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 	ship matrix help
 
 all:
+	@test -e $(KDIR)/Makefile || { echo "no headers in $(KDIR): apt install" \
+		"linux-headers-amd64, and KDIR= where the running kernel has none"; exit 1; }
 	$(kbuild) modules
 
 install: all

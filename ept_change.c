@@ -40,8 +40,8 @@ struct prot_change {
  * @change: what becomes of each leaf
  * @prot: the rights among it
  * @shrink: large leaves may have to be split, as what they become has to be small
- * @pauses: a leaf that comes amid it is changed without a look at what is around it: the change is
- *	right for any leaf, and no leaf to come lies across an end of the range
+ * @pauses: a leaf that comes or changes amid it is changed without a look at what is around it: the
+ *	change is right for any leaf, and none lies across an end of the range, nor will
  */
 struct change_op {
 	struct ept_op		op;
@@ -139,10 +139,9 @@ static int change_plan_edge(struct ept_walk *walk, const struct ept_run *run)
 	const u64 entry = READ_ONCE(*run->entry);
 	struct change_op *op = to_change_op(walk);
 
-	if (ept_pte_is_hole(entry)) {
-		op->pauses = false;
+	op->pauses = false;
+	if (ept_pte_is_hole(entry))
 		return change_plan_hole(op);
-	}
 	return change_plan_leaf(op, run, entry, ept_run_start(walk, run), ept_run_end(walk, run));
 }
 

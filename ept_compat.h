@@ -8,6 +8,7 @@
 
 #include <linux/export.h>
 #include <linux/gfp.h>
+#include <linux/rwsem.h>
 #include <linux/version.h>
 
 /* The namespace of an export became a string. */
@@ -22,8 +23,8 @@
 #include <linux/hex.h>
 #endif
 
-/* Internals that the KUnit suites see */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+/* Internals that the KUnit suites see. Later ones of 6.1 have the header, too. */
+#if __has_include(<kunit/visibility.h>)
 #include <kunit/visibility.h>
 #else
 #define EXPORT_SYMBOL_IF_KUNIT(symbol)	static_assert(sizeof(symbol))
@@ -69,6 +70,20 @@
 #define SECONDARY_EXEC_EPT_VIOLATION_VE		VMCS_CONTROL_BIT(EPT_VIOLATION_VE)
 #define vmx_basic_vmcs_mem_type(basic)	(((basic) & VMX_BASIC_MEM_TYPE_MASK) >>	\
 					 VMX_BASIC_MEM_TYPE_SHIFT)
+#endif
+
+/*
+ * Whether somebody holds a lock to write: the kernel only asserts that, by this bit, which a locked
+ * instruction sets. With PREEMPT_RT none does, and who reads counts, too.
+ */
+#ifndef RWSEM_WRITER_LOCKED
+#define RWSEM_WRITER_LOCKED	1UL
+#endif
+#ifdef CONFIG_PREEMPT_RT
+#define ept_rwsem_is_written(lock)	rwsem_is_locked(lock)
+#elif !defined(ept_rwsem_is_written)
+#define ept_rwsem_is_written(lock)	\
+	(atomic_long_read(&(lock)->count) & RWSEM_WRITER_LOCKED)
 #endif
 
 /* KUnit gave a case no memory of a process. */

@@ -266,7 +266,8 @@ void ept_gather_flush_all(struct ept_gather **gathers, unsigned int nr)
 
 	if (!gathers)
 		return;
-	for (unsigned int i = 0; i < nr; i++) {
+	/* Backwards: of one that is named twice the first place decides. */
+	for (unsigned int i = nr; i--;) {
 		const struct ept *ept = gathers[i]->ept;
 
 		gathers[i]->owes = !IS_ERR_OR_NULL(ept) && ept_is_due(ept) && is_first(gathers, i);

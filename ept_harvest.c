@@ -71,6 +71,9 @@ static int harvest_large(struct harvest_op *harvest, const struct ept_run *run)
 		if (!harvest->peek)
 			clear_flag(harvest->op.gather, run, &run->entry[i], entry,
 				   harvest->flag);
+		/* 32K of a bitmap are as much as a run. */
+		if (run->level > EPT_2M)
+			ept_op_let_in(&harvest->op);
 	}
 	return run->nr;
 }

@@ -140,7 +140,8 @@ static inline void ept_unlock(struct ept *ept)
 /*
  * The short way, of a table with a lock of its own: nothing may sleep until ept_leave_shared() of
  * @entered. Only the long one sleeps; a call of the scheduler in each would cost a tenth of a map.
- * False: the lock is held.
+ * False: the lock is held for a change. Who shares it keeps nobody from the short way: it may be
+ * preempted, and where many map at once there would always be one.
  */
 static __always_inline bool ept_try_enter_shared(struct ept *ept, struct ept_cpu **entered)
 {
@@ -155,7 +156,7 @@ static __always_inline bool ept_try_enter_shared(struct ept *ept, struct ept_cpu
 	*entered = cpu;
 	/* A full barrier. Pairs with what takes the lock in ept_lock(). */
 	xchg(&cpu->mapping, true);
-	if (likely(!rwsem_is_locked(&ept->lock)))
+	if (likely(!ept_rwsem_is_written(&ept->lock)))
 		return true;
 	/* Pairs with the acquire in ept_lock(). */
 	smp_store_release(&cpu->mapping, false);

@@ -38,9 +38,11 @@ struct page;
  * errors there are:
  *
  * ============  ===============================================================================
- * -EACCES       the region, or the memory behind it, doesn't give the right that was asked for
- * -EFAULT       nothing is behind the address: the process has no memory there, or is gone; or
- *               memory that isn't the kernel's RAM, where the host was to read or write it
+ * -EACCES       the region, or what a client's backing gives for it, lacks the right that was
+ *               asked for
+ * -EFAULT       nothing is behind the address: the process has no memory there, or none for such an
+ *               access (the kernel doesn't say which), or is gone; or memory that isn't the
+ *               kernel's RAM, where the host was to read or write it
  * -EHWPOISON    the page is poisoned
  * -EINTR        a fatal signal waits
  * -EAGAIN       a window is stale
@@ -161,8 +163,8 @@ struct ept_backend {
  * @file: of %EPT_REGION_FILE
  * @file.file: opened for reading, and for writing if rights have that. The space keeps a reference
  * @file.offset: in the file, for @gpa; multiple of 4K
- * @pages: of %EPT_REGION_PAGES: one for each 4K, none NULL. Array and pages stay until the region
- *	is removed; the space takes no reference
+ * @pages: of %EPT_REGION_PAGES: one for each 4K; where one is NULL, nothing is there, -EFAULT.
+ *	Array and pages stay until the region is removed; the space takes no reference
  * @backend: of %EPT_REGION_CLIENT: must outlive the region
  */
 struct ept_region {
@@ -264,7 +266,8 @@ struct ept_space *ept_space_create(const struct ept_config *config);
  * ept_space_destroy() - remove all regions, and free the space with its table
  * @space: NULL and an ERR_PTR() are fine
  *
- * As ept_destroy(): no CPU uses the table, no other call is under way, and nothing is begun.
+ * As ept_destroy(): no CPU uses the table, no other call is under way, and no other thread has
+ * begun something, which would be waited for. What this thread has begun ends.
  *
  * Context: Process; may sleep; as changes.
  */
@@ -287,9 +290,10 @@ struct ept *ept_space_table(const struct ept_space *space);
  * ept_space_begin() - begin several changes that are flushed as one
  * @space: a space
  *
- * Until ept_space_commit() by the same thread. Each change may fail on its own, and the others
- * stand. What was added isn't there for faults before the commit: they wait, as do those in what
- * was changed. Other threads' changes wait, too.
+ * Until ept_space_commit() by the same thread, before it returns to user space: a mutex is held
+ * meanwhile. Each change may fail on its own, and the others stand. What was added isn't there for
+ * faults before the commit: they wait, as do those in what was changed. Other threads' changes
+ * wait, too.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL for NULL, -EINTR, -EDEADLK if this thread has begun already.
@@ -393,6 +397,9 @@ int ept_space_set_memtype(struct ept_space *space, u64 gpa, u64 size, enum ept_m
  * flushes by itself, also between ept_space_begin() and ept_space_commit(). Leaves that the edges
  * cut go whole. Anonymous memory, which nothing but its mapping knows, stays. Holes are fine.
  *
+ * Pages that are pinned or a file's are the same as before. Who takes memory from the guest, as a
+ * balloon does, lets go of them, and of anonymous ones, by ept_space_set() of the same region.
+ *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL, -ERANGE, -ENOMEM, -EINTR.
  */
@@ -441,13 +448,15 @@ int ept_space_find(struct ept_space *space, u64 gpa, struct ept_region *region);
  * ept_space_fault() - answer an EPT violation
  * @space: a space
  * @gpa: of any alignment, VMCS field 0x2400
- * @violation: from ept_violation_decode()
+ * @violation: from ept_violation_decode(). Of one that is made otherwise @read, @write and @exec
+ *	count, @page_walk, and, of a fetch, @advanced and @user
  * @fault: filled in where 0 is returned
  *
  * Maps what the access needs, in a leaf as large as region, backing and log allow. A fault that
  * another CPU answered already, or that a CPU took on rights that it still had, is a resume. A
  * fetch needs the right of its mode where the table has mode-based execute; if @violation doesn't
- * know the mode, both. Where the memory is just being invalidated or changed it waits.
+ * know the mode, both. Where the memory is just being invalidated or changed it waits, and so it
+ * does for a page that userfaultfd is to bring: of signals only a fatal one ends that.
  *
  * Context: Process; may sleep; no mmap_lock held.
  * Return: 0, -EINVAL for NULL or a @violation without an access, -ERANGE, -ENOMEM, -EFAULT,
@@ -584,6 +593,9 @@ struct ept_window {
  * but is no longer the guest's. Of memory that the client gave (%EPT_REGION_LINEAR,
  * %EPT_REGION_PAGES, %EPT_REGION_CLIENT) windows have to be closed before it goes.
  *
+ * A process' page isn't mapped for a window: there may be no flush when it goes, and so it is none
+ * for a table of the client's own (Documentation/space.rst, "A table of your own beside it").
+ *
  * Context: As ept_space_fault().
  * Return: 0, -EINVAL, and as ept_space_read() or ept_space_write(), -EOPNOTSUPP also for a backing
  *	with &ept_backend.access.
@@ -632,7 +644,8 @@ int ept_space_window_close(struct ept_window *window, bool wrote);
  * Large leaves are split, with %EPT_LOG_LAZY when they are first written, and none are made until
  * the log ends. The flag is for guests that write little: each page costs a fault after each
  * ept_space_log_get(), and no table where nothing is written. Regions may come, go and change in
- * the range meanwhile. A bit for each page is allocated.
+ * the range meanwhile. That one came is no write, though the guest reads other bytes there: mark
+ * it. A bit for each page is allocated.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL also for unknown flags and both, -ERANGE, -EOPNOTSUPP for %EPT_LOG_PML without
@@ -678,8 +691,8 @@ int ept_space_log_stop(struct ept_space *space, u64 gpa, u64 size);
  * @gpa: of any alignment
  * @size: bytes, not 0
  *
- * By a device, or by the client through an address of its own. Where nothing is logged, nothing
- * happens.
+ * By a device, by a process to its own memory, or by the client through an address of its own.
+ * Where nothing is logged, nothing happens.
  *
  * Context: Any but interrupts.
  * Return: 0, -EINVAL for NULL and @size 0, -ERANGE.

@@ -37,10 +37,10 @@ unset logscale
 set xtics (1, 2)
 set xrange [0.8:2.2]
 set yrange [0:*]
-plot run."/own.dat" using 1:2 with linespoints lw 2 pt 7 ps 0.5 lc rgb "#1b6ca8" title "ept, 2M of their own", \
-     run."/same.dat" using 1:2 with linespoints lw 2 pt 5 ps 0.5 lc rgb "#5aa9e6" title "ept, the same 2M", \
-     run."/own.dat" using 1:3 with lines dt 2 lw 2 lc rgb "#c8553d" title "generic\\_pt, their own", \
-     run."/own.dat" using 1:4 with lines dt 2 lw 2 lc rgb "#588157" title "io-pgtable-arm, their own"
+plot run."/fault-own.dat" using 1:2 with linespoints lw 2 pt 7 ps 0.5 lc rgb "#1b6ca8" title "ept, 2M of their own", \
+     run."/fault-same.dat" using 1:2 with linespoints lw 2 pt 5 ps 0.5 lc rgb "#5aa9e6" title "ept, the same 2M", \
+     run."/fault-own.dat" using 1:3 with lines dt 2 lw 2 lc rgb "#c8553d" title "generic\\_pt, their own", \
+     run."/fault-own.dat" using 1:4 with lines dt 2 lw 2 lc rgb "#588157" title "io-pgtable-arm, their own"
 
 set title "Instructions of a call, all CPUs have mapped before"
 set xlabel "CPUs"

@@ -296,7 +296,7 @@ def write_scaling(run, on_cpus, counted):
     """Maps a microsecond by CPUs, and instructions by CPUs."""
     contenders = ["ept", "generic_pt", "lpae"]
     for where in RATES:
-        write_points(run / f"{where}.dat", on_cpus, f"fault-{where}-", contenders,
+        write_points(run / f"{where}.dat", on_cpus, f"{where}-", contenders,
                      lambda row, contender:
                      1000 / row.least[contender] if contender in row.least else None)
     scaled = scale(counted)

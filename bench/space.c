@@ -23,7 +23,7 @@
 #define GPA		((u64)SZ_1G)
 #define PAGES		500		/* of one 2M */
 #define REGIONS		10000
-#define POPULATE	SZ_128M
+#define POPULATE	((u64)SZ_1G)	/* where there is room for it */
 #define RW		(EPT_PROT_READ | EPT_PROT_WRITE)
 
 /* No CPU runs a guest on these tables. */
@@ -169,10 +169,16 @@ static int run_devices(struct subject *subject)
 	return err ?: fault.verdict == EPT_VERDICT_MMIO ? 0 : -EIO;
 }
 
+/* A machine that has little memory populates less. */
+static u64 populate_size(void)
+{
+	return PFN_PHYS(totalram_pages()) > 2 * POPULATE ? POPULATE : POPULATE / 8;
+}
+
 static int prepare_none(struct subject *subject)
 {
 	return ept_space_remove(subject->space, GPA, POPULATE) ?:
-	       add(subject, EPT_REGION_ANON, GPA, POPULATE);
+	       add(subject, EPT_REGION_ANON, GPA, populate_size());
 }
 
 /*
@@ -262,7 +268,7 @@ static void bench_notifiers(struct subject *subject, unsigned int rounds)
 
 static int run_populate(struct subject *subject)
 {
-	return ept_space_populate(subject->space, GPA, POPULATE, RW, NULL, NULL);
+	return ept_space_populate(subject->space, GPA, populate_size(), RW, NULL, NULL);
 }
 
 /* The pages alone */
@@ -271,7 +277,7 @@ static int populate_limit(struct subject *subject)
 	static struct page *pages[POPULATE / SZ_2M];
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+	for (i = 0; i < populate_size() / SZ_2M; i++) {
 		pages[i] = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NORETRY, 9);
 		if (!pages[i])
 			break;
@@ -322,7 +328,7 @@ static void bench_populate(struct subject *subject, unsigned int rounds)
 {
 	subject->name = "space-populate";
 	subject->unit = "page";
-	subject->units = POPULATE / SZ_4K;
+	subject->units = populate_size() / SZ_4K;
 	subject->prepare = prepare_none;
 	subject->run = run_populate;
 	subject->limit = populate_limit;

@@ -1,11 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Files of debugfs, read as a process reads them. */
 #include <linux/err.h>
+#include <linux/mount.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 
 #include "debugfs_file.h"
+
+/* Built into a kernel, suites run before anybody has mounted it. */
+static struct vfsmount *debugfs;
+
+int debugfs_suite_init(struct kunit_suite *suite)
+{
+	struct file_system_type *type = get_fs_type("debugfs");
+
+	if (!type)
+		return -ENODEV;
+	debugfs = kern_mount(type);
+	return PTR_ERR_OR_ZERO(debugfs);
+}
+
+void debugfs_suite_exit(struct kunit_suite *suite)
+{
+	if (!IS_ERR_OR_NULL(debugfs))
+		kern_unmount(debugfs);
+}
 
 struct file *debugfs_open(struct kunit *test, int mode, const char *dir, const char *table,
 			  const char *name)
@@ -14,9 +34,9 @@ struct file *debugfs_open(struct kunit *test, int mode, const char *dir, const c
 	struct file *file;
 
 	KUNIT_ASSERT_NOT_NULL(test, path);
-	snprintf(path, PATH_MAX, "/sys/kernel/debug/%s/%s/%s", dir, table, name);
-	file = filp_open(path, mode, 0);
-	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(file), "%s: is debugfs mounted?", path);
+	snprintf(path, PATH_MAX, "%s/%s/%s", dir, table, name);
+	file = file_open_root_mnt(debugfs, path, mode, 0);
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(file), "%s", path);
 	return file;
 }
 

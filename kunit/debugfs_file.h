@@ -6,7 +6,10 @@
 #include <kunit/test.h>
 #include <linux/fs.h>
 
-/* Of /sys/kernel/debug, where it has to be mounted */
+/* For .suite_init and .suite_exit of those who open any */
+int debugfs_suite_init(struct kunit_suite *suite);
+void debugfs_suite_exit(struct kunit_suite *suite);
+
 struct file *debugfs_open(struct kunit *test, int mode, const char *dir, const char *table,
 			  const char *name);
 

@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 
 #include "crew.h"
+#include "ept_priv.h"
 #include "fixture.h"
 
 #define REPORTED	0ULL		/* a leaf that goes */
@@ -392,6 +393,15 @@ static int run_queued(void *data)
 	return 0;
 }
 
+/* Sets it to work, of all of which only the lock has it wait, or the end. */
+static void wait_until_it_sleeps(struct queued *queued)
+{
+	wake_up_process(queued->task);
+	do
+		schedule_timeout_uninterruptible(1);
+	while (!(READ_ONCE(queued->task->__state) & TASK_UNINTERRUPTIBLE));
+}
+
 /* Under the lock: returns when all wait for it, in this order. */
 static void form_queue(const struct ept_mapping *mapping, void *arg)
 {
@@ -400,31 +410,22 @@ static void form_queue(const struct ept_mapping *mapping, void *arg)
 	if (queue->formed)
 		return;
 	queue->formed = true;
-	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++) {
-		wake_up_process(queue->queued[i].task);
-		/* Of all that it does, only the lock has it wait. */
-		do
-			schedule_timeout_uninterruptible(1);
-		while (!(READ_ONCE(queue->queued[i].task->__state) & TASK_UNINTERRUPTIBLE));
-	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++)
+		wait_until_it_sleeps(&queue->queued[i]);
 }
 
-static void a_map_of_a_leaf_comes_in_amid_a_long_operation(struct kunit *test)
+/* Runs three calls, which come to the lock in this order while it is held. */
+static struct queue *run_in_a_queue(struct kunit *test, int (*first)(struct ept *ept),
+				    int (*second)(struct ept *ept), int (*third)(struct ept *ept))
 {
 	struct queue *queue = kunit_kzalloc(test, sizeof(*queue), GFP_KERNEL);
-	const struct arena_config *config = test->param_value;
-	const struct call *call = config->arg;
 	struct arena *arena = test->priv;
-	struct ept_mapping last, before;
 
 	KUNIT_ASSERT_NOT_NULL(test, queue);
 	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, REPORTED, REPORTED, SZ_4K, &EPT_ATTRS_RAM), 0);
-	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, SMALL, SMALL, LONG_SIZE - SZ_4K,
-				      &EPT_ATTRS_RAM), 0);
-	KUNIT_ASSERT_EQ(test, ept_split(arena->ept, SMALL, LONG_SIZE, EPT_4K, NULL), 0);
-	queue->queued[0].run = call->run;
-	queue->queued[1].run = give_write;
-	queue->queued[2].run = map_last;
+	queue->queued[0].run = first;
+	queue->queued[1].run = second;
+	queue->queued[2].run = third;
 	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++) {
 		queue->queued[i].ept = arena->ept;
 		queue->queued[i].task = kthread_create(run_queued, &queue->queued[i], "queued");
@@ -434,6 +435,28 @@ static void a_map_of_a_leaf_comes_in_amid_a_long_operation(struct kunit *test)
 					       NULL), 0);
 	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++)
 		kthread_stop(queue->queued[i].task);
+	return queue;
+}
+
+static void map_small_leaves(struct kunit *test)
+{
+	struct arena *arena = test->priv;
+
+	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, SMALL, SMALL, LONG_SIZE - SZ_4K,
+				      &EPT_ATTRS_RAM), 0);
+	KUNIT_ASSERT_EQ(test, ept_split(arena->ept, SMALL, LONG_SIZE, EPT_4K, NULL), 0);
+}
+
+static void a_map_of_a_leaf_comes_in_amid_a_long_operation(struct kunit *test)
+{
+	const struct arena_config *config = test->param_value;
+	const struct call *call = config->arg;
+	struct arena *arena = test->priv;
+	struct ept_mapping last, before;
+	struct queue *queue;
+
+	map_small_leaves(test);
+	queue = run_in_a_queue(test, call->run, give_write, map_last);
 	KUNIT_EXPECT_EQ(test, queue->queued[1].ret, 0);
 	KUNIT_EXPECT_EQ(test, queue->queued[2].ret, 0);
 	KUNIT_ASSERT_EQ(test, ept_lookup(arena->ept, LAST, &last), 0);
@@ -455,9 +478,202 @@ static const struct arena_config long_calls[] = {
 
 KUNIT_ARRAY_PARAM_DESC(long_call, long_calls, name);
 
+/*
+ * What comes in may change the leaf in which the range ends. The pause is after 64 runs, which are
+ * two for each table; so many lie before that leaf, and where the range begins amid a table, its
+ * own run is the one that would pause.
+ */
+
+#define CUT		(SMALL + LONG_SIZE)	/* a 2M leaf in which the range ends, */
+#define CUT_HPA		((u64)SZ_1G * 8)	/* and where it leads */
+#define AMID		(CUT - 32 * SZ_2M + SZ_4K)
+
+static int take_write_cut(struct ept *ept)
+{
+	return ept_protect(ept, SMALL, LONG_SIZE + SZ_1M, EPT_PROT_WRITE, 0, NULL);
+}
+
+static int set_tag_cut(struct ept *ept)
+{
+	return ept_set_tag(ept, AMID, CUT + SZ_1M - AMID, 1, NULL);
+}
+
+static int grant_cut(struct ept *ept)
+{
+	return ept_grant(ept, CUT, EPT_PROT_READ | EPT_PROT_WRITE, NULL, 0, NULL);
+}
+
+static void a_leaf_that_an_edge_cuts_changes_before_or_after(struct kunit *test)
+{
+	const struct arena_config *config = test->param_value;
+	const struct call *call = config->arg;
+	struct ept_attrs attrs = EPT_ATTRS_RAM;
+	struct arena *arena = test->priv;
+	struct ept_mapping mapping;
+	struct queue *queue;
+
+	map_small_leaves(test);
+	attrs.prot = call->run == take_write_cut ? EPT_PROT_READ : EPT_PROT_NONE;
+	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, CUT, CUT_HPA, SZ_2M, &attrs), 0);
+	queue = run_in_a_queue(test, call->run, give_write, grant_cut);
+	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++)
+		KUNIT_EXPECT_EQ(test, queue->queued[i].ret, 0);
+	KUNIT_EXPECT_EQ(test, ept_check(arena->ept, NULL), 0);
+	for (u64 offset = 0; offset < SZ_2M; offset += SZ_4K) {
+		KUNIT_ASSERT_EQ(test, ept_lookup(arena->ept, CUT + offset, &mapping), 0);
+		KUNIT_ASSERT_EQ(test, mapping.hpa - mapping.gpa, CUT_HPA - CUT);
+	}
+}
+
+static const struct arena_config cut_calls[] = {
+	CALL(set_tag_cut, false),
+	CALL(take_write_cut, false),
+};
+
+KUNIT_ARRAY_PARAM_DESC(cut_call, cut_calls, name);
+
+/* What CPUs set in tables that were merged is collected under the lock, after the flush. */
+
+static struct ept_gather merged;
+
+static int flush_merged(struct ept *ept)
+{
+	ept_gather_flush(&merged);
+	return 0;
+}
+
+static int unmap_empty(struct ept *ept)
+{
+	return ept_unmap(ept, EMPTY, SZ_4K, NULL);
+}
+
+static int map_empty(struct ept *ept)
+{
+	return ept_map(ept, EMPTY, EMPTY, SZ_4K, &EPT_ATTRS_RAM);
+}
+
+static void a_map_of_a_leaf_comes_in_amid_the_flush_of_a_merge(struct kunit *test)
+{
+	struct arena *arena = test->priv;
+	struct ept_mapping hole;
+	struct queue *queue;
+
+	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, EMPTY + SZ_4K, EMPTY, SZ_4K, &EPT_ATTRS_RAM),
+			0);
+	map_small_leaves(test);
+	ept_gather_init(&merged, arena->ept);
+	KUNIT_EXPECT_GT(test, ept_merge_gather(arena->ept, SMALL, LONG_SIZE, EPT_2M, &merged), 64);
+	queue = run_in_a_queue(test, flush_merged, unmap_empty, map_empty);
+	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++)
+		KUNIT_EXPECT_EQ(test, queue->queued[i].ret, 0);
+	/* So the second call found what the third had mapped. */
+	KUNIT_EXPECT_EQ(test, ept_lookup(arena->ept, EMPTY, &hole), -ENOENT);
+}
+
+static const struct arena_config flush_calls[] = {
+	CALL(flush_merged, false),
+};
+
+KUNIT_ARRAY_PARAM_DESC(flush_call, flush_calls, name);
+
+/* Leaves that report 32K of a bitmap each are no short run, however few they are. */
+
+#define NR_HUGE		128
+#define HUGE		(64ULL * SZ_1G)
+
+static unsigned long *bitmap_of_huge;
+
+static int harvest_huge(struct ept *ept)
+{
+	return ept_harvest_dirty(ept, HUGE, NR_HUGE * (u64)SZ_1G, bitmap_of_huge, false, NULL);
+}
+
+static void a_map_of_a_leaf_comes_in_amid_a_harvest_of_huge_leaves(struct kunit *test)
+{
+	const size_t bits = NR_HUGE * (SZ_1G / SZ_4K);
+	struct arena *arena = test->priv;
+	struct ept_mapping hole;
+	struct queue *queue;
+	u64 value;
+
+	bitmap_of_huge = kvzalloc(bits / BITS_PER_BYTE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, bitmap_of_huge);
+	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, EMPTY + SZ_4K, EMPTY, SZ_4K, &EPT_ATTRS_RAM),
+			0);
+	KUNIT_ASSERT_EQ(test, ept_map(arena->ept, HUGE, HUGE, NR_HUGE * (u64)SZ_1G,
+				      &EPT_ATTRS_RAM), 0);
+	for (u64 i = 0; i < NR_HUGE; i++) {
+		enum ept_level level = EPT_1G;
+
+		*ept_descend(&arena->ept->fmt, arena->ept->root, HUGE + i * SZ_1G, &level,
+			     &value) |= EPT_PTE_AD;
+	}
+	queue = run_in_a_queue(test, harvest_huge, unmap_empty, map_empty);
+	for (unsigned int i = 0; i < ARRAY_SIZE(queue->queued); i++)
+		KUNIT_EXPECT_EQ(test, queue->queued[i].ret, 0);
+	/* So the second call found what the third had mapped. */
+	KUNIT_EXPECT_EQ(test, ept_lookup(arena->ept, EMPTY, &hole), -ENOENT);
+	KUNIT_EXPECT_TRUE(test, bitmap_full(bitmap_of_huge, bits));
+	kvfree(bitmap_of_huge);
+}
+
+static const struct arena_config huge_calls[] = {
+	{
+		.name = "harvest_huge",
+		.config = TABLE_FOR(4, EPT_1G, 46, EPT_MT_WB, EPT_FEATURE_AD, 0),
+	},
+};
+
+KUNIT_ARRAY_PARAM_DESC(huge_call, huge_calls, name);
+
+/*
+ * Who maps by the long way shares the lock, and may be preempted there. A change then waits for it,
+ * and others that map for neither.
+ */
+
+static void a_map_waits_for_no_change_that_waits_itself(struct kunit *test)
+{
+	struct queue *queue = kunit_kzalloc(test, sizeof(*queue), GFP_KERNEL);
+	struct queued *change, *map;
+	struct arena *arena = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, queue);
+	map_small_leaves(test);
+	change = &queue->queued[0];
+	map = &queue->queued[1];
+	change->run = give_write;
+	map->run = map_last;
+	for (unsigned int i = 0; i < 2; i++) {
+		queue->queued[i].ret = 1;
+		queue->queued[i].ept = arena->ept;
+		queue->queued[i].task = kthread_create(run_queued, &queue->queued[i], "queued");
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, queue->queued[i].task);
+	}
+	down_read(&arena->ept->lock);
+	for (unsigned int i = 0; i < 2; i++)
+		wait_until_it_sleeps(&queue->queued[i]);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(change->ret), 1);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(map->ret), 0);
+	up_read(&arena->ept->lock);
+	for (unsigned int i = 0; i < 2; i++)
+		kthread_stop(queue->queued[i].task);
+	KUNIT_EXPECT_EQ(test, change->ret, 0);
+}
+
+static const struct arena_config shared_calls[] = {
+	CALL(map_last, false),
+};
+
+KUNIT_ARRAY_PARAM_DESC(shared_call, shared_calls, name);
+
 static struct kunit_case exclude_cases[] = {
 	KUNIT_CASE_PARAM(who_changes_the_table_waits, call_gen_params),
 	KUNIT_CASE_PARAM(a_map_of_a_leaf_comes_in_amid_a_long_operation, long_call_gen_params),
+	KUNIT_CASE_PARAM(a_map_of_a_leaf_comes_in_amid_the_flush_of_a_merge, flush_call_gen_params),
+	KUNIT_CASE_PARAM(a_map_of_a_leaf_comes_in_amid_a_harvest_of_huge_leaves,
+			 huge_call_gen_params),
+	KUNIT_CASE_PARAM(a_leaf_that_an_edge_cuts_changes_before_or_after, cut_call_gen_params),
+	KUNIT_CASE_PARAM(a_map_waits_for_no_change_that_waits_itself, shared_call_gen_params),
 	{}
 };
 

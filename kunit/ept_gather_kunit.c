@@ -814,6 +814,25 @@ static void freed_tables_are_back_after_a_barrier(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_table_pages(), before);
 }
 
+/* As where a client collects the gathers of what it changed, and changed a table twice */
+static void a_gather_that_is_named_twice_is_flushed(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_gather gather, *all[] = { &gather, &gather };
+	u64 before;
+
+	ept_gather_init(&gather, fixture->ept);
+	KUNIT_EXPECT_EQ(test, ept_map(fixture->ept, 0, 0, SZ_8K, &EPT_ATTRS_RAM), 0);
+	before = table_pages();
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, 0, SZ_8K, &gather), 0);
+	ept_gather_flush_all(all, ARRAY_SIZE(all));
+	KUNIT_EXPECT_GE(test, fixture->invalidations, 1);
+	KUNIT_EXPECT_LT(test, table_pages(), before);
+	fixture->invalidations = 0;
+	ept_gather_flush_all(all, ARRAY_SIZE(all));
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
+}
+
 static void hooks_are_off(struct kunit *test)
 {
 	ept_hooks.invept_works = false;
@@ -850,6 +869,7 @@ static struct kunit_case gather_cases[] = {
 	KUNIT_CASE(what_was_deferred_outlives_the_flush),
 	KUNIT_CASE(a_merge_is_not_deferred),
 	KUNIT_CASE_PARAM(gathers_of_several_tables_are_flushed_at_once, configs_gen_params),
+	KUNIT_CASE_PARAM(a_gather_that_is_named_twice_is_flushed, configs_gen_params),
 	{}
 };
 

@@ -224,12 +224,12 @@ static void a_reader_of_one_table_does_not_hold_up_others(struct kunit *test)
 	struct fixture *fixture = test->priv;
 	struct bystander owner = { .ept = ept_create(&fixture->config) };
 	struct bystander other = { .config = &fixture->config };
+	struct file *file;
 	struct dentry *map;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, owner.ept);
-	ept_debugfs_settle();
-	map = find(ept_name(owner.ept), "map");
-	KUNIT_ASSERT_NOT_NULL(test, map);
+	file = open_file(test, owner.ept, "map", O_RDONLY);
+	map = file->f_path.dentry;
 	KUNIT_ASSERT_EQ(test, debugfs_file_get(map), 0);
 	set_going(test, &owner, destroy_it);
 	/* The table waits for its reader. */
@@ -238,7 +238,7 @@ static void a_reader_of_one_table_does_not_hold_up_others(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, wait_for_completion_timeout(&other.done, FOR_EVER));
 	KUNIT_EXPECT_FALSE(test, completion_done(&owner.done));
 	debugfs_file_put(map);
-	dput(map);
+	__fput_sync(file);
 	wait_for_completion(&owner.done);
 	wait_for_completion(&other.done);
 }
@@ -682,6 +682,8 @@ static struct kunit_case files_cases[] = {
 
 static struct kunit_suite files_suite = {
 	.name = "ept_observe_files",
+	.suite_init = debugfs_suite_init,
+	.suite_exit = debugfs_suite_exit,
 	.init = fixture_init,
 	.exit = fixture_exit,
 	.test_cases = files_cases,

@@ -93,6 +93,11 @@ static void faults_are_counted_by_verdict(struct kunit *test)
 			   "invalidations 0\nanon_pages 1\n");
 }
 
+static int suite_init(struct kunit_suite *suite)
+{
+	return debugfs_suite_init(suite) ?: guest_suite_init(suite);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(regions_are_shown_in_order),
 	KUNIT_CASE(faults_are_counted_by_verdict),
@@ -101,7 +106,8 @@ static struct kunit_case cases[] = {
 
 static struct kunit_suite suite = {
 	.name = "ept_observe_space",
-	.suite_init = guest_suite_init,
+	.suite_init = suite_init,
+	.suite_exit = debugfs_suite_exit,
 	.init = guest_init,
 	.exit = guest_exit,
 	.test_cases = cases,

@@ -288,6 +288,10 @@ static void files_that_cannot_be_are_refused(struct kunit *test)
 	region.file.offset = -SZ_4K;
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -ERANGE);
 	region.file.offset = 0;
+	/* More pages than an array can name: refused, and the kernel doesn't complain. */
+	region.size = BIT_ULL(46);
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -ENOMEM);
+	region.size = SZ_64K;
 	guest->file->f_mode &= ~FMODE_READ;
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EACCES);
 	guest->file->f_mode |= FMODE_READ;

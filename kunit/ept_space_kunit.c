@@ -610,6 +610,52 @@ static void bad_ranges_are_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, guest_fault(guest, 0, 0), -EINVAL);
 }
 
+static void a_log_that_no_memory_can_hold_is_refused(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const u64 limit = BIT_ULL(guest->config.levels == 5 ? 57 : 48);
+
+	must_add(guest, EPT_REGION_ANON, GPA, SZ_64K);
+	KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, 0, limit, 0), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, 0, limit, EPT_LOG_LAZY), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, 0, limit), -ENOENT);
+	guest_store(guest, GPA, 3);
+	KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, GPA, SZ_64K, 0), 0);
+}
+
+static void a_page_that_the_clients_array_lacks_is_not_there(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_PAGES, GPA, 3 * SZ_4K, 0);
+	struct page *pages[] = { region.pages[0], NULL, region.pages[2] };
+	u8 byte = 1;
+
+	region.pages = pages;
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA + SZ_4K, EPT_PROT_READ), -EFAULT);
+	KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA + SZ_4K, &byte, 1, 0), -EFAULT);
+	KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, GPA, 3 * SZ_4K, EPT_PROT_READ, NULL,
+						 NULL), -EFAULT);
+	guest_store(guest, GPA, 4);
+	guest_store(guest, GPA + SZ_8K, 5);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, 3 * SZ_4K), 0);
+}
+
+static void a_space_goes_with_what_its_thread_had_begun(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_space *space = ept_space_create(&guest->config);
+	struct ept_region region = guest_region(guest, EPT_REGION_ANON, GPA, SZ_1M, 0);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+	KUNIT_EXPECT_EQ(test, ept_space_add(space, &region), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_begin(space), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(space, GPA, SZ_64K), 0);
+	region.gpa = SZ_1G;
+	KUNIT_EXPECT_EQ(test, ept_space_add(space, &region), 0);
+	ept_space_destroy(space);
+}
+
 static void no_space_is_refused(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -663,6 +709,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(a_log_by_pml_has_what_was_handed_in, configs_gen_params),
 	KUNIT_CASE_PARAM(bad_regions_are_refused, configs_gen_params),
 	KUNIT_CASE_PARAM(bad_ranges_are_refused, configs_gen_params),
+	KUNIT_CASE_PARAM(a_log_that_no_memory_can_hold_is_refused, configs_gen_params),
+	KUNIT_CASE(a_page_that_the_clients_array_lacks_is_not_there),
+	KUNIT_CASE(a_space_goes_with_what_its_thread_had_begun),
 	KUNIT_CASE(no_space_is_refused),
 	{}
 };

@@ -180,11 +180,11 @@ typedef struct {
 #ifdef PROOF_THREADS
 #define down_write(lock)	threads_down(&(lock)->writers, &(lock)->readers, true)
 #define down_read(lock)		threads_down(&(lock)->writers, &(lock)->readers, false)
-#define rwsem_is_locked(lock)	threads_held(&(lock)->writers, &(lock)->readers)
+#define ept_rwsem_is_written(lock)	threads_held(&(lock)->writers)
 #else
 #define down_write(lock)	((lock)->writers++)
 #define down_read(lock)		((lock)->readers++)
-#define rwsem_is_locked(lock)	((lock)->writers || (lock)->readers)
+#define ept_rwsem_is_written(lock)	((lock)->writers)
 #endif
 #define usleep_range(min, max)		((void)0)
 #define wait_var_event(var, condition)	((void)(var))

@@ -259,7 +259,7 @@ static void start_locks(void)
  * FAULT ept_op.h s/while (smp_load_acquire(&cpu->mapping))/while (false)/
  * FAULT ept_op.h s/ept_cpu_appears(ept, cpu);/;/
  * FAULT ept_op.h s/smp_store_release(&cpu->mapping, false);//
- * FAULT ept_op.h s/if (likely(!rwsem_is_locked(&ept->lock)))/if (true)/
+ * FAULT ept_op.h s/if (likely(!ept_rwsem_is_written(&ept->lock)))/if (true)/
  */
 void race_lock(void)
 {

@@ -166,11 +166,11 @@ static inline void threads_down(int *writers, int *readers, bool exclusive)
 		++*readers;
 }
 
-static inline bool threads_held(const int *writers, const int *readers)
+static inline bool threads_held(const int *writers)
 {
 	if (THREADS_EXCLUDE)
 		threads_step();
-	return *writers || *readers;
+	return *writers;
 }
 
 static inline void threads_await(const bool *flag)

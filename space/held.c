@@ -66,7 +66,8 @@ static struct held *make_owner(const struct ept_region *region, const struct bac
 		return held;
 	}
 	held->backing.readonly = !(region->attrs.prot & EPT_PROT_WRITE);
-	held->pages = kvcalloc(nr_pages(held), sizeof(*held->pages), GFP_KERNEL_ACCOUNT);
+	held->pages = kvcalloc(nr_pages(held), sizeof(*held->pages),
+			       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (held->pages)
 		return held;
 	kfree(held);
@@ -102,9 +103,10 @@ static int install(struct place *place, struct page *page, u32 access)
 static int held_fault(struct place *place, u32 access)
 {
 	const struct held *held = to_held(place->span->backing);
+	struct page *page = held->pages[backing_at(&held->backing, place->gpa) >> PAGE_SHIFT];
 
-	return install(place, held->pages[backing_at(&held->backing, place->gpa) >> PAGE_SHIFT],
-		       access);
+	/* The client's array may have a hole; by its address it would be memory somewhere. */
+	return page ? install(place, page, access) : -EFAULT;
 }
 
 /*

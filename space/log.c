@@ -76,7 +76,8 @@ static struct log *make_log(struct ept_space *space, u64 gpa, u64 size, u32 flag
 	log->size = size;
 	log->flags = flags;
 	log->by_fault = !space->accessed_dirty || flags & EPT_LOG_LAZY;
-	log->bitmap = kvcalloc(BITS_TO_LONGS(size >> PAGE_SHIFT), sizeof(long), GFP_KERNEL_ACCOUNT);
+	log->bitmap = kvcalloc(BITS_TO_LONGS(size >> PAGE_SHIFT), sizeof(long),
+			       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (log->bitmap)
 		return log;
 	free_log(log);

@@ -86,6 +86,8 @@ void ept_space_destroy(struct ept_space *space)
 	if (IS_ERR_OR_NULL(space))
 		return;
 	space_debugfs_remove(space);
+	/* What this thread has begun would keep it waiting for itself. */
+	space_unlock(space);
 	space_remove_all(space);
 	ept_destroy(space->ept);
 	cleanup_srcu_struct(&space->srcu);

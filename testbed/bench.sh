@@ -15,7 +15,7 @@ icount() {
 	machine "$BED_DIR/machine.out" qemu-system-x86_64 -accel tcg,thread=single \
 		-cpu max,rdrand=off,rdseed=off,erms=off,fsrm=off \
 		-icount shift=0,align=off,sleep=off -rtc base=2024-01-01,clock=vm -seed 1 \
-		-smp "$cpus" -m 1024 -nodefaults -display none -monitor none -no-reboot \
+		-smp "$cpus" -m "${MEMORY:-1024}" -nodefaults -display none -monitor none -no-reboot \
 		-serial "file:$LOG" -kernel "$KIMAGE" -initrd "$INITRAMFS" \
 		-append "console=ttyS0 tsc=reliable ${GUEST_ARGS[*]} BED_EXIT=reboot $*"
 }

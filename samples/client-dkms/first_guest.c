@@ -103,14 +103,16 @@ static bool guest_writes(struct guest *guest, u64 gpa, struct guest_exit *exit)
 static int run(struct guest *guest, u64 gpa)
 {
 	struct guest_exit exit;
-	bool done;
+	bool loaded, done;
 	int err;
 
 	do {
 		preempt_disable();
-		ept_vcpu_load(guest->ept);
+		loaded = !ept_vcpu_load(guest->ept);
+		/* A CPU that isn't loaded runs no guest. This one is played, and caches nothing. */
 		done = guest_writes(guest, gpa, &exit);
-		ept_vcpu_put(guest->ept);
+		if (loaded)
+			ept_vcpu_put(guest->ept);
 		preempt_enable();
 		err = done ? 0 : handle_violation(guest, &exit);
 	} while (!done && !err);
