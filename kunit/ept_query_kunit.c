@@ -366,7 +366,9 @@ static void a_dump_names_attributes(struct kunit *test)
 	for (unsigned int i = 0; i < ARRAY_SIZE(named); i++) {
 		const struct ept_attrs attrs = {
 			.prot = EPT_PROT_READ, .memtype = EPT_MT_WB, .flags = named[i].flag,
+			.tag = 21 + i,
 		};
+		char tag[20];
 		const bool has = !do_map(fixture, i * SZ_2M, 0, SZ_4K, &attrs);
 
 		m.count = 0;
@@ -374,6 +376,8 @@ static void a_dump_names_attributes(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, ept_dump(&m, fixture->ept), 0);
 		KUNIT_EXPECT_EQ_MSG(test, count_lines(&m, named[i].name), has, "%s",
 				    named[i].name);
+		snprintf(tag, sizeof(tag), " tag=%u", 21 + i);
+		KUNIT_EXPECT_EQ(test, count_lines(&m, tag), has);
 	}
 }
 

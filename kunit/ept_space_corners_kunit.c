@@ -228,14 +228,14 @@ static void a_part_that_was_moved_has_its_part_of_a_clients_memory(struct kunit 
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, 0, OTHER + SIZE), 0);
 }
 
-/* A file that is kept in its page cache, and elsewhere */
+/* A file that is kept in its page cache, and elsewhere; and a directory, which has none */
 static void a_files_memory_is_written_where_it_is_in_memory_alone(struct kunit *test)
 {
 	struct file_system_type *ramfs = get_fs_type("ramfs");
 	struct guest *guest = test->priv;
 	struct ept_region region = guest_region(guest, EPT_REGION_FILE, GPA, SZ_4K, 0);
+	struct file *file, *folder;
 	struct vfsmount *mount;
-	struct file *file;
 
 	KUNIT_ASSERT_NOT_NULL(test, ramfs);
 	mount = kern_mount(ramfs);
@@ -247,6 +247,11 @@ static void a_files_memory_is_written_where_it_is_in_memory_alone(struct kunit *
 	region.attrs.prot = EPT_PROT_READ;
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), 0);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_4K), 0);
+	folder = file_open_root_mnt(mount, "/", O_RDONLY | O_DIRECTORY, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(folder));
+	region.file.file = folder;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EOPNOTSUPP);
+	__fput_sync(folder);
 	__fput_sync(file);
 	kern_unmount(mount);
 }
