@@ -92,17 +92,22 @@
 #define kunit_vm_mmap(...)	0UL
 #endif
 
+/* Who waited for userfaultfd waited until the page was there, or the process killed. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define FOLL_INTERRUPTIBLE	0
+#endif
+
 /* There was an argument for what nobody asked for. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
 #define ept_get_user_pages(mm, start, nr, flags, pages, locked)		\
 	get_user_pages_remote(mm, start, nr, flags, pages, locked)
-#define ept_pin_user_pages(mm, start, nr, flags, pages)			\
-	pin_user_pages_remote(mm, start, nr, flags, pages, NULL)
+#define ept_pin_user_pages(mm, start, nr, flags, pages, locked)		\
+	pin_user_pages_remote(mm, start, nr, flags, pages, locked)
 #else
 #define ept_get_user_pages(mm, start, nr, flags, pages, locked)		\
 	get_user_pages_remote(mm, start, nr, flags, pages, NULL, locked)
-#define ept_pin_user_pages(mm, start, nr, flags, pages)			\
-	pin_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL)
+#define ept_pin_user_pages(mm, start, nr, flags, pages, locked)		\
+	pin_user_pages_remote(mm, start, nr, flags, pages, NULL, locked)
 #endif
 
 #endif /* _EPT_COMPAT_H */

@@ -1658,7 +1658,8 @@ void ept_gather_flush(struct ept_gather *gather);
 
 /**
  * ept_gather_flush_all() - flush gathers of several tables
- * @gathers: of one table each, none of them NULL, one may come twice; NULL does nothing
+ * @gathers: of one table each, one may come twice; NULL does nothing. Where one of them is NULL,
+ *	those before it and those after it are flushed as by calls of their own
  * @nr: how many
  *
  * As ept_gather_flush() of each, but each table is invalidated once at the most, and those without

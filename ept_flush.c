@@ -260,12 +260,10 @@ static bool is_first(struct ept_gather **gathers, unsigned int i)
 	return true;
 }
 
-void ept_gather_flush_all(struct ept_gather **gathers, unsigned int nr)
+static void flush_all(struct ept_gather **gathers, unsigned int nr)
 {
 	bool due = false;
 
-	if (!gathers)
-		return;
 	/* Backwards: of one that is named twice the first place decides. */
 	for (unsigned int i = nr; i--;) {
 		const struct ept *ept = gathers[i]->ept;
@@ -278,12 +276,21 @@ void ept_gather_flush_all(struct ept_gather **gathers, unsigned int nr)
 	for (unsigned int i = 0; i < nr; i++)
 		release(gathers[i]);
 }
+
+void ept_gather_flush_all(struct ept_gather **gathers, unsigned int nr)
+{
+	for (unsigned int first = 0, end = 0; gathers && end < nr; first = ++end) {
+		while (end < nr && gathers[end])
+			end++;
+		flush_all(gathers + first, end - first);
+	}
+}
 EXPORT_SYMBOL_EPT(ept_gather_flush_all);
 
 void ept_gather_flush(struct ept_gather *gather)
 {
 	if (gather)
-		ept_gather_flush_all(&gather, 1);
+		flush_all(&gather, 1);
 }
 EXPORT_SYMBOL_EPT(ept_gather_flush);
 

@@ -54,7 +54,11 @@
  * ============  ===============================================================================
  */
 
-/* For @access: past the rights of all entries, the guest's and EPT's, as the host */
+/*
+ * For @access: past the rights of all entries, the guest's and EPT's, as the host. A write reaches
+ * what EPT maps without write, too: all who share that memory see it, such as a page that is to be
+ * copied on the first write. Only the zero page of 4K is safe from it.
+ */
 #define EPT_GUEST_AS_HOST	0
 
 /**

@@ -44,7 +44,7 @@ struct page;
  *               access (the kernel doesn't say which), or is gone; or memory that isn't the
  *               kernel's RAM, where the host was to read or write it
  * -EHWPOISON    the page is poisoned
- * -EINTR        a fatal signal waits
+ * -EINTR        a fatal signal waits; or any, where a process' page has to be waited for
  * -EAGAIN       a window is stale
  * -EDEADLK      the caller would wait for its own ept_space_commit()
  * ============  ===============================================================================
@@ -75,8 +75,8 @@ struct page;
  *	cgroup of who touches them first; a page goes when its part of the region does
  * @EPT_REGION_USER: a range of a process' memory. Pages follow the process: what it unmaps, what is
  *	swapped out, moved or copied goes from the table before the kernel takes it, and comes back
- *	by a fault. No page is pinned. Needs a kernel with CONFIG_MMU_NOTIFIER, -EOPNOTSUPP
- *	elsewhere
+ *	by a fault. No page is pinned, but while the host writes to it. Needs a kernel with
+ *	CONFIG_MMU_NOTIFIER, -EOPNOTSUPP elsewhere
  * @EPT_REGION_PAGES: pages of the client's, one for each 4K, that need not be contiguous
  * @EPT_REGION_MMIO: nothing; faults are reported with offset and cookie
  * @EPT_REGION_CLIENT: what &struct ept_backend says
@@ -394,8 +394,9 @@ int ept_space_set_memtype(struct ept_space *space, u64 gpa, u64 size, enum ept_m
  * Regions stay as they are, and the memory behind them is asked for again when it is touched: for a
  * backing of the client's own whose memory is to become another. When it returns no CPU and no call
  * uses what was mapped, and &ept_backend.gone and &ept_backend.flushed were called for it; it
- * flushes by itself, also between ept_space_begin() and ept_space_commit(). Leaves that the edges
- * cut go whole. Anonymous memory, which nothing but its mapping knows, stays. Holes are fine.
+ * flushes by itself, also between ept_space_begin() and ept_space_commit(), where it flushes what
+ * was changed before, too. Leaves that the edges cut go whole. Anonymous memory, which nothing but
+ * its mapping knows, stays. Holes are fine.
  *
  * Pages that are pinned or a file's are the same as before. Who takes memory from the guest, as a
  * balloon does, lets go of them, and of anonymous ones, by ept_space_set() of the same region.
@@ -456,11 +457,13 @@ int ept_space_find(struct ept_space *space, u64 gpa, struct ept_region *region);
  * another CPU answered already, or that a CPU took on rights that it still had, is a resume. A
  * fetch needs the right of its mode where the table has mode-based execute; if @violation doesn't
  * know the mode, both. Where the memory is just being invalidated or changed it waits, and so it
- * does for a page that userfaultfd is to bring: of signals only a fatal one ends that.
+ * does for a page that userfaultfd is to bring, until the thread has a signal: then -EINTR, and the
+ * guest may be entered again when that was handled. (Before Linux 6.2 only a fatal one counts.)
  *
  * Context: Process; may sleep; no mmap_lock held.
  * Return: 0, -EINVAL for NULL or a @violation without an access, -ERANGE, -ENOMEM, -EFAULT,
- *	-EHWPOISON, -EINTR, -EDEADLK, or what a client's backing returned.
+ *	-EHWPOISON, -EINTR, -EDEADLK, -EACCES where a client's backing doesn't give the right, or
+ *	what it returned, -EINVAL for a &struct ept_piece that cannot be.
  */
 int ept_space_fault(struct ept_space *space, u64 gpa, const struct ept_violation *violation,
 		    struct ept_fault *fault);
@@ -566,6 +569,7 @@ int ept_space_walk(struct ept_space *space, const struct ept_guest_paging *pagin
  * @space: of the space, as all that follows
  * @gpa: where
  * @write: it may be written
+ * @pinned: the page is pinned
  * @page: kept as long as the window is open
  * @seen: the space's number when it was opened
  */
@@ -575,6 +579,7 @@ struct ept_window {
 	struct ept_space	*space;
 	u64			gpa;
 	bool			write;
+	bool			pinned;
 	struct page		*page;
 	long			seen;
 };
@@ -590,7 +595,8 @@ struct ept_window {
  * What isn't there yet is brought, as by a fault. The guest's CPUs use the page meanwhile as they
  * like, and so does the space: no change, notifier or log waits for a window. Where it takes the
  * page away the window becomes stale: its memory stays what it is, as long as the window is open,
- * but is no longer the guest's. Of memory that the client gave (%EPT_REGION_LINEAR,
+ * but is no longer the guest's. A process' page that is to be written is pinned meanwhile, so that
+ * no child of the process shares it. Of memory that the client gave (%EPT_REGION_LINEAR,
  * %EPT_REGION_PAGES, %EPT_REGION_CLIENT) windows have to be closed before it goes.
  *
  * A process' page isn't mapped for a window: there may be no flush when it goes, and so it is none
@@ -641,11 +647,12 @@ int ept_space_window_close(struct ept_window *window, bool wrote);
  *
  * By the dirty flags of a table with %EPT_FEATURE_AD, by what the client hands in with
  * %EPT_LOG_PML, else by faults on the first write to each page, and with %EPT_LOG_LAZY always.
- * Large leaves are split, with %EPT_LOG_LAZY when they are first written, and none are made until
- * the log ends. The flag is for guests that write little: each page costs a fault after each
- * ept_space_log_get(), and no table where nothing is written. Regions may come, go and change in
- * the range meanwhile. That one came is no write, though the guest reads other bytes there: mark
- * it. A bit for each page is allocated.
+ * Large leaves are split, with %EPT_LOG_LAZY when they are first written, but those that the edges
+ * cut at once; none are made that have a page of the range until the log ends. What the host is
+ * just writing is waited for. The flag is for guests that write little: each page costs a fault
+ * after each ept_space_log_get(), and no table where nothing is written. Regions may come, go and
+ * change in the range meanwhile. That one came is no write, though the guest reads other bytes
+ * there: mark it. A bit for each page is allocated.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL also for unknown flags and both, -ERANGE, -EOPNOTSUPP for %EPT_LOG_PML without
@@ -677,7 +684,8 @@ int ept_space_log_get(struct ept_space *space, u64 gpa, u64 size, unsigned long 
  * @gpa: as it was started
  * @size: as it was started
  *
- * Leaves are merged where they may be.
+ * Leaves are merged where they may be. Memory of a client's backing stays mapped without write, and
+ * is asked for again when it is written.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL, -ERANGE, -ENOENT if no log was started so, -EINTR, -EDEADLK as

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Files of debugfs, read as a process reads them. */
 #include <linux/err.h>
+#include <linux/file.h>
 #include <linux/mount.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -27,16 +28,31 @@ void debugfs_suite_exit(struct kunit_suite *suite)
 		kern_unmount(debugfs);
 }
 
+static struct file *open_path(int mode, const char *dir, const char *table, const char *name)
+{
+	char *path = kasprintf(GFP_KERNEL, "%s/%s/%s", dir, table, name);
+	struct file *file = path ? file_open_root_mnt(debugfs, path, mode, 0) : ERR_PTR(-ENOMEM);
+
+	kfree(path);
+	return file;
+}
+
+bool debugfs_has(const char *dir, const char *table, const char *name)
+{
+	struct file *file = open_path(O_RDONLY, dir, table, name);
+
+	if (IS_ERR(file))
+		return false;
+	__fput_sync(file);
+	return true;
+}
+
 struct file *debugfs_open(struct kunit *test, int mode, const char *dir, const char *table,
 			  const char *name)
 {
-	char *path = kunit_kzalloc(test, PATH_MAX, GFP_KERNEL);
-	struct file *file;
+	struct file *file = open_path(mode, dir, table, name);
 
-	KUNIT_ASSERT_NOT_NULL(test, path);
-	snprintf(path, PATH_MAX, "%s/%s/%s", dir, table, name);
-	file = file_open_root_mnt(debugfs, path, mode, 0);
-	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(file), "%s", path);
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(file), "%s/%s/%s", dir, table, name);
 	return file;
 }
 

@@ -10,6 +10,9 @@
 int debugfs_suite_init(struct kunit_suite *suite);
 void debugfs_suite_exit(struct kunit_suite *suite);
 
+/* Whether there is a file of this name, of a table's in @dir */
+bool debugfs_has(const char *dir, const char *table, const char *name);
+
 struct file *debugfs_open(struct kunit *test, int mode, const char *dir, const char *table,
 			  const char *name);
 

@@ -833,6 +833,26 @@ static void a_gather_that_is_named_twice_is_flushed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
 }
 
+static void gathers_beside_none_are_flushed(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_gather first, last, *all[] = { NULL, &first, NULL, NULL, &last };
+	u64 before;
+
+	ept_gather_init(&first, fixture->ept);
+	ept_gather_init(&last, fixture->ept);
+	KUNIT_EXPECT_EQ(test, ept_map(fixture->ept, 0, 0, SZ_8K, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, ept_map(fixture->ept, SZ_1G, 0, SZ_8K, &EPT_ATTRS_RAM), 0);
+	before = table_pages();
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, 0, SZ_8K, &first), 0);
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, SZ_1G, SZ_8K, &last), 0);
+	ept_gather_flush_all(all, ARRAY_SIZE(all));
+	KUNIT_EXPECT_GE(test, fixture->invalidations, 1);
+	KUNIT_EXPECT_LE(test, table_pages() + 4, before);
+	ept_gather_flush_all(all, 1);
+	ept_gather_flush_all(all, 0);
+}
+
 static void hooks_are_off(struct kunit *test)
 {
 	ept_hooks.invept_works = false;
@@ -870,6 +890,7 @@ static struct kunit_case gather_cases[] = {
 	KUNIT_CASE(a_merge_is_not_deferred),
 	KUNIT_CASE_PARAM(gathers_of_several_tables_are_flushed_at_once, configs_gen_params),
 	KUNIT_CASE_PARAM(a_gather_that_is_named_twice_is_flushed, configs_gen_params),
+	KUNIT_CASE_PARAM(gathers_beside_none_are_flushed, configs_gen_params),
 	{}
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A space's files, which are there as soon as it is. */
+/* A space's files, beside its table's. */
 #include <kunit/test.h>
+#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/io.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -10,6 +12,9 @@
 #include "ept_compat.h"
 #include "fixture.h"
 #include "space_guest.h"
+
+/* Longer than it takes; who waits for so long waits for something else. */
+#define FOR_EVER	(60 * HZ)
 
 #define TEXT_SIZE	SZ_4K
 #define FIRST		3	/* page of what is behind each region */
@@ -36,10 +41,14 @@ static u64 where(const struct ept_region *region)
 static char *read_file(struct guest *guest, const char *name)
 {
 	char *text = kunit_kzalloc(guest->test, TEXT_SIZE, GFP_KERNEL);
-	struct file *file = debugfs_open(guest->test, O_RDONLY, "ept_space",
-					 ept_name(guest->ept), name);
+	const unsigned long end = jiffies + FOR_EVER;
+	struct file *file;
 
 	KUNIT_ASSERT_NOT_NULL(guest->test, text);
+	/* They come a moment after the space. */
+	while (!debugfs_has("ept", ept_name(guest->ept), name) && time_before(jiffies, end))
+		msleep(20);
+	file = debugfs_open(guest->test, O_RDONLY, "ept", ept_name(guest->ept), name);
 	debugfs_read(guest->test, file, text, TEXT_SIZE);
 	__fput_sync(file);
 	return text;

@@ -253,15 +253,123 @@ static void memory_is_taken_back_and_asked_for_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, region.size, SIZE);
 }
 
+static void what_is_taken_back_amid_changes_is_gone_at_once(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct copies *copies = make_copies(guest);
+	struct ept_window window;
+	u8 byte = 0;
+
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), SHARED);
+	KUNIT_EXPECT_EQ(test, ept_space_window_open(guest->space, GPA, 0, false, &window), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_begin(guest->space), 0);
+	copies->copied = BIT(0);
+	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, GPA, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, copies->told, 1);
+	KUNIT_EXPECT_EQ(test, copies->flushed, 1);
+	KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, GPA, &byte, 1, 0), 1);
+	KUNIT_EXPECT_EQ(test, byte, COPIED);
+	KUNIT_EXPECT_FALSE(test, ept_space_window_valid(&window));
+	KUNIT_EXPECT_EQ(test, ept_space_commit(guest->space), 0);
+	KUNIT_EXPECT_EQ(test, copies->flushed, 1);
+	KUNIT_EXPECT_EQ(test, ept_space_window_close(&window, false), -EAGAIN);
+}
+
+/**
+ * struct meddler - who faults while the CPUs are being told of what went
+ * @guest: whose CPU faults
+ * @invalidate: the guest's own
+ * @verdicts: what the faults ended in
+ * @nr: how many
+ */
+static struct meddler {
+	struct guest	*guest;
+	void		(*invalidate)(struct ept *ept, void *cookie);
+	int		verdicts[2];
+	unsigned int	nr;
+} meddler;
+
+static void meddle(struct ept *ept, void *cookie)
+{
+	const unsigned int nr = meddler.nr;
+
+	if (nr < ARRAY_SIZE(meddler.verdicts)) {
+		meddler.nr = ARRAY_SIZE(meddler.verdicts);
+		meddler.verdicts[nr] = guest_fault(meddler.guest, GPA, EPT_PROT_WRITE);
+		meddler.nr = nr + 1;
+	}
+	meddler.invalidate(ept, cookie);
+}
+
+/*
+ * A CPU that keeps a translation of the old memory until it is invalidated, and another one that is
+ * given the new before, are not one machine. Who faults here is the one that is waited for.
+ */
+static void nothing_new_is_mapped_before_the_old_is_flushed(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct copies *copies = make_copies(guest);
+
+	KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, GPA, SIZE, EPT_LOG_LAZY), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), SHARED);
+	guest_store(guest, GPA + SZ_4K, 5);
+	meddler = (struct meddler){ .guest = guest, .invalidate = guest->ops.invalidate };
+	guest->ops.invalidate = meddle;
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA, SIZE), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), SHARED);
+	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, GPA, SIZE), 0);
+	guest->ops.invalidate = meddler.invalidate;
+	KUNIT_EXPECT_EQ(test, meddler.nr, 2);
+	KUNIT_EXPECT_EQ(test, meddler.verdicts[0], -EDEADLK);
+	KUNIT_EXPECT_EQ(test, meddler.verdicts[1], -EDEADLK);
+	KUNIT_EXPECT_EQ(test, copies->flushed, 1);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 5);
+}
+
+static int get_zeroes(void *cookie, u64 offset, u32 access, struct ept_piece *piece)
+{
+	piece->hpa = page_to_phys(ZERO_PAGE(0));
+	piece->prot &= ~EPT_PROT_WRITE;
+	return 0;
+}
+
+static void the_kernels_zero_page_can_be_read_and_not_written(struct kunit *test)
+{
+	static const struct ept_backend zeroes = { .get = get_zeroes };
+	const struct ept_region region = {
+		.gpa = GPA, .size = SIZE, .kind = EPT_REGION_CLIENT, .attrs = EPT_ATTRS_RAM,
+		.backend = &zeroes,
+	};
+	const struct ept_region pages = {
+		.gpa = GPA + SIZE, .size = SZ_4K, .kind = EPT_REGION_LINEAR,
+		.attrs = EPT_ATTRS_RAM, .hpa = page_to_phys(ZERO_PAGE(0)),
+	};
+	struct guest *guest = test->priv;
+	u64 value = 7;
+
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &pages), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, GPA, &value, 8, EPT_PROT_READ), 8);
+	KUNIT_EXPECT_EQ(test, value, 0);
+	KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA, &value, 8, 0), -EACCES);
+	KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA + SIZE, &value, 8, 0), -EFAULT);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SIZE + SZ_4K), 0);
+}
+
 static void what_may_be_taken_back_and_what_not(struct kunit *test)
 {
 	struct guest *guest = test->priv;
 	const u64 limit = BIT_ULL(guest->config.levels == 5 ? 57 : 48);
+	struct ept_mapping before, after;
 
 	must_add(guest, EPT_REGION_ANON, GPA, SZ_4M);
 	must_add(guest, EPT_REGION_LINEAR, GPA + SZ_1G, SZ_4M);
 	guest_store(guest, GPA, 3);
 	guest_store(guest, GPA + SZ_1G, 4);
+	KUNIT_EXPECT_EQ(test, ept_lookup(guest->ept, GPA, &before), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, GPA + SZ_4K, SZ_1G), 0);
+	KUNIT_EXPECT_EQ(test, ept_lookup(guest->ept, GPA, &after), 0);
+	KUNIT_EXPECT_EQ(test, after.level, before.level);
 	KUNIT_EXPECT_EQ(test, ept_space_begin(guest->space), 0);
 	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, 0, limit), 0);
 	KUNIT_EXPECT_EQ(test, ept_space_commit(guest->space), 0);
@@ -282,6 +390,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(what_a_backing_never_lets_write_the_host_does_not),
 	KUNIT_CASE(parts_that_moved_hear_of_a_flush_once),
 	KUNIT_CASE(memory_is_taken_back_and_asked_for_again),
+	KUNIT_CASE(what_is_taken_back_amid_changes_is_gone_at_once),
+	KUNIT_CASE(nothing_new_is_mapped_before_the_old_is_flushed),
+	KUNIT_CASE(the_kernels_zero_page_can_be_read_and_not_written),
 	KUNIT_CASE_PARAM(what_may_be_taken_back_and_what_not, configs_gen_params),
 	{}
 };

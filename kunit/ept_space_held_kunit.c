@@ -342,6 +342,44 @@ static void a_file_on_a_disk_is_read(struct kunit *test)
 	guest_end_process(guest);
 }
 
+/*
+ * Poison
+ */
+
+static void what_is_poisoned_is_neither_mapped_nor_touched(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+#ifdef CONFIG_MEMORY_FAILURE
+	const enum ept_region_kind kinds[] = { EPT_REGION_PAGES, EPT_REGION_CLIENT };
+	struct page *pages[] = { guest->pages[3], guest->client[3] };
+	struct ept_window window;
+	u64 value = 7;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const u64 gpa = GPA + 3 * SZ_4K;
+
+		must_add(guest, kinds[i], GPA, SZ_64K);
+		SetPageHWPoison(pages[i]);
+		if (kinds[i] == EPT_REGION_PAGES)
+			KUNIT_EXPECT_EQ(test, guest_fault(guest, gpa, EPT_PROT_READ), -EHWPOISON);
+		KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, gpa, &value, 8, 0), -EHWPOISON);
+		KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, gpa, &value, 8, 0),
+				-EHWPOISON);
+		KUNIT_EXPECT_EQ(test, ept_space_cmpxchg(guest->space, gpa, 8, &value, 8),
+				-EHWPOISON);
+		KUNIT_EXPECT_EQ(test, ept_space_window_open(guest->space, gpa, 0, false, &window),
+				-EHWPOISON);
+		KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, gpa - 8, &value, 8, 0), 8);
+		ClearPageHWPoison(pages[i]);
+		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_64K), 0);
+	}
+	guest_end_process(guest);
+#else
+	guest_end_process(guest);
+	kunit_skip(test, "the kernel knows no poisoned pages");
+#endif
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(pinned_pages_stay_the_guests, configs_gen_params),
 	KUNIT_CASE(a_part_that_goes_is_no_longer_pinned),
@@ -353,6 +391,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(what_a_file_loses_stays_with_the_guest),
 	KUNIT_CASE(files_that_cannot_be_are_refused),
 	KUNIT_CASE(a_file_on_a_disk_is_read),
+	KUNIT_CASE(what_is_poisoned_is_neither_mapped_nor_touched),
 	{}
 };
 

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Spaces: regions, faults, access by the host, the log. */
 #include <kunit/test.h>
+#include <linux/dcache.h>
+#include <linux/debugfs.h>
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/io.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -687,6 +691,38 @@ static void no_space_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(ept_space_create(&config)), -EINVAL);
 }
 
+/*
+ * To look at
+ */
+
+/* Longer than it takes; who waits for so long waits for something else. */
+#define FOR_EVER	(60 * HZ)
+
+static bool has_file(const struct ept *ept, const char *name)
+{
+	struct dentry *parent = debugfs_lookup("ept", NULL);
+	struct dentry *dir = parent ? debugfs_lookup(ept_name(ept), parent) : NULL;
+	struct dentry *file = dir ? debugfs_lookup(name, dir) : NULL;
+
+	dput(parent);
+	dput(dir);
+	dput(file);
+	return file;
+}
+
+static void files_appear_a_moment_later(struct kunit *test)
+{
+	const unsigned long end = jiffies + FOR_EVER;
+	struct guest *guest = test->priv;
+
+	if (!IS_ENABLED(CONFIG_DEBUG_FS))
+		kunit_skip(test, "the kernel has no debugfs");
+	while (!has_file(guest->ept, "faults") && time_before(jiffies, end))
+		msleep(20);
+	KUNIT_EXPECT_TRUE(test, has_file(guest->ept, "regions"));
+	KUNIT_EXPECT_TRUE(test, has_file(guest->ept, "faults"));
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(what_was_added_is_found_in_order),
 	KUNIT_CASE(adding_where_a_region_is_changes_nothing),
@@ -713,6 +749,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_page_that_the_clients_array_lacks_is_not_there),
 	KUNIT_CASE(a_space_goes_with_what_its_thread_had_begun),
 	KUNIT_CASE(no_space_is_refused),
+	KUNIT_CASE(files_appear_a_moment_later),
 	{}
 };
 

@@ -91,17 +91,16 @@ static void prepare(struct guest *guest)
 
 static bool is_as_before(struct guest *guest)
 {
+	static const enum ept_region_kind kinds[] = { EPT_REGION_ANON, EPT_REGION_LINEAR };
 	struct ept_region region;
 	u64 at = GPA;
 	bool same = guest_load(guest, GPA + SZ_1M) == 1 &&
 		    guest_load(guest, GPA + SZ_4M + SZ_1M) == 2;
 
-	/* Whatever pieces it is in */
-	while (same && at < GPA + SZ_8M) {
-		same = !ept_space_find(guest->space, at, &region) && region.gpa == at &&
-		       region.kind == (at < GPA + SZ_4M ? EPT_REGION_ANON : EPT_REGION_LINEAR);
-		at = region.gpa + region.size;
-	}
+	/* In one piece each */
+	for (unsigned int i = 0; same && i < ARRAY_SIZE(kinds); i++, at += SZ_4M)
+		same = !ept_space_find(guest->space, at + SZ_1M, &region) && region.gpa == at &&
+		       region.size == SZ_4M && region.kind == kinds[i];
 	return same && ept_space_find(guest->space, at, &region) == -ENOENT;
 }
 
@@ -212,6 +211,16 @@ static int move(struct guest *guest)
 	return ept_space_move(guest->space, GPA + SZ_1M - SZ_4K, SZ_4M, OTHER);
 }
 
+static int zap(struct guest *guest)
+{
+	return ept_space_zap(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M);
+}
+
+static int get_lazy_log(struct guest *guest)
+{
+	return ept_space_log_start(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M, EPT_LOG_LAZY);
+}
+
 static int get_log(struct guest *guest)
 {
 	return ept_space_log_start(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M, 0);
@@ -235,7 +244,8 @@ static const struct {
 } operations[] = {
 	{ "add", add }, { "set", set }, { "remove", remove }, { "protect", protect },
 	{ "memtype", set_memtype },
-	{ "move", move }, { "log", get_log }, { "fault", fault }, { "populate", populate },
+	{ "move", move }, { "log", get_log }, { "lazy log", get_lazy_log }, { "zap", zap },
+	{ "fault", fault }, { "populate", populate },
 	{ "pinned", add_pinned }, { "file", use_file }, { "walk", walk }, { "window", open_window },
 	{ "move pinned", move_pinned }, { "move file", move_file }, { "move client", move_client },
 };

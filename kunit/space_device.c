@@ -40,6 +40,7 @@ struct vm {
 	struct mmu		mmu;
 	struct ept_space	*space;
 	struct ept		*ept;
+	struct ept_window	window;
 	struct rw_semaphore	running;
 	u64			generation;
 	struct translation	tlb[EPT_SPACE_CPUS][TLB];
@@ -91,14 +92,30 @@ static bool try_access(struct vm *vm, struct ept_space_access_arg *arg)
 	return can;
 }
 
+/* The host's, of the guest's memory */
+static void host_access(struct vm *vm, struct ept_space_access_arg *arg)
+{
+	ssize_t done;
+
+	if (arg->write)
+		done = ept_space_write(vm->space, arg->gpa, &arg->value, 8, 0);
+	else
+		done = ept_space_read(vm->space, arg->gpa, &arg->value, 8, 0);
+	arg->result = done == 8 ? EPT_VERDICT_RESUME : done;
+}
+
 static long do_access(struct vm *vm, struct ept_space_access_arg *arg)
 {
 	const struct ept_violation violation = { .read = true, .write = arg->write };
 	struct ept_fault fault = { .verdict = EPT_VERDICT_RESUME };
 	int err = 0;
 
-	if (arg->cpu >= EPT_SPACE_CPUS || arg->gpa % 8)
+	if (arg->cpu > EPT_SPACE_CPUS || arg->gpa % 8)
 		return -EINVAL;
+	if (arg->cpu == EPT_SPACE_CPUS) {
+		host_access(vm, arg);
+		return 0;
+	}
 	while (!err && fault.verdict == EPT_VERDICT_RESUME && !try_access(vm, arg))
 		err = ept_space_fault(vm->space, arg->gpa, &violation, &fault);
 	arg->result = err ? err : (s64)fault.verdict;
@@ -125,8 +142,9 @@ static long do_log(struct vm *vm, const struct ept_space_log_arg *arg)
 	unsigned long *bitmap;
 	long ret;
 
-	if (!arg->op)
-		return ept_space_log_start(vm->space, arg->gpa, arg->size, 0);
+	if (!arg->op || arg->op == 3)
+		return ept_space_log_start(vm->space, arg->gpa, arg->size,
+					   arg->op ? EPT_LOG_LAZY : 0);
 	if (arg->op == 2)
 		return ept_space_log_stop(vm->space, arg->gpa, arg->size);
 	bitmap = kvzalloc(bytes, GFP_KERNEL);
@@ -146,6 +164,19 @@ static void lookup(struct vm *vm, struct ept_space_lookup_arg *arg)
 	arg->level = ept_lookup(vm->ept, arg->gpa, &mapping) ? -1 : (s64)mapping.level;
 }
 
+static void do_window(struct vm *vm, struct ept_space_window_arg *arg)
+{
+	arg->result = 0;
+	if (!arg->op)
+		arg->result = ept_space_window_open(vm->space, arg->gpa, 0, true, &vm->window);
+	else if (!vm->window.memory || vm->window.size < 8)
+		arg->result = -EINVAL;
+	else if (arg->op == 1)
+		WRITE_ONCE(*(u64 *)vm->window.memory, arg->value);
+	else
+		arg->result = ept_space_window_close(&vm->window, true);
+}
+
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long address)
 {
 	void __user *user = (void __user *)address;
@@ -155,6 +186,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long address)
 		struct ept_space_access_arg	access;
 		struct ept_space_lookup_arg	lookup;
 		struct ept_space_log_arg	log;
+		struct ept_space_window_arg	window;
 	} arg;
 	long ret = 0;
 
@@ -172,6 +204,9 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long address)
 		break;
 	case EPT_SPACE_LOOKUP:
 		lookup(vm, &arg.lookup);
+		break;
+	case EPT_SPACE_WINDOW:
+		do_window(vm, &arg.window);
 		break;
 	case EPT_SPACE_LOG:
 		return do_log(vm, &arg.log);
@@ -222,6 +257,7 @@ static int vm_release(struct inode *inode, struct file *file)
 
 	if (ept_check(vm->ept, NULL))
 		pr_err("a table is broken\n");
+	ept_space_window_close(&vm->window, false);
 	ept_space_destroy(vm->space);
 	kfree(vm);
 	return 0;

@@ -16,7 +16,10 @@ struct ept_space_region_arg {
 	__u64	address;
 };
 
-/* A guest's CPU @cpu loads or stores 8 bytes, @value; @result: a verdict or a negative errno */
+/*
+ * A guest's CPU @cpu loads or stores 8 bytes, @value; @result: a verdict or a negative errno.
+ * EPT_SPACE_CPUS: the host does
+ */
 struct ept_space_access_arg {
 	__u64	gpa;
 	__u64	value;
@@ -31,12 +34,20 @@ struct ept_space_lookup_arg {
 	__s64	level;
 };
 
-/* @op: 0 start, 1 get, 2 stop */
+/* @op: 0 start, 1 get, 2 stop, 3 start a lazy one */
 struct ept_space_log_arg {
 	__u64	gpa;
 	__u64	size;
 	__u64	bitmap;
 	__u64	op;
+};
+
+/* The host's window; @op: 0 open at @gpa, 1 store @value, 2 close; @result: an errno or 0 */
+struct ept_space_window_arg {
+	__u64	gpa;
+	__u64	value;
+	__u64	op;
+	__s64	result;
 };
 
 #define EPT_SPACE_CPUS		2
@@ -45,5 +56,6 @@ struct ept_space_log_arg {
 #define EPT_SPACE_ACCESS	_IOWR('e', 2, struct ept_space_access_arg)
 #define EPT_SPACE_LOOKUP	_IOWR('e', 3, struct ept_space_lookup_arg)
 #define EPT_SPACE_LOG		_IOW('e', 4, struct ept_space_log_arg)
+#define EPT_SPACE_WINDOW	_IOWR('e', 5, struct ept_space_window_arg)
 
 #endif

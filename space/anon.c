@@ -55,7 +55,8 @@ static enum ept_level anon_level(const struct place *place, enum ept_level hole)
 	const u64 leaf = place->gpa & ~(u64)(SZ_2M - 1);
 
 	if (place->log || hole < EPT_2M || place->space->max_leaf < EPT_2M ||
-	    leaf < place->start || leaf + SZ_2M > place->end)
+	    leaf < place->start || leaf + SZ_2M > place->end ||
+	    log_is_in(place->space, leaf, SZ_2M))
 		return EPT_4K;
 	return EPT_2M;
 }
@@ -75,12 +76,14 @@ static int anon_fill(struct place *place, enum ept_level level, u32 access)
 	}
 	if (!page)
 		return -ENOMEM;
+	/* Before they may go */
+	this_cpu_add(space->counts->anon_pages, size >> PAGE_SHIFT);
 	err = ept_map_if(space->ept, place->gpa & ~(size - 1), page_to_phys(page), size, &attrs,
 			 backing_seq(place->span->backing), place->seen);
-	if (err)
+	if (err) {
+		this_cpu_sub(space->counts->anon_pages, size >> PAGE_SHIFT);
 		free_run(page, size >> PAGE_SHIFT);
-	else
-		this_cpu_add(space->counts->anon_pages, size >> PAGE_SHIFT);
+	}
 	return err;
 }
 

@@ -59,10 +59,25 @@ static void release_parts(const struct change *change)
 	}
 }
 
+/* The flush is done: waits until nobody uses what is gone, and says so. */
+void change_settle(struct ept_space *space)
+{
+	struct backing *backing, *next;
+
+	if (space->replaced) {
+		/* Whoever found something that is no longer in the tree is done with it. */
+		synchronize_srcu_expedited(&space->srcu);
+		space->replaced = false;
+	}
+	list_for_each_entry_safe(backing, next, &space->flushed, flushed) {
+		list_del_init(&backing->flushed);
+		backing->kind->flushed(backing);
+	}
+}
+
 /* The flush is done: what is pending may be used, and what is gone be freed. */
 static void let_go(struct ept_space *space)
 {
-	struct backing *backing, *next_backing;
 	struct change *change, *next_change;
 	struct span *span, *next;
 
@@ -73,15 +88,7 @@ static void let_go(struct ept_space *space)
 		list_del_init(&span->node);
 		WRITE_ONCE(span->pending, false);
 	}
-	if (space->replaced) {
-		/* Whoever found something that is no longer in the tree is done with it. */
-		synchronize_srcu_expedited(&space->srcu);
-		space->replaced = false;
-	}
-	list_for_each_entry_safe(backing, next_backing, &space->flushed, flushed) {
-		list_del_init(&backing->flushed);
-		backing->kind->flushed(backing);
-	}
+	change_settle(space);
 	anon_free_pages(&space->pages);
 	list_for_each_entry_safe(change, next_change, &space->changes, node) {
 		if (change->removes)
@@ -201,14 +208,20 @@ static int add_part(struct change *change, const struct part *found)
 struct change *change_make(struct ept_space *space, u64 gpa, u64 size)
 {
 	struct change *change = kzalloc(sizeof(*change), GFP_KERNEL_ACCOUNT);
+	struct place first = { .space = space, .gpa = gpa };
+	struct place last = { .space = space, .gpa = gpa + size - SZ_4K };
 	struct part found;
 	u64 at = gpa;
 
 	if (!change)
 		return NULL;
 	INIT_LIST_HEAD(&change->parts);
+	place_extent(&first);
+	place_extent(&last);
 	change->gpa = gpa;
 	change->size = size;
+	change->low = first.start;
+	change->high = last.end;
 	while (space_next(space, &at, gpa + size, &found)) {
 		if (add_part(change, &found)) {
 			free_change(change);
@@ -217,6 +230,17 @@ struct change *change_make(struct ept_space *space, u64 gpa, u64 size)
 	}
 	list_add_tail(&change->node, &space->changes);
 	return change;
+}
+
+/* What was there, in one piece again where the change cut it */
+static void store_old(struct ept_space *space, const struct change *change,
+		      const struct part *part)
+{
+	const u64 end = part->gpa + part->size;
+	const u64 low = part->gpa == change->gpa ? change->low : part->gpa;
+	const u64 high = end == change->gpa + change->size ? change->high : end;
+
+	change_store_surely(space, low, high - low, part->old);
 }
 
 /* What is between the parts stays, or becomes, a hole. */
@@ -229,7 +253,10 @@ void change_store_parts(struct ept_space *space, struct change *change, bool new
 		if (part->gpa > at)
 			change_store_surely(space, at, part->gpa - at, NULL);
 		at = part->gpa + part->size;
-		change_store_surely(space, part->gpa, part->size, new ? part->new : part->old);
+		if (new)
+			change_store_surely(space, part->gpa, part->size, part->new);
+		else
+			store_old(space, change, part);
 	}
 	if (change->gpa + change->size > at)
 		change_store_surely(space, at, change->gpa + change->size - at, NULL);
@@ -245,12 +272,11 @@ static int split_at(struct ept_space *space, u64 gpa)
 	return ept_split(space->ept, gpa, SZ_4K, EPT_4K, &space->gather);
 }
 
-static int split_edges(struct ept_space *space, const struct part *part)
+int space_split_edges(struct ept_space *space, u64 gpa, u64 size)
 {
-	int err = split_at(space, part->gpa);
+	int err = split_at(space, gpa);
 
-	return err || part->gpa + part->size == space->limit ? err :
-		split_at(space, part->gpa + part->size);
+	return err || gpa + size == space->limit ? err : split_at(space, gpa + size);
 }
 
 /*
@@ -269,7 +295,9 @@ int change_stop_faults(struct ept_space *space, struct change *change)
 	list_for_each_entry(part, &change->parts, node)
 		backing_move_on(part->old->backing);
 	list_for_each_entry(part, &change->parts, node) {
-		err = part->old->backing->kind->owns ? split_edges(space, part) : 0;
+		if (!part->old->backing->kind->owns || change->keeps)
+			continue;
+		err = space_split_edges(space, part->gpa, part->size);
 		if (err) {
 			change_store_parts(space, change, false);
 			return err;
@@ -297,7 +325,7 @@ static void zap_gone(const struct ept_mapping *mapping, void *arg)
 						     mapping->attrs.prot & EPT_PROT_WRITE;
 
 	if (written)
-		log_note_range(space, mapping->gpa, mapping->size);
+		log_note_gone(space, mapping->gpa, mapping->size);
 	if (zap->backing && zap->backing->kind->gone)
 		zap->backing->kind->gone(space, zap->backing, mapping, written);
 }

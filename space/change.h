@@ -16,6 +16,7 @@ struct change *change_make(struct ept_space *space, u64 gpa, u64 size);
 int change_stop_faults(struct ept_space *space, struct change *change);
 int change_zap_moved(struct ept_space *space, const struct part *part);
 void change_retire(struct ept_space *space, struct part *part);
+void change_settle(struct ept_space *space);
 
 int change_store(struct ept_space *space, u64 gpa, u64 size, void *entry, gfp_t gfp);
 void change_store_surely(struct ept_space *space, u64 gpa, u64 size, void *entry);

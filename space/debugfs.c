@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Observers: /sys/kernel/debug/ept_space has a directory for each space, which its table gave its
- * name.
- */
+/* Observers: "regions" and "faults" beside the table's own files, and as these a moment later. */
 #include <linux/debugfs.h>
 #include <linux/mm.h>
 #include <linux/seq_file.h>
 
+#include "ept_compat.h"
 #include "space.h"
-
-static struct dentry *spaces;
 
 static const char *kind_name(enum ept_region_kind kind)
 {
@@ -73,24 +69,43 @@ static int faults_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(faults);
 
+#define APPEAR_MS	40
+#define TRIES		10
+
+/* Each time for twice as long */
+static void await(struct ept_space *space)
+{
+	if (space->tries < TRIES)
+		queue_delayed_work(system_dfl_wq, &space->appear,
+				   msecs_to_jiffies(APPEAR_MS << space->tries++));
+}
+
+/* The table's directory comes when it comes. */
+static void appear(struct work_struct *work)
+{
+	struct ept_space *space = container_of(work, struct ept_space, appear.work);
+	struct dentry *ept = debugfs_lookup("ept", NULL);
+	struct dentry *dir = ept ? debugfs_lookup(ept_name(space->ept), ept) : NULL;
+
+	if (dir) {
+		space->regions = debugfs_create_file("regions", 0400, dir, space, &regions_fops);
+		space->faults = debugfs_create_file("faults", 0400, dir, space, &faults_fops);
+	} else {
+		await(space);
+	}
+	dput(dir);
+	dput(ept);
+}
+
 void space_debugfs_add(struct ept_space *space)
 {
-	space->dir = debugfs_create_dir(ept_name(space->ept), spaces);
-	debugfs_create_file("regions", 0400, space->dir, space, &regions_fops);
-	debugfs_create_file("faults", 0400, space->dir, space, &faults_fops);
+	INIT_DELAYED_WORK(&space->appear, appear);
+	await(space);
 }
 
 void space_debugfs_remove(struct ept_space *space)
 {
-	debugfs_remove(space->dir);
-}
-
-void space_debugfs_init(void)
-{
-	spaces = debugfs_create_dir("ept_space", NULL);
-}
-
-void space_debugfs_exit(void)
-{
-	debugfs_remove(spaces);
+	cancel_delayed_work_sync(&space->appear);
+	debugfs_remove(space->regions);
+	debugfs_remove(space->faults);
 }

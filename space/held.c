@@ -77,11 +77,15 @@ static struct held *make_owner(const struct ept_region *region, const struct bac
 /* From @page on, do so many lie one after the other? */
 static bool is_contiguous(struct page **page, unsigned long nr)
 {
-	if (!page[0])
-		return false;
-	for (unsigned long i = 1; i < nr; i++)
-		if (!page[i] || page_to_pfn(page[i]) != page_to_pfn(page[0]) + i)
+	const struct page *first = READ_ONCE(page[0]);
+
+	/* Those around the place may come and go meanwhile. */
+	for (unsigned long i = 0; i < nr; i++) {
+		const struct page *other = READ_ONCE(page[i]);
+
+		if (!other || page_to_pfn(other) != page_to_pfn(first) + i)
 			return false;
+	}
 	return true;
 }
 
@@ -93,6 +97,8 @@ static int install(struct place *place, struct page *page, u32 access)
 	const u64 leaf = place->gpa & ~(u64)(SZ_2M - 1);
 	const u64 hpa = page_to_phys(page) - (place->gpa - leaf);
 
+	if (is_page_hwpoison(page))
+		return -EHWPOISON;
 	if (!place->log && leaf >= region->gpa && leaf + SZ_2M <= region->gpa + region->size &&
 	    IS_ALIGNED(hpa, SZ_2M) &&
 	    is_contiguous(held->pages + ((leaf - region->gpa) >> PAGE_SHIFT), SZ_2M / SZ_4K))
@@ -164,7 +170,7 @@ static void unpin(struct backing *backing, u64 offset, u64 size)
 		if (!*page)
 			continue;
 		unpin_user_pages_dirty_lock(page, 1, !backing->readonly);
-		*page = NULL;
+		WRITE_ONCE(*page, NULL);
 		nr++;
 		cond_resched();
 	}
@@ -195,7 +201,7 @@ static long pin_some(struct held *held, unsigned long first)
 	if (mmap_read_lock_killable(region->user.mm))
 		return -EINTR;
 	done = ept_pin_user_pages(region->user.mm, region->user.address + first * PAGE_SIZE, nr,
-				  flags, held->pages + first);
+				  flags, held->pages + first, NULL);
 	mmap_read_unlock(region->user.mm);
 	/* Some kernels leave pages there that they let go of again. */
 	memset(held->pages + first + max(done, 0L), 0,
@@ -283,7 +289,7 @@ static void put_pages(struct backing *backing, u64 offset, u64 size)
 		if (!backing->readonly)
 			set_page_dirty_lock(*page);
 		put_page(*page);
-		*page = NULL;
+		WRITE_ONCE(*page, NULL);
 		cond_resched();
 	}
 }

@@ -24,6 +24,8 @@ bool log_is_in(struct ept_space *space, u64 gpa, u64 size)
 {
 	unsigned long index = gpa >> PAGE_SHIFT;
 
+	if (!rcu_access_pointer(space->logs.ma_root))
+		return false;
 	return mt_find(&space->logs, &index, (gpa + size - 1) >> PAGE_SHIFT);
 }
 
@@ -35,8 +37,7 @@ void log_note(struct log *log, u64 gpa)
 		set_bit(bit, log->bitmap);
 }
 
-/* Within the read side, or with the lock; under the table's lock, too */
-void log_note_range(struct ept_space *space, u64 gpa, u64 size)
+static void note_range(struct ept_space *space, u64 gpa, u64 size, bool by_flags)
 {
 	unsigned long index = gpa >> PAGE_SHIFT;
 	const unsigned long last = (gpa + size - 1) >> PAGE_SHIFT;
@@ -46,9 +47,26 @@ void log_note_range(struct ept_space *space, u64 gpa, u64 size)
 		u64 at = max(gpa, log->gpa);
 		const u64 end = min(gpa + size, log->gpa + log->size);
 
+		if (by_flags && log->by_fault)
+			continue;
 		for (; at < end; at += SZ_4K)
 			log_note(log, at);
 	}
+}
+
+/* Within the read side, or with the lock; under the table's lock, too */
+void log_note_range(struct ept_space *space, u64 gpa, u64 size)
+{
+	note_range(space, gpa, size, false);
+}
+
+/*
+ * The same, of a leaf that went with its dirty flag. A log that lives on faults has what was
+ * written, and the flag may be older.
+ */
+void log_note_gone(struct ept_space *space, u64 gpa, u64 size)
+{
+	note_range(space, gpa, size, true);
 }
 
 static int store(struct ept_space *space, u64 gpa, u64 size, struct log *log, gfp_t gfp)
@@ -141,15 +159,16 @@ static int start(struct ept_space *space, u64 gpa, u64 size, u32 flags)
 		return err;
 	}
 	move_on(space, gpa, size);
-	if (!(flags & EPT_LOG_LAZY))
-		err = ept_split(space->ept, gpa, size, EPT_4K, &space->gather);
+	err = flags & EPT_LOG_LAZY ? space_split_edges(space, gpa, size) :
+				     ept_split(space->ept, gpa, size, EPT_4K, &space->gather);
 	if (!err)
 		err = forget_writes(space, log, gpa, size);
-	if (!err)
-		return 0;
-	store(space, gpa, size, NULL, GFP_KERNEL | __GFP_NOFAIL);
+	if (err)
+		store(space, gpa, size, NULL, GFP_KERNEL | __GFP_NOFAIL);
+	/* What the host is just writing knows of no log, or of one that goes. */
 	synchronize_srcu_expedited(&space->srcu);
-	free_log(log);
+	if (err)
+		free_log(log);
 	return err;
 }
 
@@ -218,12 +237,18 @@ int ept_space_log_get(struct ept_space *space, u64 gpa, u64 size, unsigned long 
 }
 EXPORT_SYMBOL_EPT(ept_space_log_get);
 
-/* What the table alone knows is writable again; all else comes back by faults, large and so. */
+/*
+ * What the table alone knows is writable again; all else comes back by faults, large and so. Where
+ * other memory may be given than before, what is mapped stays, and only asks for each write: what
+ * goes has to be flushed before the other is mapped.
+ */
 static void allow_writes(struct ept_space *space, const struct part *part)
 {
 	struct backing *backing = part->old->backing;
 
-	if (backing->kind->owns) {
+	if (backing->kind->asks) {
+		ept_protect(space->ept, part->gpa, part->size, EPT_PROT_WRITE, 0, &space->gather);
+	} else if (backing->kind->owns) {
 		if (part->old->attrs.prot & EPT_PROT_WRITE)
 			ept_protect(space->ept, part->gpa, part->size, 0, EPT_PROT_WRITE,
 				    &space->gather);

@@ -123,19 +123,6 @@ void ept_space_get_stats(struct ept_space *space, struct ept_space_stats *stats)
 }
 EXPORT_SYMBOL_EPT(ept_space_get_stats);
 
-static int __init ept_space_init(void)
-{
-	space_debugfs_init();
-	return 0;
-}
-module_init(ept_space_init);
-
-static void __exit ept_space_exit(void)
-{
-	space_debugfs_exit();
-}
-module_exit(ept_space_exit);
-
 EPT_IMPORT_NS;
 MODULE_DESCRIPTION("What the memory of a guest is, on top of ept.ko");
 MODULE_AUTHOR("The ept authors");

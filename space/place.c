@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What is at an address, and how it gets into the table. */
+#include <linux/sched.h>
 #include <linux/sched/signal.h>
 
 #include "ept_compat.h"
@@ -139,10 +140,13 @@ int space_again(struct ept_space *space, u64 gpa, int err)
 	if (err <= 0 && err != -EAGAIN)
 		return err;
 	this_cpu_inc(space->counts->retries);
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	cond_resched();
 	if (err == PLACE_TAKEN)
 		return space_clear_place(space, gpa & PAGE_MASK);
 	if (err == -EAGAIN)
-		return fatal_signal_pending(current) ? -EINTR : 0;
+		return 0;
 	if (READ_ONCE(space->owner) == current)
 		return -EDEADLK;
 	if (mutex_lock_killable(&space->lock))
@@ -162,7 +166,10 @@ void place_look_up(struct place *place)
 	place->mapped = !ept_lookup(place->space->ept, place->gpa, &place->there);
 }
 
-/* What fits into a hole of @level, [@low, @high), and where @hpa is what is behind @low. */
+/*
+ * What fits into a hole of @level, [@low, @high), and where @hpa is what is behind @low. A leaf of
+ * which a log has but one page isn't large.
+ */
 static enum ept_level largest(const struct place *place, u64 low, u64 high, u64 hpa,
 			      enum ept_level level)
 {
@@ -171,7 +178,8 @@ static enum ept_level largest(const struct place *place, u64 low, u64 high, u64 
 		const u64 mask = level_size(level) - 1;
 		const u64 leaf = place->gpa & ~mask;
 
-		if (leaf >= low && leaf + mask < high && !((hpa - low + leaf) & mask))
+		if (leaf >= low && leaf + mask < high && !((hpa - low + leaf) & mask) &&
+		    !log_is_in(place->space, leaf, mask + 1))
 			break;
 	}
 	return level;

@@ -218,22 +218,14 @@ EXPORT_SYMBOL_EPT(ept_space_remove);
  * Mappings alone
  */
 
-/* A span that was cut by "busy", in one piece again */
-static void mend(struct ept_space *space, const struct place *place)
-{
-	if (place->span)
-		change_store_surely(space, place->start, place->end - place->start, place->span);
-}
-
 /*
  * What is mapped goes, and comes back by faults: after the flush, so that no CPU uses the old
- * memory any more when another one has the new. Nothing of the regions changes.
+ * memory any more when another one has the new. Nothing of the regions changes, and so none of it
+ * waits for the commit of other changes.
  */
 static int take_back(struct ept_space *space, u64 gpa, u64 size)
 {
 	struct change *change = change_make(space, gpa, size);
-	struct place first = { .space = space, .gpa = gpa };
-	struct place last = { .space = space, .gpa = gpa + size - SZ_4K };
 	struct part *part;
 	int err;
 
@@ -241,20 +233,20 @@ static int take_back(struct ept_space *space, u64 gpa, u64 size)
 		return -ENOMEM;
 	if (list_empty(&change->parts))
 		return 0;
-	first.span = place_extent(&first);
-	last.span = place_extent(&last);
+	change->keeps = true;
 	err = change_stop_faults(space, change);
-	if (!err) {
-		list_for_each_entry(part, &change->parts, node)
-			if (part->old->backing->kind->fault && !part->old->backing->kind->owns)
-				space_zap(space, part, &space->gather);
-		ept_gather_flush(&space->gather);
-		ept_gather_init(&space->gather, space->ept);
-		change_store_parts(space, change, false);
-	}
-	mend(space, &first);
-	mend(space, &last);
-	return err;
+	if (err)
+		return err;
+	list_for_each_entry(part, &change->parts, node)
+		if (part->old->backing->kind->fault && !part->old->backing->kind->owns)
+			space_zap(space, part, &space->gather);
+	ept_gather_flush(&space->gather);
+	ept_gather_init(&space->gather, space->ept);
+	/* Before anyone may use what comes in its place */
+	atomic_long_inc_return(&space->stale);
+	change_store_parts(space, change, false);
+	change_settle(space);
+	return 0;
 }
 
 /* Of the place's leaf, which its span has all of */

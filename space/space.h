@@ -27,6 +27,7 @@
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
+#include <linux/workqueue.h>
 
 #include "ept_space.h"
 
@@ -95,16 +96,22 @@ struct part {
  * @node: among those of one commit
  * @parts: what was there, in order
  * @removes: they are nowhere now
+ * @keeps: what the table alone knows stays where it is
  * @gpa: where it begins
  * @size: bytes
+ * @low: where that which it cuts at its beginning begins
+ * @high: where that which it cuts at its end ends
  */
 struct change {
 	struct span		busy;
 	struct list_head	node;
 	struct list_head	parts;
 	bool			removes;
+	bool			keeps;
 	u64			gpa;
 	u64			size;
+	u64			low;
+	u64			high;
 };
 
 /**
@@ -186,6 +193,7 @@ struct place {
  * @size: bytes
  * @write: it may write
  * @rights: what the region has to give
+ * @pinned: the page is a process', pinned for the time of the call; false after it: for longer
  * @old: what a compare and exchange expects
  * @new: what it puts there; set to what was there
  */
@@ -196,6 +204,7 @@ struct touch {
 	size_t		size;
 	bool		write;
 	u32		rights;
+	bool		pinned;
 	const u64	*old;
 	u64		new;
 };
@@ -258,7 +267,10 @@ extern const struct kind space_file;
  * @logs: of logs
  * @srcu: faults, accesses and notifiers are its readers
  * @counts: for ept_space_get_stats()
- * @dir: of debugfs
+ * @appear: makes the files
+ * @tries: how often it tried
+ * @regions: of debugfs
+ * @faults: of debugfs
  * @lock: excludes changes, and all below
  * @owner: who has it
  * @gather: what the changes owe
@@ -284,7 +296,10 @@ struct ept_space {
 	struct maple_tree		logs;
 	struct srcu_struct		srcu;
 	struct ept_space_stats __percpu	*counts;
-	struct dentry			*dir;
+	struct delayed_work		appear;
+	unsigned int			tries;
+	struct dentry			*regions;
+	struct dentry			*faults;
 
 	struct mutex			lock;	/* excludes changes */
 	struct task_struct		*owner;
@@ -356,6 +371,7 @@ int space_touch_mapped(struct place *place, struct touch *touch);
 /* change.c */
 int space_lock(struct ept_space *space);
 int space_unlock(struct ept_space *space);
+int space_split_edges(struct ept_space *space, u64 gpa, u64 size);
 int space_zap(struct ept_space *space, const struct part *part, struct ept_gather *gather);
 void space_remove_all(struct ept_space *space);
 
@@ -368,6 +384,7 @@ struct log *log_at(struct ept_space *space, u64 gpa);
 bool log_is_in(struct ept_space *space, u64 gpa, u64 size);
 void log_note(struct log *log, u64 gpa);
 void log_note_range(struct ept_space *space, u64 gpa, u64 size);
+void log_note_gone(struct ept_space *space, u64 gpa, u64 size);
 
 /* held.c */
 int space_pages_error(long err);
@@ -406,13 +423,9 @@ static inline struct ept_attrs place_attrs(const struct place *place, u32 prot, 
 
 /* debugfs.c */
 #ifdef CONFIG_DEBUG_FS
-void space_debugfs_init(void);
-void space_debugfs_exit(void);
 void space_debugfs_add(struct ept_space *space);
 void space_debugfs_remove(struct ept_space *space);
 #else
-static inline void space_debugfs_init(void) { }
-static inline void space_debugfs_exit(void) { }
 static inline void space_debugfs_add(struct ept_space *space) { }
 static inline void space_debugfs_remove(struct ept_space *space) { }
 #endif

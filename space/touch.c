@@ -2,7 +2,9 @@
 /* ept_space_read(), ept_space_write(), ept_space_cmpxchg(): the host in the guest's memory. */
 #include <linux/highmem.h>
 #include <linux/log2.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
+#include <linux/pgtable.h>
 #include <linux/string.h>
 
 #include "ept_compat.h"
@@ -29,6 +31,16 @@ static int bring(struct place *place, const struct touch *touch)
 	return err;
 }
 
+/* Memory that the kernel has online, and that is whole. The zero page is there to be read. */
+static int judge_memory(unsigned long pfn, bool write)
+{
+	struct page *page = pfn_to_online_page(pfn);
+
+	if (!page || (PageReserved(page) && (write || !is_zero_pfn(pfn))))
+		return -EFAULT;
+	return is_page_hwpoison(page) ? -EHWPOISON : 0;
+}
+
 int space_touch_mapped(struct place *place, struct touch *touch)
 {
 	unsigned long pfn;
@@ -41,9 +53,8 @@ int space_touch_mapped(struct place *place, struct touch *touch)
 	if (atomic_long_read(&place->span->backing->seq) != place->seen)
 		return -EAGAIN;
 	pfn = PHYS_PFN(place->there.hpa + (place->gpa - place->there.gpa));
-	if (!pfn_valid(pfn) || PageReserved(pfn_to_page(pfn)))
-		return -EFAULT;
-	return touch->fn(touch, pfn_to_page(pfn));
+	err = judge_memory(pfn, touch->write);
+	return err ?: touch->fn(touch, pfn_to_page(pfn));
 }
 
 /* Once, within the read side */

@@ -146,11 +146,12 @@ static void user_destroy(struct backing *backing)
  */
 
 /* The page at @address, with a reference; @locked is cleared where the lock was let go of */
-static int get_page_of(struct mm_struct *mm, unsigned long address, bool write,
+static int get_page_of(struct mm_struct *mm, unsigned long address, bool write, bool pin,
 		       struct page **page, int *locked)
 {
-	const unsigned int flags = FOLL_HWPOISON | (write ? FOLL_WRITE : 0);
-	const long nr = ept_get_user_pages(mm, address, 1, flags, page, locked);
+	const unsigned int flags = FOLL_HWPOISON | FOLL_INTERRUPTIBLE | (write ? FOLL_WRITE : 0);
+	const long nr = pin ? ept_pin_user_pages(mm, address, 1, flags, page, locked) :
+			      ept_get_user_pages(mm, address, 1, flags, page, locked);
 
 	switch (nr) {
 	case 1:
@@ -194,6 +195,7 @@ static u64 leaf_size(const struct place *place, unsigned long address, bool writ
 
 	if (place->log || place->space->max_leaf < EPT_2M || !IS_ALIGNED(hpa, SZ_2M) ||
 	    leaf < place->start || leaf + SZ_2M > place->end ||
+	    log_is_in(place->space, leaf, SZ_2M) ||
 	    folio_nr_pages(page_folio(page)) < SZ_2M / SZ_4K)
 		return SZ_4K;
 	if (place->mapped || place->there.level < EPT_2M)
@@ -201,8 +203,11 @@ static u64 leaf_size(const struct place *place, unsigned long address, bool writ
 	return is_large(mm, address - offset, write, hpa) ? SZ_2M : SZ_4K;
 }
 
-/* The page of the place, with a reference; and how large a leaf may be, if @size isn't NULL */
-static int find_page(const struct place *place, bool write, struct page **page, u64 *size)
+/*
+ * The page of the place, with a reference, or pinned; and how large a leaf may be, if @size isn't
+ * NULL
+ */
+static int find_page(const struct place *place, bool write, bool pin, struct page **page, u64 *size)
 {
 	struct backing *backing = place->span->backing;
 	struct mm_struct *mm = backing->region.user.mm;
@@ -214,7 +219,7 @@ static int find_page(const struct place *place, bool write, struct page **page, 
 	if (!mmget_not_zero(mm))
 		return -EFAULT;
 	if (!mmap_read_lock_killable(mm)) {
-		err = get_page_of(mm, address, write, page, &locked);
+		err = get_page_of(mm, address, write, pin, page, &locked);
 		if (size)
 			*size = err || !locked ? SZ_4K : leaf_size(place, address, write, *page);
 		if (locked)
@@ -233,7 +238,7 @@ static int user_fault(struct place *place, u32 access)
 	int err;
 
 	mmu_interval_read_begin(&process->notifier);
-	err = find_page(place, write, &page, &size);
+	err = find_page(place, write, false, &page, &size);
 	if (err)
 		return err;
 	offset = place->gpa & (size - 1);
@@ -272,6 +277,11 @@ static void user_gone(struct ept_space *space, struct backing *backing,
 		hand_over(mapping, written);
 }
 
+/*
+ * A page that is to be written is pinned: a fork then gives the child a copy at once. With a mere
+ * reference both would share it, and what is written afterwards would be the child's, and lost to a
+ * process that has a copy of its own by then.
+ */
 static int user_touch(struct place *place, struct touch *touch)
 {
 	struct page *page;
@@ -279,13 +289,17 @@ static int user_touch(struct place *place, struct touch *touch)
 
 	/* With none under way, what begins later makes a window stale. */
 	mmu_interval_read_begin(&to_process(place->span->backing)->notifier);
-	ret = find_page(place, touch->write, &page, NULL);
+	ret = find_page(place, touch->write, touch->write, &page, NULL);
 	if (ret)
 		return ret;
+	touch->pinned = touch->write;
 	ret = touch->fn(touch, page);
-	if (touch->write)
+	if (!touch->write)
+		put_page(page);
+	else if (touch->pinned)
+		unpin_user_pages_dirty_lock(&page, 1, true);
+	else
 		set_page_dirty_lock(page);
-	put_page(page);
 	return ret;
 }
 

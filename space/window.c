@@ -25,8 +25,10 @@ static int hold(struct touch *touch, struct page *page)
 
 	window->memory = page_address(page) + offset_in_page(touch->gpa);
 	window->size = PAGE_SIZE - offset_in_page(touch->gpa);
+	window->pinned = touch->pinned;
+	touch->pinned = false;
 	/* Pages that aren't counted are the client's, and stay as long as its region. */
-	window->page = folio_try_get(page_folio(page)) ? page : NULL;
+	window->page = window->pinned || folio_try_get(page_folio(page)) ? page : NULL;
 	return 0;
 }
 
@@ -86,7 +88,9 @@ int ept_space_window_close(struct ept_window *window, bool wrote)
 	}
 	smp_mb();	/* what was written to it, before the number */
 	err = ept_space_window_valid(window) ? 0 : -EAGAIN;
-	if (window->page)
+	if (window->pinned)
+		unpin_user_page(window->page);
+	else if (window->page)
 		put_page(window->page);
 	*window = (struct ept_window){};
 	return err;

@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -255,6 +257,44 @@ static long copies_after_fork(struct guest *guest)
 	return 0;
 }
 
+static long window(const struct guest *guest, int op, unsigned long offset, uint64_t value)
+{
+	struct ept_space_window_arg arg = { .gpa = GPA + offset, .op = op, .value = value };
+
+	return ioctl(guest->fd, EPT_SPACE_WINDOW, &arg) ? -errno : arg.result;
+}
+
+/* What the host looked up before a fork, it writes after it. */
+static long host_writes_before_a_fork(struct guest *guest)
+{
+	const unsigned long at = 2 * PAGE;
+	int status = 0, go[2];
+	char byte = 0;
+	pid_t child;
+
+	fill(guest);
+	if (window(guest, 0, at, 0) || pipe(go))
+		return 1;
+	child = fork();
+	if (!child) {
+		if (read(go[0], &byte, 1) != 1)
+			_exit(1);
+		_exit(*word(guest, at) != 3);
+	}
+	/* The process has a page of its own from here on. */
+	*word(guest, at + 8) = 5;
+	if (window(guest, 1, at, 77) || write(go[1], &byte, 1) != 1)
+		return 2;
+	waitpid(child, &status, 0);
+	close(go[0]);
+	close(go[1]);
+	if (status)
+		return 10 + status;
+	if (*word(guest, at) != 77 || load(guest, at) != 77 || load(guest, at + 8) != 5)
+		return 3;
+	return window(guest, 2, 0, 0) == -EINVAL ? 4 : 0;
+}
+
 /* How many pages of the memory are there */
 static long resident(const struct guest *guest)
 {
@@ -387,6 +427,62 @@ static long notices_an_end(struct guest *guest)
 	return 0;
 }
 
+/*
+ * Memory that another thread brings
+ */
+
+struct waiter {
+	const struct guest	*guest;
+	long			result;
+};
+
+static void *wait_for_page(void *arg)
+{
+	struct waiter *waiter = arg;
+	uint64_t value = 0;
+
+	waiter->result = access_at(waiter->guest, 0, 0, &value, 0);
+	return NULL;
+}
+
+/* Whether a CPU that waits for a page comes back when its thread gets a signal */
+static long kick(const struct guest *guest, int faults)
+{
+	static struct waiter waiter;
+	struct timespec end = { .tv_sec = time(NULL) + 30 };
+	struct uffd_msg event;
+	pthread_t thread;
+
+	waiter.guest = guest;
+	signal(SIGUSR1, ignore);
+	pthread_create(&thread, NULL, wait_for_page, &waiter);
+	if (read(faults, &event, sizeof(event)) != sizeof(event))
+		return errno;
+	pthread_kill(thread, SIGUSR1);
+	if (pthread_timedjoin_np(thread, NULL, &end))
+		return ETIMEDOUT;
+	return waiter.result + EINTR;
+}
+
+static long comes_back_from_a_wait(struct guest *guest)
+{
+	struct uffdio_range range = { .start = (uintptr_t)guest->memory, .len = SIZE };
+	struct uffdio_register all = { .range = range, .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_zeropage page = { .range = { .start = range.start, .len = PAGE } };
+	struct uffdio_api api = { .api = UFFD_API };
+	int faults = syscall(SYS_userfaultfd, O_CLOEXEC);
+	long wrong;
+
+	if (ioctl(faults, UFFDIO_API, &api) || ioctl(faults, UFFDIO_REGISTER, &all))
+		return errno;
+	wrong = kick(guest, faults);
+	if (!wrong && ioctl(faults, UFFDIO_ZEROPAGE, &page))
+		wrong = errno;
+	/* Whoever waits still comes back now. */
+	close(faults);
+	return wrong ? wrong : (long)load(guest, 0);
+}
+
 static long log_of(const struct guest *guest, int op, unsigned long *bitmap)
 {
 	struct ept_space_log_arg arg = {
@@ -396,13 +492,13 @@ static long log_of(const struct guest *guest, int op, unsigned long *bitmap)
 	return ioctl(guest->fd, EPT_SPACE_LOG, &arg);
 }
 
-static long logs_what_the_guest_writes(struct guest *guest)
+static long logs_writes(struct guest *guest, int start)
 {
 	static unsigned long bitmap[PAGES / 64];
 
 	madvise(guest->memory, SIZE, MADV_HUGEPAGE);
 	fill(guest);
-	if (log_of(guest, 0, NULL))
+	if (log_of(guest, start, NULL))
 		return 1;
 	for (int round = 0; round < 4; round++) {
 		for (unsigned long i = round; i < PAGES; i += 7)
@@ -422,9 +518,21 @@ static long logs_what_the_guest_writes(struct guest *guest)
 	return log_of(guest, 2, NULL) ? 3 : differing(guest);
 }
 
+static long logs_what_the_guest_writes(struct guest *guest)
+{
+	return logs_writes(guest, 0);
+}
+
+static long logs_lazily_what_the_guest_writes(struct guest *guest)
+{
+	return logs_writes(guest, 3);
+}
+
 /*
- * Two CPUs, while the process does what keeps its contents
+ * Two CPUs and the host, while the process does what keeps its contents
  */
+
+#define USERS	(EPT_SPACE_CPUS + 1)
 
 static volatile int over;
 
@@ -440,7 +548,7 @@ struct vcpu {
 static void *vcpu_run(void *arg)
 {
 	struct vcpu *vcpu = arg;
-	static uint64_t expected[EPT_SPACE_CPUS][PAGES];
+	static uint64_t expected[USERS][PAGES];
 	uint64_t *mine = expected[vcpu->id];
 	unsigned int seed = vcpu->id + 1;
 
@@ -469,7 +577,7 @@ static void *vcpu_run(void *arg)
 
 static long no_write_is_lost(struct guest *guest)
 {
-	struct vcpu vcpus[EPT_SPACE_CPUS] = {};
+	struct vcpu vcpus[USERS] = {};
 	const time_t end = time(NULL) + SECONDS;
 	struct disturbed disturbed = {
 		.memory = guest->memory, .pages = PAGES, .away = map(NULL, SIZE), .seed = 77,
@@ -479,7 +587,7 @@ static long no_write_is_lost(struct guest *guest)
 
 	over = 0;
 	madvise(guest->memory, SIZE, MADV_HUGEPAGE);
-	for (unsigned int i = 0; i < EPT_SPACE_CPUS; i++) {
+	for (unsigned int i = 0; i < USERS; i++) {
 		vcpus[i].guest = guest;
 		vcpus[i].id = i;
 		pthread_create(&vcpus[i].thread, NULL, vcpu_run, &vcpus[i]);
@@ -487,9 +595,9 @@ static long no_write_is_lost(struct guest *guest)
 	/* Where that is slow, a few have to do. */
 	for (int i = 0; i < 1500 && (i < 40 || time(NULL) < end); i++)
 		if (!disturb(&disturbed))
-			log_of(guest, disturb_random(&disturbed.seed) % 3, bitmap);
+			log_of(guest, disturb_random(&disturbed.seed) % 4, bitmap);
 	over = 1;
-	for (unsigned int i = 0; i < EPT_SPACE_CPUS; i++) {
+	for (unsigned int i = 0; i < USERS; i++) {
 		pthread_join(vcpus[i].thread, NULL);
 		say("space_user: %s: %ld\n", "steps of a CPU", vcpus[i].steps);
 		wrong = wrong ? wrong : vcpus[i].wrong;
@@ -508,13 +616,18 @@ static const struct {
 	{ "mremap takes the pages along", follows_mremap },
 	{ "what is discarded is gone, and what is written after stays", follows_discards },
 	{ "fork copies what the guest writes", copies_after_fork },
+	{ "what the host writes is the guest's, and not a child's", host_writes_before_a_fork },
 	{ "pages that are swapped out come back", survives_swapping },
 	{ "huge pages are large leaves, until they are cut", uses_huge_pages },
 	{ "collapsed pages are large leaves", uses_what_is_collapsed },
 	{ "merged pages are copied when the guest writes", survives_merging },
 	{ "the log has what the guest writes, and nothing else", logs_what_the_guest_writes },
+	{ "a lazy log has what the guest writes, and nothing else",
+	  logs_lazily_what_the_guest_writes },
+	{ "a signal ends the wait for a page that userfaultfd is to bring", comes_back_from_a_wait },
 	{ "the end of the process is the end of its memory", notices_an_end },
-	{ "no write of two CPUs is lost, whatever the process does", no_write_is_lost },
+	{ "no write of two CPUs and the host is lost, whatever the process does",
+	  no_write_is_lost },
 	{ "a poisoned page is reported", reports_poison },
 	{}
 };

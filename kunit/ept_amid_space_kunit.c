@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A change of a space amid a fault, at each single access to memory that the fault makes: what the
+ * change takes is not mapped, and what it forbids not possible, when it is committed.
+ */
+#include <kunit/test.h>
+#include <linux/bitmap.h>
+#include <linux/irqflags.h>
+#include <linux/mm.h>
+#include <linux/rwsem.h>
+#include <linux/string.h>
+
+#include "ept_access.h"
+#include "ept_op.h"
+#include "fixture.h"
+#include "space_guest.h"
+
+#define GPA	(16 * (u64)SZ_2M)
+#define AT	(GPA + SZ_4K)
+#define OLD	0x11
+#define NEW	0x22
+
+static const enum ept_region_kind kinds[] = { EPT_REGION_ANON, EPT_REGION_LINEAR };
+
+static int remove(struct guest *guest)
+{
+	return ept_space_remove(guest->space, GPA, GUEST_SIZE);
+}
+
+static void expect_removed(struct guest *guest)
+{
+	struct ept_mapping mapping;
+
+	KUNIT_EXPECT_EQ(guest->test, ept_lookup(guest->ept, AT, &mapping), -ENOENT);
+	KUNIT_EXPECT_EQ(guest->test, guest_fault(guest, AT, EPT_PROT_READ), EPT_VERDICT_NONE);
+}
+
+static int set(struct guest *guest)
+{
+	const struct ept_region region = guest_region(guest, EPT_REGION_PAGES, GPA, SZ_64K, 0);
+
+	return ept_space_set(guest->space, &region);
+}
+
+static void expect_set(struct guest *guest)
+{
+	KUNIT_EXPECT_EQ(guest->test, guest_load(guest, AT), NEW);
+}
+
+static int protect(struct guest *guest)
+{
+	return ept_space_protect(guest->space, GPA, SZ_64K, EPT_PROT_READ);
+}
+
+static void expect_protected(struct guest *guest)
+{
+	KUNIT_EXPECT_EQ(guest->test, ept_translate(guest->ept, AT, EPT_PROT_WRITE, NULL), -EFAULT);
+	KUNIT_EXPECT_EQ(guest->test, guest_fault(guest, AT, EPT_PROT_WRITE),
+			EPT_VERDICT_PROTECTED);
+}
+
+static int move(struct guest *guest)
+{
+	return ept_space_move(guest->space, GPA, SZ_64K, GPA + SZ_1G);
+}
+
+static void expect_moved(struct guest *guest)
+{
+	struct ept_mapping mapping;
+
+	KUNIT_EXPECT_EQ(guest->test, ept_lookup(guest->ept, AT, &mapping), -ENOENT);
+	guest_store(guest, AT + SZ_1G, NEW);
+	KUNIT_EXPECT_EQ(guest->test, guest_load(guest, AT + SZ_1G), NEW);
+}
+
+static const struct amid_change {
+	const char	*name;
+	int		(*make)(struct guest *guest);
+	void		(*expect)(struct guest *guest);
+} changes[] = {
+	{ "remove", remove, expect_removed },
+	{ "set", set, expect_set },
+	{ "protect", protect, expect_protected },
+	{ "move", move, expect_moved },
+};
+
+KUNIT_ARRAY_PARAM_DESC(changes, changes, name);
+
+static struct amid_space {
+	struct guest			*guest;
+	const struct amid_change	*change;
+	unsigned int			at;	/* the access that the change comes before */
+	unsigned int			seen;
+	int				err;
+} amid;
+
+/* A change waits for who maps a leaf, for the table's lock, and for who has interrupts off. */
+static bool excludes_changes(void)
+{
+	const struct ept *ept = amid.guest->ept;
+	const struct ept_cpu *cpu;
+
+	if (irqs_disabled())
+		return true;
+	for (cpu = ept->first_cpu; cpu; cpu = cpu->next)
+		if (cpu->mapping)
+			return true;
+	return rwsem_is_locked((struct rw_semaphore *)&ept->lock);
+}
+
+static void change(void *where)
+{
+	if (excludes_changes() || amid.seen++ != amid.at)
+		return;
+	ept_access_hook = NULL;
+	amid.err = amid.change->make(amid.guest);
+	ept_access_hook = change;
+}
+
+/*
+ * The thread that faults has begun the change, so that this doesn't wait for it; where it would
+ * have to wait, the fault says so.
+ */
+static void fault_amid(struct guest *guest)
+{
+	int ret;
+
+	amid.seen = 0;
+	KUNIT_EXPECT_EQ(guest->test, ept_space_begin(guest->space), 0);
+	ept_access_hook = change;
+	ret = guest_fault(guest, AT, EPT_PROT_WRITE);
+	ept_access_hook = NULL;
+	KUNIT_EXPECT_TRUE_MSG(guest->test, ret == EPT_VERDICT_RESUME || ret == EPT_VERDICT_NONE ||
+			      ret == -EDEADLK, "%d, access %u", ret, amid.at);
+	KUNIT_EXPECT_EQ(guest->test, ept_space_commit(guest->space), 0);
+}
+
+/* @remembers: the CPU has found the region before, by a page beside. False: it is over. */
+static bool try_at(struct guest *guest, enum ept_region_kind kind, bool remembers)
+{
+	bool met;
+
+	must_add(guest, kind, GPA, GUEST_SIZE);
+	if (remembers)
+		guest_load(guest, GPA + SZ_2M);
+	fault_amid(guest);
+	met = amid.seen > amid.at;
+	if (met) {
+		KUNIT_EXPECT_EQ(guest->test, amid.err, 0);
+		amid.change->expect(guest);
+	}
+	KUNIT_EXPECT_EQ(guest->test, ept_space_remove(guest->space, 0, BIT_ULL(40)), 0);
+	KUNIT_EXPECT_EQ_MSG(guest->test, guest_anon_pages(guest), 0, "access %u", amid.at);
+	return met;
+}
+
+static void nothing_is_mapped_after_it_went(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	amid = (struct amid_space){ .guest = guest, .change = test->param_value };
+	memset(page_address(guest->linear), OLD, SZ_64K);
+	memset(page_address(guest->pages[1]), NEW, SZ_4K);
+	for (unsigned int i = 0; i < 2 * ARRAY_SIZE(kinds); i++) {
+		for (amid.at = 0; try_at(guest, kinds[i / 2], i % 2); amid.at++)
+			;
+		/* There is a good number of them. */
+		KUNIT_EXPECT_GT(test, amid.at, 20);
+	}
+}
+
+/*
+ * The log is read amid a fault of a write, which has noted its page by then or not: what is written
+ * afterwards is in it the next time.
+ */
+
+static DECLARE_BITMAP(logged, SZ_64K / SZ_4K);
+
+static int read_log(struct guest *guest)
+{
+	return ept_space_log_get(guest->space, GPA, SZ_64K, logged);
+}
+
+static const struct amid_change reading = { "read the log", read_log };
+
+static bool try_reading_at(struct guest *guest, enum ept_region_kind kind)
+{
+	struct kunit *test = guest->test;
+
+	must_add(guest, kind, GPA, GUEST_SIZE);
+	KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, GPA, SZ_64K, EPT_LOG_LAZY), 0);
+	amid.seen = 0;
+	ept_access_hook = change;
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, AT, EPT_PROT_WRITE), EPT_VERDICT_RESUME);
+	ept_access_hook = NULL;
+	KUNIT_EXPECT_EQ(test, amid.err, 0);
+	guest_store(guest, AT, NEW);
+	bitmap_zero(logged, SZ_64K / SZ_4K);
+	KUNIT_EXPECT_EQ(test, read_log(guest), 0);
+	KUNIT_EXPECT_TRUE_MSG(test, test_bit(1, logged), "access %u", amid.at);
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA, SZ_64K), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+	return amid.seen > amid.at;
+}
+
+static void what_is_written_after_a_log_was_read_is_in_the_next(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	amid = (struct amid_space){ .guest = guest, .change = &reading };
+	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		for (amid.at = 0; try_reading_at(guest, kinds[i]); amid.at++)
+			;
+		KUNIT_EXPECT_GT(test, amid.at, 20);
+	}
+}
+
+static int init(struct kunit *test)
+{
+	const void *param = test->param_value;
+	int err;
+
+	/* The guest has parameters of its own. */
+	test->param_value = NULL;
+	err = guest_init(test);
+	test->param_value = param;
+	return err;
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM(nothing_is_mapped_after_it_went, changes_gen_params),
+	KUNIT_CASE(what_is_written_after_a_log_was_read_is_in_the_next),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "ept_amid_space",
+	.suite_init = guest_suite_init,
+	.init = init,
+	.exit = guest_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
