@@ -45,25 +45,29 @@ static void init(struct ept *ept, const struct ept_config *config)
 	INIT_LIST_HEAD(&ept->unfolded);
 }
 
+/* What this CPU offers */
+static int get_default(struct ept_config *config)
+{
+	struct ept_caps caps;
+	const int err = ept_caps_read(&caps);
+
+	if (err)
+		return err;
+	ept_config_from_caps(config, &caps);
+	return ept_config_check(config, &caps);
+}
+
 struct ept *ept_create(const struct ept_config *config)
 {
 	struct ept_config default_config;
 	struct ept *ept;
-	int err;
+	int err = 0;
 
 	if (!config) {
-		struct ept_caps caps;
-
-		err = ept_caps_read(&caps);
-		if (err)
-			return ERR_PTR(err);
-		ept_config_from_caps(&default_config, &caps);
-		err = ept_config_check(&default_config, &caps);
-		if (err)
-			return ERR_PTR(err);
+		err = get_default(&default_config);
 		config = &default_config;
 	}
-	err = ept_config_check(config, NULL);
+	err = err ?: ept_config_check(config, NULL);
 	if (err)
 		return ERR_PTR(err);
 

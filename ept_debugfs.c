@@ -6,9 +6,9 @@
  * destroys the table waits for its readers, and nobody else does.
  */
 #include <linux/debugfs.h>
+#include <linux/kstrtox.h>
 #include <linux/seq_file.h>
 #include <linux/spinlock.h>
-#include <linux/string_helpers.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -199,19 +199,24 @@ static int lookup_open(struct inode *inode, struct file *file)
 	return single_open(file, lookup_show, inode->i_private);
 }
 
+/* With a number's prefix and end of line; zeros in front of more would hide what doesn't fit. */
+#define LOOKUP_TEXT	32
+
 /* Decimal, or as the other files print it: with a zero in front it is hexadecimal, 0x or not. */
 static ssize_t lookup_write(struct file *file, const char __user *buffer, size_t count,
 			    loff_t *pos)
 {
 	struct seq_file *m = file->private_data;
 	struct ept *ept = m->private;
-	char first;
+	char text[LOOKUP_TEXT] = {};
 	u64 gpa;
 	int err;
 
-	if (get_user(first, buffer))
+	if (count >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, buffer, count))
 		return -EFAULT;
-	err = kstrtou64_from_user(buffer, count, first == '0' ? 16 : 10, &gpa);
+	err = kstrtou64(text, *text == '0' ? 16 : 10, &gpa);
 	if (err)
 		return err;
 	WRITE_ONCE(ept->lookup_gpa, gpa);
@@ -227,97 +232,13 @@ static const struct file_operations lookup_fops = {
 	.release = single_release,
 };
 
-static void show_msrs(struct seq_file *m, const struct ept_msrs *msrs)
-{
-	const struct {
-		const char	*name;
-		u32		valid;
-		u64		value;
-	} values[] = {
-		{ "feature_control", EPT_MSR_FEATURE_CONTROL, msrs->feature_control },
-		{ "vmx_basic", EPT_MSR_BASIC, msrs->basic },
-		{ "procbased", EPT_MSR_PROCBASED, msrs->procbased },
-		{ "true_procbased", EPT_MSR_TRUE_PROCBASED, msrs->true_procbased },
-		{ "procbased2", EPT_MSR_PROCBASED2, msrs->procbased2 },
-		{ "procbased3", EPT_MSR_PROCBASED3, msrs->procbased3 },
-		{ "ept_vpid_cap", EPT_MSR_EPT_VPID_CAP, msrs->ept_vpid_cap },
-		{ "vmfunc", EPT_MSR_VMFUNC, msrs->vmfunc },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-		if (msrs->valid & values[i].valid)
-			seq_printf(m, "%-20s %016llx\n", values[i].name, values[i].value);
-		else
-			seq_printf(m, "%-20s absent\n", values[i].name);
-	}
-}
-
-static void show_caps(struct seq_file *m, const struct ept_caps *caps)
-{
-	const struct {
-		const char	*name;
-		bool		has;
-	} flags[] = {
-		{ "exec_only", caps->exec_only },
-		{ "levels_4", caps->levels_4 },
-		{ "levels_5", caps->levels_5 },
-		{ "table_uc", caps->table_uc },
-		{ "table_wb", caps->table_wb },
-		{ "leaf_2m", caps->leaf_2m },
-		{ "leaf_1g", caps->leaf_1g },
-		{ "accessed_dirty", caps->accessed_dirty },
-		{ "advanced_info", caps->advanced_info },
-		{ "super_shadow", caps->super_shadow },
-		{ "invept", caps->invept },
-		{ "invept_context", caps->invept_context },
-		{ "invept_global", caps->invept_global },
-		{ "invvpid", caps->invvpid },
-		{ "invvpid_address", caps->invvpid_address },
-		{ "invvpid_context", caps->invvpid_context },
-		{ "invvpid_all", caps->invvpid_all },
-		{ "invvpid_retain_global", caps->invvpid_retain_global },
-		{ "vpid", caps->vpid },
-		{ "unrestricted_guest", caps->unrestricted_guest },
-		{ "vmfunc", caps->vmfunc },
-		{ "pml", caps->pml },
-		{ "ve", caps->ve },
-		{ "mode_exec", caps->mode_exec },
-		{ "subpage", caps->subpage },
-		{ "hlat", caps->hlat },
-		{ "paging_write", caps->paging_write },
-		{ "verify_paging", caps->verify_paging },
-		{ "ipi_virtualization", caps->ipi_virtualization },
-		{ "eptp_switching", caps->eptp_switching },
-		{ "true_controls", caps->true_controls },
-		{ "cr3_exits_optional", caps->cr3_exits_optional },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-		seq_printf(m, "%-22s %s\n", flags[i].name, str_yes_no(flags[i].has));
-	seq_printf(m, "%-22s %u\n%-22s %u\n%-22s %u\n", "maxphyaddr", caps->maxphyaddr,
-		   "hlat_prefix_max", caps->hlat_prefix_max, "vmcs_memtype", caps->vmcs_memtype);
-}
-
 static int caps_show(struct seq_file *m, void *unused)
 {
 	struct ept_caps caps;
-	int err = ept_caps_read(&caps);
+	const int err = ept_caps_read(&caps);
 
-	switch (err) {
-	case 0:
-		show_msrs(m, &caps.msrs);
-		show_caps(m, &caps);
-		return 0;
-	case -ENODEV:
-		seq_puts(m, "this CPU has no VMX\n");
-		return 0;
-	case -EPERM:
-		seq_puts(m, "firmware locked VMX off\n");
-		return 0;
-	default:
-		seq_puts(m, "VMX without EPT\n");
-		return 0;
-	}
+	ept_dump_caps(m, err, &caps);
+	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(caps);
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What people read: mappings, entries and explanations as text, a line each.
+ * What people read: mappings, entries, explanations and capabilities as text, a line each.
  */
 #include <linux/err.h>
 #include <linux/seq_file.h>
+#include <linux/string_helpers.h>
 
 #include "ept_read.h"
 
@@ -150,3 +151,95 @@ void ept_dump_explanation(struct seq_file *m, struct ept *ept, u64 gpa)
 	if (!ept_lookup(ept, gpa, &mapping))
 		ept_dump_mapping(m, ept, &mapping);
 }
+
+static void show_msrs(struct seq_file *m, const struct ept_msrs *msrs)
+{
+	const struct {
+		const char	*name;
+		u32		valid;
+		u64		value;
+	} values[] = {
+		{ "feature_control", EPT_MSR_FEATURE_CONTROL, msrs->feature_control },
+		{ "vmx_basic", EPT_MSR_BASIC, msrs->basic },
+		{ "procbased", EPT_MSR_PROCBASED, msrs->procbased },
+		{ "true_procbased", EPT_MSR_TRUE_PROCBASED, msrs->true_procbased },
+		{ "procbased2", EPT_MSR_PROCBASED2, msrs->procbased2 },
+		{ "procbased3", EPT_MSR_PROCBASED3, msrs->procbased3 },
+		{ "ept_vpid_cap", EPT_MSR_EPT_VPID_CAP, msrs->ept_vpid_cap },
+		{ "vmfunc", EPT_MSR_VMFUNC, msrs->vmfunc },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		if (msrs->valid & values[i].valid)
+			seq_printf(m, "%-20s %016llx\n", values[i].name, values[i].value);
+		else
+			seq_printf(m, "%-20s absent\n", values[i].name);
+	}
+}
+
+static void show_caps(struct seq_file *m, const struct ept_caps *caps)
+{
+	const struct {
+		const char	*name;
+		bool		has;
+	} flags[] = {
+		{ "exec_only", caps->exec_only },
+		{ "levels_4", caps->levels_4 },
+		{ "levels_5", caps->levels_5 },
+		{ "table_uc", caps->table_uc },
+		{ "table_wb", caps->table_wb },
+		{ "leaf_2m", caps->leaf_2m },
+		{ "leaf_1g", caps->leaf_1g },
+		{ "accessed_dirty", caps->accessed_dirty },
+		{ "advanced_info", caps->advanced_info },
+		{ "super_shadow", caps->super_shadow },
+		{ "invept", caps->invept },
+		{ "invept_context", caps->invept_context },
+		{ "invept_global", caps->invept_global },
+		{ "invvpid", caps->invvpid },
+		{ "invvpid_address", caps->invvpid_address },
+		{ "invvpid_context", caps->invvpid_context },
+		{ "invvpid_all", caps->invvpid_all },
+		{ "invvpid_retain_global", caps->invvpid_retain_global },
+		{ "vpid", caps->vpid },
+		{ "unrestricted_guest", caps->unrestricted_guest },
+		{ "vmfunc", caps->vmfunc },
+		{ "pml", caps->pml },
+		{ "ve", caps->ve },
+		{ "mode_exec", caps->mode_exec },
+		{ "subpage", caps->subpage },
+		{ "hlat", caps->hlat },
+		{ "paging_write", caps->paging_write },
+		{ "verify_paging", caps->verify_paging },
+		{ "ipi_virtualization", caps->ipi_virtualization },
+		{ "eptp_switching", caps->eptp_switching },
+		{ "true_controls", caps->true_controls },
+		{ "cr3_exits_optional", caps->cr3_exits_optional },
+		{ "itlb_multihit", caps->itlb_multihit },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		seq_printf(m, "%-22s %s\n", flags[i].name, str_yes_no(flags[i].has));
+	seq_printf(m, "%-22s %u\n%-22s %u\n%-22s %u\n", "maxphyaddr", caps->maxphyaddr,
+		   "hlat_prefix_max", caps->hlat_prefix_max, "vmcs_memtype", caps->vmcs_memtype);
+}
+
+/* debugfs 'caps': what ept_caps_read() said and filled in */
+void ept_dump_caps(struct seq_file *m, int err, const struct ept_caps *caps)
+{
+	switch (err) {
+	case 0:
+		show_msrs(m, &caps->msrs);
+		show_caps(m, caps);
+		break;
+	case -ENODEV:
+		seq_puts(m, "this CPU has no VMX\n");
+		break;
+	case -EPERM:
+		seq_puts(m, "firmware locked VMX off\n");
+		break;
+	default:
+		seq_puts(m, "VMX without EPT\n");
+	}
+}
+EXPORT_SYMBOL_IF_KUNIT(ept_dump_caps);

@@ -189,6 +189,7 @@ void ept_dump_mapping(struct seq_file *m, struct ept *ept, const struct ept_mapp
 void ept_dump_root(struct seq_file *m, struct ept *ept);
 void ept_dump_entry(struct seq_file *m, struct ept *ept, const struct ept_found *found);
 void ept_dump_explanation(struct seq_file *m, struct ept *ept, u64 gpa);
+void ept_dump_caps(struct seq_file *m, int err, const struct ept_caps *caps);
 
 /* ept_debugfs.c */
 #ifdef CONFIG_DEBUG_FS

@@ -255,16 +255,14 @@ static void fold_entry(struct ept *ept, u64 *entry, enum ept_level level, u64 gp
 		fold_into(ept, gpa, gpa + ept_level_size(level), hpa, ad);
 }
 
-/* Whether a leaf of the same memory has taken the place of the whole table, and is there still */
+/* Whether a leaf has taken the place of the whole table, and is there still */
 static bool is_leaf_at(const struct ept *ept, const u64 *table, u64 gpa)
 {
 	enum ept_level level = EPT_4K;
 	u64 value;
 
 	ept_descend(&ept->fmt, ept->root, gpa, &level, &value);
-	return level > ept_table_level(table) && ept_pte_is_leaf(value, level) &&
-	       ept_pte_leaf_address(&ept->fmt, value) + (gpa & (ept_level_size(level) - 1)) ==
-	       ept_pte_leaf_address(&ept->fmt, READ_ONCE(*table));
+	return level > ept_table_level(table) && ept_pte_is_leaf(value, level);
 }
 
 static void fold_table(struct ept *ept, u64 *table)

@@ -445,6 +445,7 @@ struct seq_file {
 void seq_printf(struct seq_file *m, const char *format, ...);
 #define seq_puts(m, s)			seq_printf(m, "%s", s)
 #define seq_putc(m, c)			seq_printf(m, "%c", c)
+#define str_yes_no(b)			((b) ? "yes" : "no")
 #define seq_has_overflowed(m)		((m)->count == (m)->size)
 
 /* A map from ranges to pointers, in the place of a maple tree */

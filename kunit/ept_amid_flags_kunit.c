@@ -321,9 +321,9 @@ static void no_flag_that_a_cpu_sets_is_lost(struct kunit *test)
 static int amid_flags_init(struct kunit *test)
 {
 	const struct arena_config *config = test->param_value;
-	int ret = arena_init(test);
+	int ret = config ? arena_init(test) : 0;
 
-	if (ret)
+	if (ret || !config)
 		return ret;
 	amid = kunit_kzalloc(test, sizeof(*amid), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, amid);
@@ -333,7 +333,54 @@ static int amid_flags_init(struct kunit *test)
 	return 0;
 }
 
+/*
+ * A leaf of 1G, split down to 4K
+ */
+
+static u64 *huge;
+static unsigned int until;
+
+static void set_flags_amid(void *where)
+{
+	if (until--)
+		return;
+	ept_access_hook = NULL;
+	atomic64_or(flag_bits[ACCESSED] | flag_bits[DIRTY], (atomic64_t *)huge);
+}
+
+/* Each part has the flags that a CPU set in the leaf when its parts, and theirs, were there. */
+static void flags_of_a_leaf_go_to_the_parts_of_its_parts(struct kunit *test)
+{
+	static const unsigned int at[] = { 1, 100, 600, 1000, 1200 };
+	const struct ept_config config = TABLE_FOR(4, EPT_1G, 46, EPT_MT_WB, EPT_FEATURE_AD, 0);
+	struct mmu mmu;
+
+	mmu_for_config(&mmu, &config);
+	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++) {
+		const struct mmu_access read = { .read = true };
+		struct ept *ept = ept_create(&config);
+		struct ept_mapping mapping;
+		struct mmu_result result;
+
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ept);
+		KUNIT_ASSERT_EQ(test, ept_map(ept, SZ_1G, SZ_2G, SZ_1G, &EPT_ATTRS_RAM), 0);
+		mmu_look(&mmu, ept_pointer(ept), SZ_1G, &read, &result);
+		huge = result.where;
+		until = at[i];
+		ept_access_hook = set_flags_amid;
+		KUNIT_EXPECT_EQ(test, ept_split(ept, SZ_1G, SZ_2M, EPT_4K, NULL), 0);
+		KUNIT_EXPECT_NULL(test, ept_access_hook);
+		ept_access_hook = NULL;
+		for (u64 gpa = SZ_1G; gpa < SZ_2G; gpa += gpa < SZ_1G + SZ_2M ? SZ_4K : SZ_2M) {
+			KUNIT_EXPECT_EQ(test, ept_lookup(ept, gpa, &mapping), 0);
+			KUNIT_EXPECT_TRUE_MSG(test, mapping.dirty, "%llx, %u", gpa, at[i]);
+		}
+		ept_destroy(ept);
+	}
+}
+
 static struct kunit_case amid_flags_cases[] = {
+	KUNIT_CASE(flags_of_a_leaf_go_to_the_parts_of_its_parts),
 	KUNIT_CASE_PARAM(no_flag_that_a_cpu_sets_is_lost, flags_op_gen_params),
 	{}
 };

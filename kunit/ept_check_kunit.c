@@ -372,6 +372,24 @@ static void each_entry_on_the_way_is_explained(struct kunit *test)
 	WRITE_ONCE(*where, good);
 }
 
+/* What an entry leads to isn't read where there is nothing to be read. */
+static void a_table_that_lies_in_no_memory_is_explained(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_explanation e;
+	u64 *where, good;
+
+	map_some(fixture);
+	where = fixture_entry(fixture, GPA, 1);
+	good = *where;
+	WRITE_ONCE(*where, (good & (SZ_4K - 1)) | BIT_ULL(fixture->config.maxphyaddr - 1));
+	KUNIT_EXPECT_EQ(test, ept_explain(fixture->ept, GPA, &e), 0);
+	WRITE_ONCE(*where, good);
+	KUNIT_EXPECT_EQ(test, e.verdict, -EIO);
+	KUNIT_ASSERT_EQ(test, e.nr, fixture->config.levels - 1);
+	KUNIT_EXPECT_STREQ(test, e.step[e.nr - 1].why, "table outside of memory");
+}
+
 static void explanations_refuse_in_order(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -390,6 +408,7 @@ static struct kunit_case check_cases[] = {
 	KUNIT_CASE_PARAM(a_table_that_is_linked_twice_is_found, configs_gen_params),
 	KUNIT_CASE_PARAM(the_first_damage_is_reported, configs_gen_params),
 	KUNIT_CASE_PARAM(each_entry_on_the_way_is_explained, configs_gen_params),
+	KUNIT_CASE_PARAM(a_table_that_lies_in_no_memory_is_explained, configs_gen_params),
 	KUNIT_CASE_PARAM(explanations_refuse_in_order, configs_gen_params),
 	{}
 };

@@ -8,6 +8,7 @@
 #include <linux/string.h>
 
 #include "ept_priv.h"
+#include "ept_table.h"
 #include "fixture.h"
 #include "verify.h"
 
@@ -776,6 +777,43 @@ static void gathers_of_several_tables_are_flushed_at_once(struct kunit *test)
 	ept_destroy(two);
 }
 
+/* Of two tables that are flushed together a CPU runs one. */
+static void a_cpu_catches_up_with_the_tables_that_it_runs(struct kunit *test)
+{
+	struct ept *tables[] = { create_with_own_flush(test), create_with_own_flush(test) };
+	struct ept_gather gathers[2], *all[] = { &gathers[0], &gathers[1] };
+
+	ept_hooks.invept_works = true;
+	for (unsigned int runs = 0; runs < 2; runs++) {
+		preempt_disable();
+		KUNIT_EXPECT_EQ(test, ept_vcpu_load(tables[runs]), 0);
+		for (unsigned int i = 0; i < 2; i++) {
+			ept_gather_init(all[i], tables[i]);
+			KUNIT_EXPECT_EQ(test, ept_map(tables[i], 0, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
+			KUNIT_EXPECT_EQ(test, ept_unmap(tables[i], 0, SZ_4K, all[i]), 0);
+		}
+		ept_gather_flush_all(all, 2);
+		KUNIT_EXPECT_EQ(test, flushes(tables[0]), runs + 1);
+		KUNIT_EXPECT_EQ(test, flushes(tables[1]), runs + 1);
+		ept_vcpu_put(tables[runs]);
+		preempt_enable();
+	}
+	ept_destroy(tables[0]);
+	ept_destroy(tables[1]);
+}
+
+static void freed_tables_are_back_after_a_barrier(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const unsigned long before = table_pages();
+
+	must_map(fixture, 0, 0, SZ_4K, &EPT_ATTRS_RAM);
+	KUNIT_EXPECT_EQ(test, ept_table_pages(), before + fixture->config.levels - 1);
+	must_unmap(fixture, 0, SZ_4K);
+	ept_barrier();
+	KUNIT_EXPECT_EQ(test, ept_table_pages(), before);
+}
+
 /* As where a client collects the gathers of what it changed, and changed a table twice */
 static void a_gather_that_is_named_twice_is_flushed(struct kunit *test)
 {
@@ -822,6 +860,8 @@ static void hooks_are_off(struct kunit *test)
 }
 
 static struct kunit_case gather_cases[] = {
+	KUNIT_CASE(a_cpu_catches_up_with_the_tables_that_it_runs),
+	KUNIT_CASE_PARAM(freed_tables_are_back_after_a_barrier, configs_gen_params),
 	KUNIT_CASE_PARAM(a_gather_defers_one_invalidation, configs_gen_params),
 	KUNIT_CASE_PARAM(a_flush_of_nothing_announces_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(a_flush_that_is_under_way_is_not_trusted, configs_gen_params),

@@ -5,8 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
-#include <linux/cred.h>
-#include <linux/dcache.h>
+#include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -16,14 +15,14 @@
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
-#include <linux/mount.h>
-#include <linux/path.h>
+#include <linux/mman.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
-#include <linux/uio.h>
+#include <linux/uaccess.h>
 
+#include "debugfs_file.h"
 #include "ept_op.h"
 #include "fixture.h"
 
@@ -65,72 +64,23 @@ static bool has_files(const char *table)
 	return file;
 }
 
-/* Built into a kernel, suites run before anybody has mounted debugfs. */
-static struct vfsmount *debugfs;
-
-static int mount_debugfs(struct kunit_suite *suite)
+static struct file *open_file(struct kunit *test, const struct ept *ept, const char *name,
+			      int mode)
 {
-	struct file_system_type *type = get_fs_type("debugfs");
-
-	if (!type)
-		return -ENODEV;
-	debugfs = kern_mount(type);
-	return PTR_ERR_OR_ZERO(debugfs);
-}
-
-static void unmount_debugfs(struct kunit_suite *suite)
-{
-	if (!IS_ERR_OR_NULL(debugfs))
-		kern_unmount(debugfs);
-}
-
-static struct file *open_file(struct kunit *test, const struct ept *ept, const char *name)
-{
-	struct path path = { .mnt = debugfs };
-	struct file *file;
-
 	ept_debugfs_settle();
-	path.dentry = find(ept_name(ept), name);
-	KUNIT_ASSERT_NOT_NULL_MSG(test, path.dentry, "%s", name);
-	file = dentry_open(&path, O_RDONLY, current_cred());
-	dput(path.dentry);
-	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(file), "%s", name);
-	return file;
-}
-
-/* What read(2) does, but to memory of the kernel's: as much as it gives, or a negative errno */
-static ssize_t read_some(struct file *file, char *text, size_t size)
-{
-	struct kvec vec = { .iov_base = text, .iov_len = size };
-	struct iov_iter iter;
-	struct kiocb kiocb;
-	ssize_t got;
-
-	init_sync_kiocb(&kiocb, file);
-	kiocb.ki_pos = file->f_pos;
-	iov_iter_kvec(&iter, READ, &vec, 1, size);
-	got = seq_read_iter(&kiocb, &iter);
-	file->f_pos = kiocb.ki_pos;
-	return got;
+	return debugfs_open(test, mode, "ept", ept_name(ept), name);
 }
 
 /* The whole file; the memory that it took goes into @buffer. */
 static char *read_file(struct kunit *test, const struct ept *ept, const char *name, size_t *buffer)
 {
-	struct file *file = open_file(test, ept, name);
+	struct file *file = open_file(test, ept, name, O_RDONLY);
 	char *text = kvzalloc(TEXT_SIZE, GFP_KERNEL);
-	size_t size = 0;
-	ssize_t got;
 
 	KUNIT_ASSERT_NOT_NULL(test, text);
-	do {
-		got = read_some(file, text + size, TEXT_SIZE - 1 - size);
-		size += max(got, 0);
-	} while (got > 0);
-	KUNIT_EXPECT_EQ(test, got, 0);
-	KUNIT_EXPECT_LT(test, size, TEXT_SIZE - 1);
+	debugfs_read(test, file, text, TEXT_SIZE);
 	*buffer = ((struct seq_file *)file->private_data)->size;
-	fput(file);
+	__fput_sync(file);
 	return text;
 }
 
@@ -278,7 +228,7 @@ static void a_reader_of_one_table_does_not_hold_up_others(struct kunit *test)
 	struct dentry *map;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, owner.ept);
-	file = open_file(test, owner.ept, "map");
+	file = open_file(test, owner.ept, "map", O_RDONLY);
 	map = file->f_path.dentry;
 	KUNIT_ASSERT_EQ(test, debugfs_file_get(map), 0);
 	set_going(test, &owner, destroy_it);
@@ -288,7 +238,7 @@ static void a_reader_of_one_table_does_not_hold_up_others(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, wait_for_completion_timeout(&other.done, FOR_EVER));
 	KUNIT_EXPECT_FALSE(test, completion_done(&owner.done));
 	debugfs_file_put(map);
-	fput(file);
+	__fput_sync(file);
 	wait_for_completion(&owner.done);
 	wait_for_completion(&other.done);
 }
@@ -335,7 +285,7 @@ static int read_it(void *arg)
 	static char text[PAGE_SIZE];
 
 	complete(&bystander->begun);
-	while (read_some(bystander->file, text, sizeof(text)) > 0)
+	while (debugfs_read_some(bystander->file, text, sizeof(text)) > 0)
 		;
 	complete_all(&bystander->done);
 	return 0;
@@ -348,7 +298,9 @@ static void files_are_read_while_the_table_is_locked(struct kunit *test)
 
 	must_map(fixture, 0, 0, SZ_4M, &EPT_ATTRS_RAM);
 	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
-		struct bystander reader = { .file = open_file(test, fixture->ept, names[i]) };
+		struct bystander reader = {
+			.file = open_file(test, fixture->ept, names[i], O_RDONLY),
+		};
 		unsigned int noreclaim;
 
 		ept_lock(fixture->ept);
@@ -360,7 +312,7 @@ static void files_are_read_while_the_table_is_locked(struct kunit *test)
 				      "%s", names[i]);
 		ept_unlock(fixture->ept);
 		wait_for_completion(&reader.done);
-		fput(reader.file);
+		__fput_sync(reader.file);
 	}
 }
 
@@ -529,6 +481,188 @@ static void who_reads_a_large_table_lets_others_run(struct kunit *test)
 	}
 }
 
+static void check_shows_what_is_wrong(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	char *text;
+	size_t buffer;
+	u64 *entry;
+
+	must_map(fixture, 0, 0, SZ_8K, &EPT_ATTRS_RAM);
+	text = read_file(test, fixture->ept, "check", &buffer);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "clean\nentries "), "%s", text);
+	kvfree(text);
+	entry = fixture_entry(fixture, SZ_4K, 0);
+	/* Writable, and not readable */
+	*entry &= ~BIT_ULL(0);
+	text = read_file(test, fixture->ept, "check", &buffer);
+	*entry |= BIT_ULL(0);
+	KUNIT_EXPECT_EQ_MSG(test, strncmp(text, "FAULT at gpa 0000000001000, entry ", 34), 0,
+			    "%s", text);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, ", level 0: "), "%s", text);
+	kvfree(text);
+}
+
+/* KUnit's machines have no VMX. */
+static void caps_says_why_there_are_none(struct kunit *test)
+{
+	struct file *file = debugfs_open(test, O_RDONLY, "ept", "", "caps");
+	struct ept_caps caps;
+	char text[80];
+
+	if (ept_caps_read(&caps) == -ENODEV) {
+		debugfs_read(test, file, text, sizeof(text));
+		KUNIT_EXPECT_STREQ(test, text, "this CPU has no VMX\n");
+	}
+	__fput_sync(file);
+}
+
+/*
+ * What is written to 'lookup'
+ */
+
+static unsigned int digit(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *found = c ? strchr(digits, tolower(c)) : NULL;
+
+	return found ? found - digits : 16;
+}
+
+/* What the manual says of a text, read anew: 0 and its gpa, or a negative errno */
+static int lookup_says(const char *text, size_t size, u64 *gpa)
+{
+	const size_t end = strnlen(text, size);
+	const unsigned int base = end && text[0] == '0' ? 16 : 10;
+	u64 value = 0;
+	size_t i = 0, first;
+
+	if (size > 31)
+		return -EINVAL;
+	if (end > 1 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+		i = 2;
+	else if (end && text[0] == '+')
+		i = 1;
+	for (first = i; i < end && digit(text[i]) < base; i++) {
+		if (value > (U64_MAX - digit(text[i])) / base)
+			return -ERANGE;
+		value = value * base + digit(text[i]);
+	}
+	if (i == first || (i < end && (text[i] != '\n' || i + 1 < end)))
+		return -EINVAL;
+	*gpa = value;
+	return 0;
+}
+
+/* Mostly a number, with something in front and something behind */
+static size_t random_text(struct rnd_state *rnd, char *text, size_t max)
+{
+	static const char *const fronts[] = { "", "", "0", "0x", "0X", "0000000", "+", "-", " " };
+	static const char *const ends[] = { "", "", "\n", "\n\n", " ", "g", "\n1" };
+	static const char digits[] = "0123456789abcdefABCDEFffff\0+x\n";
+	const unsigned int kinds[] = { 10, 22, 26, sizeof(digits) };
+	const unsigned int kind = kinds[prandom_u32_state(rnd) % ARRAY_SIZE(kinds)];
+	const size_t nr = prandom_u32_state(rnd) % (prandom_u32_state(rnd) % 8 ? 22 : max - 12);
+	size_t size = 0;
+
+	size += strscpy(text, fronts[prandom_u32_state(rnd) % ARRAY_SIZE(fronts)], max);
+	for (size_t i = 0; i < nr; i++)
+		text[size++] = digits[prandom_u32_state(rnd) % kind];
+	return size + strscpy(text + size, ends[prandom_u32_state(rnd) % ARRAY_SIZE(ends)],
+			      max - size);
+}
+
+/* The file, and a process' page that it is written from; what follows that page isn't there. */
+struct lookup {
+	struct kunit	*test;
+	struct file	*file;
+	unsigned long	page;
+	u64		gpa;
+};
+
+static ssize_t write_lookup(struct lookup *lookup, const char *text, size_t size)
+{
+	char __user *user = (char __user *)(lookup->page + PAGE_SIZE - size);
+	loff_t pos = 0;
+
+	KUNIT_ASSERT_EQ(lookup->test, copy_to_user(user, text, size), 0UL);
+	return lookup->file->f_op->write(lookup->file, user, size, &pos);
+}
+
+static void expect_lookup(struct lookup *lookup, const char *text, size_t size)
+{
+	const int err = lookup_says(text, size, &lookup->gpa);
+	char line[40] = {}, shown[40];
+
+	KUNIT_EXPECT_EQ_MSG(lookup->test, write_lookup(lookup, text, size),
+			    err ?: (ssize_t)size, "%*pE", (int)size, text);
+	snprintf(shown, sizeof(shown), "gpa %013llx\n", lookup->gpa);
+	lookup->file->f_pos = 0;
+	KUNIT_EXPECT_GT(lookup->test, debugfs_read_some(lookup->file, line, strlen(shown)), 0);
+	KUNIT_EXPECT_STREQ_MSG(lookup->test, line, shown, "%*pE", (int)size, text);
+}
+
+static struct lookup open_lookup(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const unsigned long pages = kunit_vm_mmap(test, NULL, 0, 2 * PAGE_SIZE,
+						  PROT_READ | PROT_WRITE,
+						  MAP_PRIVATE | MAP_ANONYMOUS, 0);
+
+	if (!EPT_KUNIT_HAS_PROCESS)
+		kunit_skip(test, "cases have no memory of a process");
+	KUNIT_ASSERT_TRUE(test, pages && !IS_ERR_VALUE(pages));
+	KUNIT_ASSERT_EQ(test, vm_munmap(pages + PAGE_SIZE, PAGE_SIZE), 0);
+	return (struct lookup){ test, open_file(test, fixture->ept, "lookup", O_RDWR), pages, 0 };
+}
+
+/* KUnit forgets to end the process. */
+static void close_lookup(struct lookup *lookup)
+{
+	struct mm_struct *mm = current->mm;
+
+	__fput_sync(lookup->file);
+	kthread_unuse_mm(mm);
+	mmput(mm);
+}
+
+static void lookup_takes_the_texts_that_its_manual_names_and_no_other(struct kunit *test)
+{
+	static const char *const texts[] = {
+		"", "0", "1", "0x", "0x0", "10", "010", "0000000300000", "0x300000\n", "+7", "+0x7",
+		"18446744073709551615", "18446744073709551616", "18446744073709551616x",
+		"0xffffffffffffffff", "0x10000000000000000", "0000000000000000000000000000001",
+		"00000000000000000000000000000001", "\n", "5\n\n", " 5", "-5", "5 ", "a", "0g",
+	};
+	struct lookup lookup = open_lookup(test);
+	struct rnd_state rnd;
+	char text[80];
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		expect_lookup(&lookup, texts[i], strlen(texts[i]));
+	/* Among its zeros the end of a number isn't seen. */
+	memset(text, '0', sizeof(text));
+	expect_lookup(&lookup, text, sizeof(text));
+	prandom_seed_state(&rnd, 1);
+	for (unsigned int i = 0; i < 20000 && READ_ONCE(test->status) == KUNIT_SUCCESS; i++)
+		expect_lookup(&lookup, text, random_text(&rnd, text, sizeof(text)));
+	close_lookup(&lookup);
+}
+
+static void lookup_is_not_written_from_where_nothing_is(struct kunit *test)
+{
+	struct lookup lookup = open_lookup(test);
+	char __user *user = (char __user *)lookup.page + PAGE_SIZE - 1;
+	loff_t pos = 0;
+
+	expect_lookup(&lookup, "5", 1);
+	KUNIT_EXPECT_EQ(test, lookup.file->f_op->write(lookup.file, user, 2, &pos), -EFAULT);
+	KUNIT_EXPECT_EQ(test, lookup.file->f_op->write(lookup.file, user + 1, 1, &pos), -EFAULT);
+	/* No text is none that is to be read. */
+	expect_lookup(&lookup, "", 0);
+	close_lookup(&lookup);
+}
+
 static struct kunit_case files_cases[] = {
 	KUNIT_CASE(files_appear_a_moment_later),
 	KUNIT_CASE(creating_a_table_costs_the_same_with_thousands_there),
@@ -539,13 +673,17 @@ static struct kunit_case files_cases[] = {
 	KUNIT_CASE_PARAM(tables_of_many_lines_are_read_piece_by_piece, configs_gen_params),
 	KUNIT_CASE(a_tour_of_many_tables_counts_each_once),
 	KUNIT_CASE(who_reads_a_large_table_lets_others_run),
+	KUNIT_CASE(check_shows_what_is_wrong),
+	KUNIT_CASE(caps_says_why_there_are_none),
+	KUNIT_CASE(lookup_takes_the_texts_that_its_manual_names_and_no_other),
+	KUNIT_CASE(lookup_is_not_written_from_where_nothing_is),
 	{}
 };
 
 static struct kunit_suite files_suite = {
 	.name = "ept_observe_files",
-	.suite_init = mount_debugfs,
-	.suite_exit = unmount_debugfs,
+	.suite_init = debugfs_suite_init,
+	.suite_exit = debugfs_suite_exit,
 	.init = fixture_init,
 	.exit = fixture_exit,
 	.test_cases = files_cases,

@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "ept_priv.h"
 #include "fixture.h"
 #include "verify.h"
 
@@ -346,7 +347,125 @@ static void a_dump_is_a_line_a_mapping(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count_lines(&m, "789ab000"), 1);
 }
 
+static void a_dump_names_attributes(struct kunit *test)
+{
+	static const struct {
+		u32		flag;
+		const char	*name;
+	} named[] = {
+		{ EPT_ATTR_IGNORE_PAT, "ignore-pat" }, { EPT_ATTR_SUPPRESS_VE, "suppress-ve" },
+		{ EPT_ATTR_SUBPAGE, "subpage" }, { EPT_ATTR_PAGING_WRITE, "paging-write" },
+		{ EPT_ATTR_VERIFY_PAGING, "verify-paging" },
+		{ EPT_ATTR_SUPER_SHADOW, "super-shadow" },
+	};
+	struct fixture *fixture = test->priv;
+	struct seq_file m = { .size = DUMP_SIZE };
+
+	m.buf = kunit_kzalloc(test, DUMP_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	for (unsigned int i = 0; i < ARRAY_SIZE(named); i++) {
+		const struct ept_attrs attrs = {
+			.prot = EPT_PROT_READ, .memtype = EPT_MT_WB, .flags = named[i].flag,
+			.tag = 21 + i,
+		};
+		char tag[20];
+		const bool has = !do_map(fixture, i * SZ_2M, 0, SZ_4K, &attrs);
+
+		m.count = 0;
+		memset(m.buf, 0, DUMP_SIZE);
+		KUNIT_EXPECT_EQ(test, ept_dump(&m, fixture->ept), 0);
+		KUNIT_EXPECT_EQ_MSG(test, count_lines(&m, named[i].name), has, "%s",
+				    named[i].name);
+		snprintf(tag, sizeof(tag), " tag=%u", 21 + i);
+		KUNIT_EXPECT_EQ(test, count_lines(&m, tag), has);
+	}
+}
+
+#define FLAG(field) { #field, offsetof(struct ept_caps, field) }
+
+/* Capabilities that a CPU has or hasn't */
+static const struct {
+	const char	*name;
+	size_t		offset;
+} flags[] = {
+	FLAG(exec_only), FLAG(levels_4), FLAG(levels_5), FLAG(table_uc), FLAG(table_wb),
+	FLAG(leaf_2m), FLAG(leaf_1g), FLAG(accessed_dirty), FLAG(advanced_info),
+	FLAG(super_shadow), FLAG(invept), FLAG(invept_context), FLAG(invept_global),
+	FLAG(invvpid), FLAG(invvpid_address), FLAG(invvpid_context), FLAG(invvpid_all),
+	FLAG(invvpid_retain_global), FLAG(vpid), FLAG(unrestricted_guest), FLAG(vmfunc),
+	FLAG(pml), FLAG(ve), FLAG(mode_exec), FLAG(subpage), FLAG(hlat), FLAG(paging_write),
+	FLAG(verify_paging), FLAG(ipi_virtualization), FLAG(eptp_switching),
+	FLAG(true_controls), FLAG(cr3_exits_optional), FLAG(itlb_multihit),
+};
+
+/* Each by its name, and no other */
+static void capabilities_are_shown_by_name(struct kunit *test)
+{
+	struct ept_caps caps = { .maxphyaddr = 46, .hlat_prefix_max = 3, .vmcs_memtype = 6 };
+	struct seq_file m = { .size = DUMP_SIZE };
+	char line[40];
+
+	m.buf = kunit_kzalloc(test, DUMP_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	for (unsigned int i = 0; i < ARRAY_SIZE(flags); i++) {
+		bool *flag = (void *)&caps + flags[i].offset;
+
+		*flag = true;
+		m.count = 0;
+		memset(m.buf, 0, DUMP_SIZE);
+		ept_dump_caps(&m, 0, &caps);
+		*flag = false;
+		snprintf(line, sizeof(line), "\n%-22s yes\n", flags[i].name);
+		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(m.buf, line), "%s", flags[i].name);
+		KUNIT_EXPECT_EQ(test, count_lines(&m, " yes"), 1);
+		KUNIT_EXPECT_EQ(test, count_lines(&m, " no"), ARRAY_SIZE(flags) - 1);
+		KUNIT_EXPECT_EQ(test, count_lines(&m, " absent"), 8);
+	}
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "\nmaxphyaddr             46\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "\nhlat_prefix_max        3\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "\nvmcs_memtype           6\n"));
+}
+
+/* Those of which the value is known */
+static void msrs_are_shown_raw(struct kunit *test)
+{
+	const struct ept_caps caps = {
+		.msrs = {
+			.valid = EPT_MSR_BASIC | EPT_MSR_EPT_VPID_CAP,
+			.basic = 0x123456789abcdef0, .ept_vpid_cap = 0xf0106334141,
+			.procbased2 = 5,
+		},
+	};
+	struct seq_file m = { .size = DUMP_SIZE };
+
+	m.buf = kunit_kzalloc(test, DUMP_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	ept_dump_caps(&m, 0, &caps);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "\nvmx_basic            123456789abcdef0\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "\nept_vpid_cap         00000f0106334141\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "\nprocbased2           absent\n"));
+	KUNIT_EXPECT_EQ(test, count_lines(&m, " absent"), 6);
+}
+
+static void a_cpu_without_ept_is_named(struct kunit *test)
+{
+	static const int errors[] = { -ENODEV, -EPERM, -EOPNOTSUPP };
+	struct seq_file m = { .size = DUMP_SIZE };
+	const struct ept_caps caps = {};
+
+	m.buf = kunit_kzalloc(test, DUMP_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++)
+		ept_dump_caps(&m, errors[i], &caps);
+	KUNIT_EXPECT_STREQ(test, m.buf,
+			   "this CPU has no VMX\nfirmware locked VMX off\nVMX without EPT\n");
+}
+
 static struct kunit_case query_cases[] = {
+	KUNIT_CASE(capabilities_are_shown_by_name),
+	KUNIT_CASE(msrs_are_shown_raw),
+	KUNIT_CASE(a_cpu_without_ept_is_named),
+	KUNIT_CASE_PARAM(a_dump_names_attributes, configs_gen_params),
 	KUNIT_CASE_PARAM(lookup_takes_any_alignment, configs_gen_params),
 	KUNIT_CASE_PARAM(bad_queries_are_refused_in_order, configs_gen_params),
 	KUNIT_CASE_PARAM(translate_is_the_cpus_on_any_entry, configs_gen_params),

@@ -390,7 +390,219 @@ static void a_merged_leaf_has_the_flags_of_each_part(struct kunit *test)
 	}
 }
 
+/* Accessed and dirty, as a CPU sets them that knows the table */
+#define FLAGS	(BIT_ULL(8) | BIT_ULL(9))
+
+/**
+ * struct meanwhile - what becomes of a merged leaf before the flush
+ * @what: its name
+ * @change: of [gpa, gpa + size), which maps hpa
+ * @whole: it is one leaf still
+ * @first: the first of its parts that maps its memory still
+ */
+struct meanwhile {
+	const char	*what;
+	int		(*change)(struct ept *ept, u64 gpa, u64 size, u64 hpa,
+				  struct ept_gather *gather);
+	bool		whole;
+	unsigned int	first;
+};
+
+static int nothing(struct ept *ept, u64 gpa, u64 size, u64 hpa, struct ept_gather *gather)
+{
+	return 0;
+}
+
+static int split_again(struct ept *ept, u64 gpa, u64 size, u64 hpa, struct ept_gather *gather)
+{
+	return ept_split(ept, gpa, size, size == SZ_2M ? EPT_4K : EPT_2M, gather);
+}
+
+static int unmap_half(struct ept *ept, u64 gpa, u64 size, u64 hpa, struct ept_gather *gather)
+{
+	return ept_unmap(ept, gpa, size / 2, gather);
+}
+
+static int unmap_all(struct ept *ept, u64 gpa, u64 size, u64 hpa, struct ept_gather *gather)
+{
+	return ept_unmap(ept, gpa, size, gather);
+}
+
+static int other_memory(struct ept *ept, u64 gpa, u64 size, u64 hpa, struct ept_gather *gather)
+{
+	return ept_remap(ept, gpa, hpa + size, size, &rw, gather);
+}
+
+/* So each part maps the memory of the next one. */
+static int next_part(struct ept *ept, u64 gpa, u64 size, u64 hpa, struct ept_gather *gather)
+{
+	return ept_remap(ept, gpa, hpa + size / MMU_ENTRIES, size, &rw, gather);
+}
+
+static const struct meanwhile meanwhiles[] = {
+	{ "nothing", nothing, .whole = true },
+	{ "split", split_again },
+	{ "half of it unmapped", unmap_half, .first = MMU_ENTRIES / 2 },
+	{ "unmapped", unmap_all, .first = MMU_ENTRIES },
+	{ "other memory", other_memory, .first = MMU_ENTRIES },
+	{ "the next part's memory", next_part, .first = MMU_ENTRIES },
+};
+
+/* A merged leaf of @level and the table that it replaced, which CPUs may know until the flush */
+static u64 *merge_at(struct fixture *fixture, u64 gpa, u64 hpa, enum ept_level level,
+		     struct ept_gather *gather)
+{
+	const u64 size = flat_span(level);
+	u64 *table;
+
+	KUNIT_ASSERT_EQ(fixture->test, ept_map(fixture->ept, gpa, hpa, size, &rw), 0);
+	KUNIT_ASSERT_EQ(fixture->test, ept_split(fixture->ept, gpa, size, level - 1, NULL), 0);
+	table = fixture_entry(fixture, gpa, level - 1);
+	KUNIT_ASSERT_NOT_NULL(fixture->test, table);
+	ept_gather_init(gather, fixture->ept);
+	KUNIT_ASSERT_EQ(fixture->test,
+			ept_merge_gather(fixture->ept, gpa, size, level, gather), 1);
+	return table;
+}
+
+static void expect_late_flags(struct fixture *fixture, u64 gpa, u64 hpa, enum ept_level level,
+			      const struct meanwhile *meanwhile, unsigned int set)
+{
+	const u64 size = flat_span(level);
+	struct ept *ept = fixture->ept;
+	struct ept_mapping mapping;
+	struct ept_gather gather;
+	u64 *table = merge_at(fixture, gpa, hpa, level, &gather);
+
+	KUNIT_EXPECT_EQ(fixture->test, meanwhile->change(ept, gpa, size, hpa, &gather), 0);
+	table[set] |= FLAGS;
+	ept_gather_flush(&gather);
+	for (unsigned int i = 0; i < MMU_ENTRIES; i++) {
+		const bool there = meanwhile->whole || (i == set && i >= meanwhile->first);
+		const int err = ept_lookup(ept, gpa + i * (size / MMU_ENTRIES), &mapping);
+
+		KUNIT_EXPECT_EQ_MSG(fixture->test, !err && mapping.dirty, there, "%s: %u, set %u",
+				    meanwhile->what, i, set);
+	}
+	KUNIT_EXPECT_EQ(fixture->test, ept_check(ept, NULL), 0);
+	KUNIT_EXPECT_EQ(fixture->test, ept_unmap(ept, gpa, size, NULL), 0);
+}
+
+static void what_a_cpu_sets_late_in_a_merged_table_goes_to_the_same_memory(struct kunit *test)
+{
+	static const unsigned int set[] = { 0, 3, MMU_ENTRIES / 2, MMU_ENTRIES - 1 };
+	struct fixture *fixture = test->priv;
+
+	if (!(fixture->config.features & EPT_FEATURE_AD) || fixture->config.max_leaf < EPT_2M)
+		kunit_skip(test, "no accessed and dirty flags, or no large leaves");
+	for (enum ept_level level = EPT_2M; level <= fixture->config.max_leaf; level++)
+		for (unsigned int i = 0; i < ARRAY_SIZE(meanwhiles) * ARRAY_SIZE(set); i++) {
+			const struct meanwhile *meanwhile = &meanwhiles[i / ARRAY_SIZE(set)];
+
+			/* Memory at 0 as well: a hole's address is 0, too. */
+			expect_late_flags(fixture, SZ_4G, 0, level, meanwhile,
+					  set[i % ARRAY_SIZE(set)]);
+			expect_late_flags(fixture, SZ_4G, SZ_4G, level, meanwhile,
+					  set[i % ARRAY_SIZE(set)]);
+		}
+}
+
+static void what_a_cpu_sets_late_in_a_merged_table_is_told_once(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+	DECLARE_BITMAP(part, MMU_ENTRIES) = { };
+	struct ept_mapping mapping;
+	struct ept_gather gather;
+	u64 *table;
+
+	if (!(fixture->config.features & EPT_FEATURE_AD) || fixture->config.max_leaf < EPT_2M)
+		kunit_skip(test, "no accessed and dirty flags, or no large leaves");
+	table = merge_at(fixture, SZ_4G, SZ_2M, EPT_2M, &gather);
+	/* Of a part, whose leaf keeps its flag */
+	table[400] |= FLAGS;
+	KUNIT_EXPECT_EQ(test, ept_harvest_dirty(ept, SZ_4G + SZ_1M, SZ_1M, part, false, NULL), 0);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(part, MMU_ENTRIES), MMU_ENTRIES / 2);
+	for (unsigned int i = 0; i < 3; i++) {
+		DECLARE_BITMAP(dirty, MMU_ENTRIES) = { };
+
+		table[7 * i] |= FLAGS;
+		KUNIT_EXPECT_EQ(test, ept_harvest_dirty(ept, SZ_4G, SZ_2M, dirty, false, NULL), 0);
+		KUNIT_EXPECT_TRUE(test, bitmap_full(dirty, MMU_ENTRIES));
+		bitmap_zero(dirty, MMU_ENTRIES);
+		KUNIT_EXPECT_EQ(test, ept_harvest_dirty(ept, SZ_4G, SZ_2M, dirty, false, NULL), 0);
+		KUNIT_EXPECT_TRUE(test, bitmap_empty(dirty, MMU_ENTRIES));
+	}
+	ept_gather_flush(&gather);
+	KUNIT_EXPECT_EQ(test, ept_lookup(ept, SZ_4G, &mapping), 0);
+	KUNIT_EXPECT_TRUE(test, mapping.accessed && !mapping.dirty);
+}
+
+static void count_written(const struct ept_mapping *mapping, void *arg)
+{
+	*(unsigned int *)arg += mapping->dirty;
+}
+
+/*
+ * Who unmaps and is told of what went is told of flags that a CPU set late, and not again when the
+ * range is mapped and unmapped once more: the CPU cannot use that table there any longer.
+ */
+static void a_merged_table_tells_nothing_of_what_was_unmapped(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+	struct ept_gather gather;
+	unsigned int written = 0;
+	u64 *table;
+
+	if (!(fixture->config.features & EPT_FEATURE_AD) || fixture->config.max_leaf < EPT_2M)
+		kunit_skip(test, "no accessed and dirty flags, or no large leaves");
+	table = merge_at(fixture, 0, SZ_2M, EPT_2M, &gather);
+	table[5] |= FLAGS;
+	table[300] |= FLAGS;
+	KUNIT_EXPECT_EQ(test, ept_unmap_report(ept, 0, SZ_1M, count_written, &written, &gather), 0);
+	KUNIT_EXPECT_EQ(test, written, SZ_1M / SZ_4K);
+	KUNIT_EXPECT_EQ(test, table[5] & 7, 0);
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, SZ_2M, SZ_1M, &rw), 0);
+	written = 0;
+	KUNIT_EXPECT_EQ(test, ept_unmap_report(ept, 0, SZ_1M, count_written, &written, &gather), 0);
+	KUNIT_EXPECT_EQ(test, written, 0);
+	KUNIT_EXPECT_EQ(test, ept_unmap_report(ept, SZ_1M, SZ_1M, count_written, &written, &gather),
+			0);
+	KUNIT_EXPECT_EQ(test, written, SZ_1M / SZ_4K);
+	ept_gather_flush(&gather);
+	KUNIT_EXPECT_EQ(test, ept_check(ept, NULL), 0);
+}
+
+/* Of an entry of 2M a page goes: a CPU that knows it may read there until the flush, not write. */
+static void a_merged_entry_that_loses_a_part_is_not_written_through(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+	struct ept_gather gather;
+	unsigned int written = 0;
+	u64 *table, entries[3];
+
+	if (!(fixture->config.features & EPT_FEATURE_AD) || fixture->config.max_leaf < EPT_1G)
+		kunit_skip(test, "no accessed and dirty flags, or no leaves of 1G");
+	table = merge_at(fixture, SZ_4G, SZ_8G, EPT_1G, &gather);
+	memcpy(entries, table, sizeof(entries));
+	KUNIT_EXPECT_EQ(test, ept_split(ept, SZ_4G + SZ_2M, SZ_2M, EPT_4K, &gather), 0);
+	KUNIT_EXPECT_EQ(test, ept_unmap_report(ept, SZ_4G + SZ_2M, SZ_4K, count_written, &written,
+					       &gather), 0);
+	KUNIT_EXPECT_EQ(test, table[0], entries[0]);
+	KUNIT_EXPECT_EQ(test, table[1], entries[1] & ~BIT_ULL(1));
+	KUNIT_EXPECT_EQ(test, table[2], entries[2]);
+	ept_gather_flush(&gather);
+}
+
 static struct kunit_case shape_cases[] = {
+	KUNIT_CASE_PARAM(a_merged_entry_that_loses_a_part_is_not_written_through,
+			 configs_gen_params),
+	KUNIT_CASE_PARAM(a_merged_table_tells_nothing_of_what_was_unmapped, configs_gen_params),
+	KUNIT_CASE_PARAM(what_a_cpu_sets_late_in_a_merged_table_goes_to_the_same_memory,
+			 configs_gen_params),
+	KUNIT_CASE_PARAM(what_a_cpu_sets_late_in_a_merged_table_is_told_once, configs_gen_params),
 	KUNIT_CASE_PARAM(a_merged_leaf_has_the_flags_of_each_part, configs_gen_params),
 	KUNIT_CASE_PARAM(leaves_in_a_table_that_the_range_covers_are_split, configs_gen_params),
 	KUNIT_CASE_PARAM(a_split_is_as_small_as_asked_for, configs_gen_params),

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "ept_guest.h"
+#include "ept_priv.h"
 #include "fixture.h"
 #include "space_guest.h"
 
@@ -64,7 +65,15 @@ static int memory_init(struct kunit *test)
 		__free_page(page);
 	if (!an_allocation_failed() || page)
 		kunit_skip(test, "this kernel doesn't let page allocations fail");
+	/* One allocation fails at a time, and an operation would ask once more, and get it. */
+	ept_hooks.nothing_at_once = true;
 	return 0;
+}
+
+static void memory_exit(struct kunit *test)
+{
+	ept_hooks.nothing_at_once = false;
+	guest_exit(test);
 }
 
 /*
@@ -272,7 +281,30 @@ static void an_allocation_that_fails_changes_nothing(struct kunit *test)
 	guest_end_process(guest);
 }
 
+static void a_creation_that_fails_leaves_nothing(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const unsigned long before = table_pages();
+	unsigned int failures = 0;
+	bool failed = true;
+
+	for (unsigned int nth = 1; failed && nth < TRIES; nth++) {
+		struct ept_space *space;
+
+		fail_allocation(nth);
+		space = ept_space_create(&guest->config);
+		failed = an_allocation_failed();
+		failures += IS_ERR(space);
+		KUNIT_EXPECT_TRUE(test, !IS_ERR(space) || PTR_ERR(space) == -ENOMEM);
+		ept_space_destroy(space);
+		KUNIT_EXPECT_EQ(test, table_pages(), before);
+	}
+	KUNIT_EXPECT_GE(test, failures, 3);
+	KUNIT_EXPECT_FALSE(test, failed);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(a_creation_that_fails_leaves_nothing),
 	KUNIT_CASE_PARAM(an_allocation_that_fails_changes_nothing, operations_gen_params),
 	{}
 };
@@ -281,7 +313,7 @@ static struct kunit_suite suite = {
 	.name = "ept_space_memory",
 	.suite_init = guest_suite_init,
 	.init = memory_init,
-	.exit = guest_exit,
+	.exit = memory_exit,
 	.test_cases = cases,
 };
 

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Spaces: what is rarely met, each by hand. */
+#include <kunit/test.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/mount.h>
+#include <linux/slab.h>
+
+#include "fixture.h"
+#include "space_guest.h"
+
+CONFIG_PARAMS;
+
+#define GPA	(16 * (u64)SZ_2M)
+#define OTHER	(GPA + SZ_1G)
+#define PAGES	8
+#define SIZE	(PAGES * (u64)SZ_4K)
+#define RW	(EPT_PROT_READ | EPT_PROT_WRITE)
+
+static enum ept_level level_at(struct guest *guest, u64 gpa)
+{
+	struct ept_mapping mapping = {};
+
+	KUNIT_EXPECT_EQ(guest->test, ept_lookup(guest->ept, gpa, &mapping), 0);
+	return mapping.level;
+}
+
+/* The pages stay; rights come that a leaf so large may not have. */
+static void a_fetch_makes_leaves_small_that_may_not_be_executed_whole(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_ANON, GPA, GUEST_SIZE, 0);
+
+	if (!(guest->config.flags & EPT_CONFIG_NO_EXEC_LARGE))
+		kunit_skip(test, "large leaves may be executed");
+	region.attrs.prot = RW;
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	guest_store(guest, GPA + SZ_4K, 1);
+	guest_store(guest, GPA + SZ_64K, 2);
+	if (level_at(guest, GPA) != EPT_2M)
+		kunit_skip(test, "memory is in small pieces");
+	region.attrs.prot |= EPT_PROT_EXEC | (guest->mmu.mode_exec ? EPT_PROT_UEXEC : 0);
+	KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, GUEST_SIZE, region.attrs.prot),
+			0);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA + SZ_4K, EPT_PROT_EXEC), EPT_VERDICT_RESUME);
+	KUNIT_EXPECT_EQ(test, level_at(guest, GPA + SZ_4K), EPT_4K);
+	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, GPA + SZ_4K, EPT_PROT_EXEC, NULL), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 1);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_64K), 2);
+	KUNIT_EXPECT_EQ(test, guest_anon_pages(guest), SZ_2M / SZ_4K);
+}
+
+/* With advanced information a fetch says which of the two rights it lacked. */
+static void a_fetch_asks_for_the_right_of_its_mode(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_ANON, GPA, GUEST_SIZE, 0);
+	struct ept_violation fetch = { .exec = true, .advanced = true, .user = true };
+	struct ept_fault fault;
+
+	if (!guest->mmu.mode_exec)
+		kunit_skip(test, "one right for both modes");
+	region.attrs.prot = RW | EPT_PROT_UEXEC;
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_fault(guest->space, GPA, &fetch, &fault), 0);
+	KUNIT_EXPECT_EQ(test, fault.verdict, EPT_VERDICT_RESUME);
+	fetch.user = false;
+	KUNIT_EXPECT_EQ(test, ept_space_fault(guest->space, GPA, &fetch, &fault), 0);
+	KUNIT_EXPECT_EQ(test, fault.verdict, EPT_VERDICT_PROTECTED);
+}
+
+/* Pages in one piece, as they lie in a large leaf */
+static void contiguous_pages_have_a_large_leaf(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const bool large = guest->config.max_leaf > EPT_4K &&
+			   !(guest->config.flags & EPT_CONFIG_NO_EXEC_LARGE);
+	struct ept_region region = guest_region(guest, EPT_REGION_PAGES, GPA, GUEST_SIZE, 0);
+	struct page **pages = kunit_kcalloc(test, GUEST_PAGES, sizeof(*pages), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	for (unsigned int i = 0; i < GUEST_PAGES; i++)
+		pages[i] = guest->linear + i;
+	region.pages = pages;
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	guest_store(guest, GPA + SZ_2M + SZ_4K, 7);
+	KUNIT_EXPECT_EQ(test, level_at(guest, GPA + SZ_2M + SZ_4K), large ? EPT_2M : EPT_4K);
+	KUNIT_EXPECT_EQ(test, *(u8 *)page_address(guest->linear + 513), 7);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+}
+
+/*
+ * A client's backing that answers what it is told to
+ */
+
+/**
+ * struct odd - its cookie
+ * @guest: whose linear memory it gives, all of it for any offset
+ * @get: what @get returns
+ * @access: what @access returns
+ * @asked: how often that was
+ * @found: what ept_space_find() said when memory went
+ * @data: what the host reads and writes
+ */
+struct odd {
+	struct guest	*guest;
+	int		get;
+	int		access;
+	unsigned int	asked;
+	int		found;
+	u8		data[PAGES];
+};
+
+static int odd_get(void *cookie, u64 offset, u32 access, struct ept_piece *piece)
+{
+	const struct odd *odd = cookie;
+
+	piece->offset = 0;
+	piece->hpa = page_to_phys(odd->guest->linear);
+	piece->size = SIZE;
+	return odd->get;
+}
+
+static int odd_access(void *cookie, u64 offset, void *data, size_t size, bool write)
+{
+	struct odd *odd = cookie;
+	u8 *byte = &odd->data[offset >> PAGE_SHIFT];
+
+	odd->asked++;
+	if (write)
+		*byte = *(u8 *)data;
+	else
+		*(u8 *)data = *byte;
+	return odd->access;
+}
+
+static void odd_gone(void *cookie, u64 offset, phys_addr_t hpa, u64 size, bool dirty)
+{
+	struct odd *odd = cookie;
+	struct ept_region region;
+
+	odd->found = ept_space_find(odd->guest->space, GPA, &region);
+}
+
+static const struct ept_backend odd_backend = { .get = odd_get };
+static const struct ept_backend odd_backend_with_access = {
+	.get = odd_get, .access = odd_access, .gone = odd_gone,
+};
+
+static struct odd *add_odd(struct guest *guest, const struct ept_backend *backend)
+{
+	struct ept_region region = guest_region(guest, EPT_REGION_CLIENT, GPA, SIZE, 0);
+	struct odd *odd = kunit_kzalloc(guest->test, sizeof(*odd), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(guest->test, odd);
+	odd->guest = guest;
+	region.cookie = odd;
+	region.backend = backend;
+	KUNIT_ASSERT_EQ(guest->test, ept_space_add(guest->space, &region), 0);
+	return odd;
+}
+
+static void what_a_client_refuses_ends_the_fault(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct odd *odd = add_odd(guest, &odd_backend);
+
+	odd->get = -EPERM;
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_READ), -EPERM);
+	/* No error, nor success */
+	odd->get = 1;
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_READ), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, GPA, 0, NULL), -EFAULT);
+	odd->get = 0;
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_READ), EPT_VERDICT_RESUME);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SIZE), 0);
+}
+
+static void the_host_reads_and_writes_what_a_client_has_for_it(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct odd *odd = add_odd(guest, &odd_backend_with_access);
+	u8 byte = 9;
+	u64 old = 0;
+
+	KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA + SZ_4K + 5, &byte, 1, 0), 1);
+	KUNIT_EXPECT_EQ(test, odd->data[1], 9);
+	odd->data[2] = 4;
+	KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, GPA + SZ_8K, &byte, 1, 0), 1);
+	KUNIT_EXPECT_EQ(test, byte, 4);
+	odd->access = -EIO;
+	KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, GPA, &byte, 1, 0), -EIO);
+	odd->access = 1;
+	KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, GPA, &byte, 1, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, odd->asked, 4);
+	/* There is no page to be had. */
+	KUNIT_EXPECT_EQ(test, ept_space_cmpxchg(guest->space, GPA, 1, &old, 1), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, odd->asked, 4);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SIZE), 0);
+}
+
+/* From a callback, amid the change that removes it */
+static void a_region_that_goes_is_not_found(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct odd *odd = add_odd(guest, &odd_backend_with_access);
+
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_READ), EPT_VERDICT_RESUME);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SIZE), 0);
+	KUNIT_EXPECT_EQ(test, odd->found, -ENOENT);
+}
+
+/* The client's memory is in one piece; in front of what was moved lies something else. */
+static void a_part_that_was_moved_has_its_part_of_a_clients_memory(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	add_odd(guest, &odd_backend);
+	for (unsigned int i = 0; i < PAGES; i++)
+		memset(page_address(guest->linear + i), i + 1, 1);
+	KUNIT_ASSERT_EQ(test, ept_space_move(guest->space, GPA + SZ_8K, SZ_16K, OTHER), 0);
+	for (unsigned int i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, guest_load(guest, OTHER + i * SZ_4K), i + 3);
+	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, OTHER - SZ_4K, 0, NULL), -EFAULT);
+	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, OTHER + SZ_16K, 0, NULL), -EFAULT);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, 0, OTHER + SIZE), 0);
+}
+
+/* A file that is kept in its page cache, and elsewhere; and a directory, which has none */
+static void a_files_memory_is_written_where_it_is_in_memory_alone(struct kunit *test)
+{
+	struct file_system_type *ramfs = get_fs_type("ramfs");
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_FILE, GPA, SZ_4K, 0);
+	struct file *file, *folder;
+	struct vfsmount *mount;
+
+	KUNIT_ASSERT_NOT_NULL(test, ramfs);
+	mount = kern_mount(ramfs);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(mount));
+	file = file_open_root_mnt(mount, "file", O_RDWR | O_CREAT | O_LARGEFILE, 0600);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	region.file.file = file;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EOPNOTSUPP);
+	region.attrs.prot = EPT_PROT_READ;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_4K), 0);
+	folder = file_open_root_mnt(mount, "/", O_RDONLY | O_DIRECTORY, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(folder));
+	region.file.file = folder;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EOPNOTSUPP);
+	__fput_sync(folder);
+	__fput_sync(file);
+	kern_unmount(mount);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM(a_fetch_makes_leaves_small_that_may_not_be_executed_whole,
+			 configs_gen_params),
+	KUNIT_CASE_PARAM(a_fetch_asks_for_the_right_of_its_mode, configs_gen_params),
+	KUNIT_CASE_PARAM(contiguous_pages_have_a_large_leaf, configs_gen_params),
+	KUNIT_CASE(what_a_client_refuses_ends_the_fault),
+	KUNIT_CASE(the_host_reads_and_writes_what_a_client_has_for_it),
+	KUNIT_CASE(a_region_that_goes_is_not_found),
+	KUNIT_CASE(a_part_that_was_moved_has_its_part_of_a_clients_memory),
+	KUNIT_CASE(a_files_memory_is_written_where_it_is_in_memory_alone),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "ept_space_corners",
+	.suite_init = guest_suite_init,
+	.init = guest_init,
+	.exit = guest_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
