@@ -23,9 +23,11 @@
 #include <linux/hex.h>
 #endif
 
-/* Internals that the KUnit suites see. Later ones of 6.1 have the header, too. */
-#if __has_include(<kunit/visibility.h>)
+/* Internals that the KUnit suites see. Not each 6.1 has the header. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
 #include <kunit/visibility.h>
+#elif IS_ENABLED(CONFIG_KUNIT)
+#define EXPORT_SYMBOL_IF_KUNIT(symbol)	EXPORT_SYMBOL_NS(symbol, EXPORTED_FOR_KUNIT_TESTING)
 #else
 #define EXPORT_SYMBOL_IF_KUNIT(symbol)	static_assert(sizeof(symbol))
 #endif

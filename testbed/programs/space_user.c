@@ -459,9 +459,7 @@ static long kick(const struct guest *guest, int faults)
 	if (read(faults, &event, sizeof(event)) != sizeof(event))
 		return errno;
 	pthread_kill(thread, SIGUSR1);
-	if (pthread_timedjoin_np(thread, NULL, &end))
-		return ETIMEDOUT;
-	return waiter.result + EINTR;
+	return pthread_timedjoin_np(thread, NULL, &end) ?: waiter.result + EINTR;
 }
 
 static long comes_back_from_a_wait(struct guest *guest)
@@ -624,7 +622,8 @@ static const struct {
 	{ "the log has what the guest writes, and nothing else", logs_what_the_guest_writes },
 	{ "a lazy log has what the guest writes, and nothing else",
 	  logs_lazily_what_the_guest_writes },
-	{ "a signal ends the wait for a page that userfaultfd is to bring", comes_back_from_a_wait },
+	{ "a signal ends the wait for a page that userfaultfd is to bring",
+	  comes_back_from_a_wait },
 	{ "the end of the process is the end of its memory", notices_an_end },
 	{ "no write of two CPUs and the host is lost, whatever the process does",
 	  no_write_is_lost },
