@@ -785,13 +785,13 @@ static void a_cpu_catches_up_with_the_tables_that_it_runs(struct kunit *test)
 
 	ept_hooks.invept_works = true;
 	for (unsigned int runs = 0; runs < 2; runs++) {
-		preempt_disable();
-		KUNIT_EXPECT_EQ(test, ept_vcpu_load(tables[runs]), 0);
 		for (unsigned int i = 0; i < 2; i++) {
 			ept_gather_init(all[i], tables[i]);
 			KUNIT_EXPECT_EQ(test, ept_map(tables[i], 0, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
 			KUNIT_EXPECT_EQ(test, ept_unmap(tables[i], 0, SZ_4K, all[i]), 0);
 		}
+		preempt_disable();
+		KUNIT_EXPECT_EQ(test, ept_vcpu_load(tables[runs]), 0);
 		ept_gather_flush_all(all, 2);
 		KUNIT_EXPECT_EQ(test, flushes(tables[0]), runs + 1);
 		KUNIT_EXPECT_EQ(test, flushes(tables[1]), runs + 1);
