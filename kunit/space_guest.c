@@ -143,6 +143,8 @@ static unsigned long map_memory(struct guest *guest)
 
 void guest_make_process(struct guest *guest)
 {
+	if (!EPT_KUNIT_HAS_PROCESS)
+		kunit_skip(guest->test, "KUnit has no memory of a process here");
 	guest->address = map_memory(guest);
 	guest->pinned = map_memory(guest);
 	guest->mm = current->mm;
