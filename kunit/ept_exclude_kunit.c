@@ -388,8 +388,14 @@ static int run_queued(void *data)
 	struct queued *queued = data;
 
 	queued->ret = queued->run(queued->ept);
-	while (!kthread_should_stop())
-		schedule_timeout_uninterruptible(1);
+	/* It sleeps whenever it is looked at. */
+	for (;;) {
+		set_current_state(TASK_UNINTERRUPTIBLE);
+		if (kthread_should_stop())
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
 	return 0;
 }
 
@@ -576,9 +582,12 @@ static const struct arena_config flush_calls[] = {
 
 KUNIT_ARRAY_PARAM_DESC(flush_call, flush_calls, name);
 
-/* Leaves that report 32K of a bitmap each are no short run, however few they are. */
+/*
+ * Leaves that report 32K of a bitmap each are no short run, however few they are. Where it is the
+ * long operation that runs again first after a pause, the next one will do.
+ */
 
-#define NR_HUGE		128
+#define NR_HUGE		512
 #define HUGE		(64ULL * SZ_1G)
 
 static unsigned long *bitmap_of_huge;
