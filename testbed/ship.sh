@@ -58,20 +58,20 @@ has_no() {
 # As the README has it, for the kernel that the root would boot
 dkms_by_hand() {
 	cp -r "$RUN/src" "$BED_DIR/src"
-	as_root cp -r "$BED_DIR/src" "$ROOT/root/ept"
-	in_root dkms add /root/ept &&
+	as_root cp -r "$BED_DIR/src" "$ROOT/srv/ept"
+	in_root dkms add /srv/ept &&
 		in_root dkms install "ept/$VERSION" -k "$(root_kernels)"
 }
 
 dkms_remove() {
 	in_root dkms remove "ept/$VERSION" --all &&
-		as_root rm -r "$ROOT/usr/src/ept-$VERSION" "$ROOT/root/ept"
+		as_root rm -r "$ROOT/usr/src/ept-$VERSION" "$ROOT/srv/ept"
 }
 
 # Packages are taken as they are, without the network; ept-tools would want some of it.
 install_debs() {
-	as_root cp "$@" "$ROOT/root/"
-	in_root sh -c 'dpkg -i /root/*.deb && rm /root/*.deb'
+	as_root cp "$@" "$ROOT/srv/"
+	in_root sh -c 'dpkg -i /srv/*.deb && rm /srv/*.deb'
 }
 
 # The client is known before ept is built: DKMS has to find the order.
@@ -79,8 +79,8 @@ client_after_ept() {
 	local kernel
 
 	kernel=$(root_kernels)
-	as_root cp -r "$ROOT/usr/share/doc/ept-dev/examples/client-dkms" "$ROOT/root/client"
-	in_root dkms add /root/client &&
+	as_root cp -r "$ROOT/usr/share/doc/ept-dev/examples/client-dkms" "$ROOT/srv/client"
+	in_root dkms add /srv/client &&
 		in_root dkms uninstall "ept/$VERSION" -k "$kernel" &&
 		in_root dkms unbuild "ept/$VERSION" -k "$kernel" &&
 		in_root dkms autoinstall -k "$kernel" &&
