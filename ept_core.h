@@ -80,11 +80,11 @@ struct seq_file;
  *   maps, inside the library, by a lock that may sleep.
  * - Long ones pause: ept_harvest() and its short forms, ept_merge(), ept_protect() where no leaf
  *   could become illegal by it, ept_set_memtype(), ept_set_tag(), ept_set_attrs(). One-leaf maps
- *   that wait come in after 32 tables, or 64 leaves of 1G: some dozen microseconds, a hundred where
- *   tables are in no cache, up to 200 where each leaf had a flag to be reported. Now and then the
- *   long one runs again before them, and they come in at its next pause. All that wait come in at
- *   once; other changes wait until it is over. A leaf that comes so into the range may or may not
- *   be among what was asked for. A change doesn't pause where its range begins or ends inside of a
+ *   that wait come in after 16 tables, or 32 leaves of 1G: some dozen microseconds, fifty where
+ *   tables are in no cache, up to a hundred where each leaf had a flag to be reported, and a
+ *   thread's waking. The pause lasts until all that wait are in, or 16 times 20 microseconds; other
+ *   changes wait until the long one is over. A leaf that comes so into the range may or may not be
+ *   among what was asked for. A change doesn't pause where its range begins or ends inside of a
  *   hole or a leaf of 2M or more, nor where large leaves have to become small.
  * - What is all or nothing for a reason that lies in each leaf has the table for itself until it is
  *   over, and one-leaf maps wait: ept_map() and its kin of several leaves, ept_remap(),

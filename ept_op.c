@@ -23,12 +23,18 @@ void ept_await_turn(struct ept *ept)
 }
 EXPORT_SYMBOL_IF_KUNIT(ept_await_turn);
 
+/* A machine on which who waits isn't run so long is too busy to be waited for. */
+#define MAX_SLEEPS	16
+
 void ept_op_pause(struct ept *ept)
 {
 	WRITE_ONCE(ept->paused, true);
 	up_write(&ept->lock);
-	/* Who is first in the queue may have to wake up, to let the next one in. */
-	if (atomic_read(&ept->waiting))
+	/*
+	 * Whoever is first in the queue has to wake up, to let the next one in, and this one, which
+	 * is awake, would have the lock before them. Those that come while it is free don't wait.
+	 */
+	for (unsigned int i = 0; atomic_read(&ept->waiting) && i < MAX_SLEEPS; i++)
 		usleep_range(10, 20);
 	down_write(&ept->lock);
 	/* A full barrier. Pairs with that between who waits in ept_await_turn() and its look. */

@@ -352,17 +352,22 @@ void ept_op_close_split(struct ept_op *op, const struct ept_run *run, u64 *table
 void ept_op_close_leaf(struct ept_walk *walk, const struct ept_run *run, u64 *table);
 
 /* A pause costs as much as some dozen runs; between two of them so many are visited. */
-#define EPT_OP_RUNS	64
+#define EPT_OP_RUNS	32
 
 /*
- * For a visitor that has read nothing yet of what it visits, of an operation for which it makes no
- * difference whether a hole became a leaf before or after: lets faults in.
+ * For who has read nothing yet of what it visits, and for whom it makes no difference whether a
+ * hole became a leaf before or after: lets faults in. @runs: as of struct ept_op
  */
-static __always_inline void ept_op_let_in(struct ept_op *op)
+static __always_inline void ept_let_in(struct ept *ept, unsigned int *runs)
 {
 	/* Nobody waits for the lock of a table that is locked by its client. */
-	if (unlikely(atomic_read(&op->ept->waiting)) && ++op->runs % EPT_OP_RUNS == 0)
-		ept_op_pause(op->ept);
+	if (unlikely(atomic_read(&ept->waiting)) && ++*runs % EPT_OP_RUNS == 0)
+		ept_op_pause(ept);
+}
+
+static __always_inline void ept_op_let_in(struct ept_op *op)
+{
+	ept_let_in(op->ept, &op->runs);
 }
 
 static inline bool ept_op_covers(const struct ept_op *op, u64 gpa, enum ept_level level)

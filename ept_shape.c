@@ -283,21 +283,14 @@ static void fold_table(struct ept *ept, u64 *table)
 			  ept_pte_leaf_address(&ept->fmt, READ_ONCE(*table)), ad);
 }
 
-/* One of many tables takes about as long as the visit of one, and nothing was read yet. */
-static void fold_and_let_in(struct ept *ept, u64 *table, unsigned int *folded)
-{
-	if (unlikely(atomic_read(&ept->waiting)) && ++*folded % (EPT_OP_RUNS / 2) == 0)
-		ept_op_pause(ept);
-	fold_table(ept, table);
-}
-
 /* With changes excluded. CPUs may still use the tables. */
 void ept_fold_merged(struct ept *ept, const struct page *merged)
 {
 	unsigned int folded = 0;
 
 	for (; merged; merged = ept_table_next_retired(merged)) {
-		fold_and_let_in(ept, page_address(merged), &folded);
+		ept_let_in(ept, &folded);
+		fold_table(ept, page_address(merged));
 		if (!ept->store.atomic)
 			cond_resched();
 	}
@@ -319,8 +312,10 @@ void ept_fold_all(struct ept *ept, u64 gpa, u64 end)
 
 	list_for_each_entry(gather, &ept->unfolded, node)
 		for (page = gather->merged; page; page = ept_table_next_retired(page))
-			if (overlaps(page_address(page), gpa, end))
-				fold_and_let_in(ept, page_address(page), &folded);
+			if (overlaps(page_address(page), gpa, end)) {
+				ept_let_in(ept, &folded);
+				fold_table(ept, page_address(page));
+			}
 }
 
 /* As fold_entry(), and no CPU sets dirty there any more. What lies in the range is a hole then. */

@@ -16,7 +16,7 @@
 #include <linux/slab.h>
 
 #include "crew.h"
-#include "ept_priv.h"
+#include "ept_op.h"
 #include "fixture.h"
 
 #define REPORTED	0ULL		/* a leaf that goes */
@@ -485,14 +485,14 @@ static const struct arena_config long_calls[] = {
 KUNIT_ARRAY_PARAM_DESC(long_call, long_calls, name);
 
 /*
- * What comes in may change the leaf in which the range ends. The pause is after 64 runs, which are
- * two for each table; so many lie before that leaf, and where the range begins amid a table, its
- * own run is the one that would pause.
+ * What comes in may change the leaf in which the range ends. The pause is after
+ * EPT_OP_RUNS, which are two for each table; so many lie before that leaf, and where the range
+ * begins amid a table, its own run is the one that would pause.
  */
 
 #define CUT		(SMALL + LONG_SIZE)	/* a 2M leaf in which the range ends, */
 #define CUT_HPA		((u64)SZ_1G * 8)	/* and where it leads */
-#define AMID		(CUT - 32 * SZ_2M + SZ_4K)
+#define AMID		(CUT - EPT_OP_RUNS / 2 * SZ_2M + SZ_4K)
 
 static int take_write_cut(struct ept *ept)
 {

@@ -184,15 +184,21 @@ int ept_space_log_start(struct ept_space *space, u64 gpa, u64 size, u32 flags)
 }
 EXPORT_SYMBOL_EPT(ept_space_log_start);
 
+/* What is noted at the same time is found now or the next time. */
+static unsigned long next_noted(const struct log *log, unsigned long bit, unsigned long end)
+{
+	return data_race(find_next_bit(log->bitmap, end, bit));
+}
+
 /* Moves what is in the log's bitmap to the client's. */
 static void collect(struct ept_space *space, struct log *log, u64 gpa, u64 size,
 		    unsigned long *bitmap)
 {
 	const unsigned long first = (gpa - log->gpa) >> PAGE_SHIFT;
 	const unsigned long end = first + (size >> PAGE_SHIFT);
-	unsigned long bit = first;
+	unsigned long bit;
 
-	for_each_set_bit_from(bit, log->bitmap, end) {
+	for (bit = next_noted(log, first, end); bit < end; bit = next_noted(log, bit + 1, end)) {
 		if (!test_and_clear_bit(bit, log->bitmap))
 			continue;
 		__set_bit(bit - first, bitmap);
