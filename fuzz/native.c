@@ -421,6 +421,8 @@ void native_fail(struct kunit *test, const char *file, int line, const char *wha
 	vprintf(format, args);
 	va_end(args);
 	printf("\n");
+	if (getenv("FIRST"))
+		exit(1);
 	test->failed = true;
 }
 
