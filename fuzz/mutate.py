@@ -135,9 +135,10 @@ def tests_of(path):
         return [("suites", ["ept_guest"], 10)]
     if path.startswith("memtype/"):
         slow = [f"-ept_memtype.{case}" for case in ("every_page", "masks_with", "as_many_pieces")]
-        tests = [("suites", ["ept_memtype"] + slow, 5), ("suites", ["ept_memtype"], 30)]
+        fast = ["ept_memtype", "ept_typed"]
+        tests = [("suites", fast + slow, 5), ("suites", fast, 30)]
         return tests[:1] if ARGS.quick else tests
-    layers = ["-ept_guest", "-ept_memtype"]
+    layers = ["-ept_guest", "-ept_memtype", "-ept_typed"]
     slow = [f"-ept_{suite}." for suite in ("random", "protect", "map", "unmap", "pte", "create")]
     tests = [("fuzzer", ["-q", "-n", "3000"], 5), ("suites", layers + slow, 10)]
     if not ARGS.quick:

@@ -124,6 +124,14 @@ void fixture_recreate(struct fixture *fixture, const struct ept_config *config)
 	setup(fixture, config);
 }
 
+void fixture_make_atomic(struct fixture *fixture)
+{
+	struct ept_config config = fixture->config;
+
+	config.flags |= EPT_CONFIG_ATOMIC;
+	fixture_recreate(fixture, &config);
+}
+
 int fixture_init(struct kunit *test)
 {
 	const struct test_config *config = test->param_value;

@@ -69,6 +69,8 @@ void fixture_exit(struct kunit *test);
 
 /* A table of another configuration in the place of the one that is there. */
 void fixture_recreate(struct fixture *fixture, const struct ept_config *config);
+/* The same, with EPT_CONFIG_ATOMIC */
+void fixture_make_atomic(struct fixture *fixture);
 
 /* Where the entry of @level is that @gpa leads to; NULL: there is no table for it. */
 u64 *fixture_entry(struct fixture *fixture, u64 gpa, unsigned int level);
