@@ -5,7 +5,7 @@
 #include "kunit.h"
 
 struct task_struct proof_task;
-bool native_irqs_disabled;
+struct native_context native_context;
 bool native_killed;
 bool native_in_hardirq;
 
@@ -178,6 +178,30 @@ char *bin2hex(char *to, const void *from, size_t nr)
 	while (nr--)
 		to += snprintf(to, 3, "%02x", *bytes++);
 	return to;
+}
+
+/*
+ * Locks
+ */
+
+void native_expect(bool condition, const char *what)
+{
+	if (!condition) {
+		printf("%s\n", what);
+		abort();
+	}
+}
+
+void native_might_sleep(void)
+{
+	native_expect(!native_context.rcu && !native_context.preempt && !native_context.irqs_off &&
+		      !native_in_hardirq, "something sleeps where it may not");
+}
+
+void native_expect_idle(void)
+{
+	native_might_sleep();
+	native_expect(!native_context.locks, "a lock is kept");
 }
 
 bool native_warn(bool condition, const char *what, const char *file, int line)
@@ -448,6 +472,8 @@ static bool run_case(const struct kunit_suite *suite, const struct kunit_case *k
 	if (!setjmp(test.out) && suite->exit)
 		suite->exit(&test);
 	release(&test);
+	if (!test.failed)
+		native_expect_idle();
 	return !test.failed;
 }
 

@@ -322,13 +322,8 @@ static inline void list_move(struct list_head *node, struct list_head *list)
 }
 
 /* Others */
-#define rcu_read_lock_sched()		((void)0)
-#define rcu_read_unlock_sched()		((void)0)
-#define spin_lock(lock)			((lock)->locked++)
-#define spin_unlock(lock)		((lock)->locked--)
-#define DEFINE_SPINLOCK(name)		raw_spinlock_t name = {}
-#define get_cpu()			0
-#define put_cpu()			((void)0)
+#define get_cpu()			(preempt_disable(), 0)
+#define put_cpu()			preempt_enable()
 #define migrate_disable()		((void)0)
 #define migrate_enable()		((void)0)
 #define nr_cpu_ids			1U
@@ -361,14 +356,6 @@ extern bool native_in_hardirq;
 	(native_in_hardirq = true, (work)->func(work), native_in_hardirq = false, true)
 #define irq_work_sync(work)		((void)(work))
 
-struct mutex {
-	bool locked;
-};
-
-#define mutex_init(mutex)		((mutex)->locked = false)
-#define mutex_lock(mutex)		((mutex)->locked = true)
-#define mutex_unlock(mutex)		((mutex)->locked = false)
-#define mutex_destroy(mutex)		((void)(mutex))
 #define ATOMIC_INIT(n)			{ n }
 #define ATOMIC64_INIT(n)		{ n }
 #define atomic_inc_return(v)		(++(v)->counter)
@@ -382,19 +369,107 @@ struct mutex {
 #define smp_wmb()			((void)0)
 #define barrier()			__asm__ volatile("" ::: "memory")
 #define barrier_data(ptr)		__asm__ volatile("" : : "r" (ptr) : "memory")
-#define init_rwsem(lock)		((lock)->writers = (lock)->readers = 0)
-#define irqs_disabled()			native_irqs_disabled
-extern bool native_irqs_disabled;
+#define num_online_cpus()		1
+/*
+ * Locks, as far as one thread can tell: each is let go by who has it, none is taken twice or kept,
+ * and nothing sleeps where it may not.
+ */
+struct native_context {
+	int	rcu;
+	int	preempt;
+	int	irqs_off;
+	int	locks;
+};
+
+extern struct native_context native_context;
+void native_expect(bool condition, const char *what);
+void native_might_sleep(void);
+/* Where nothing is held any more */
+void native_expect_idle(void);
+
+static inline void native_take(int *lock, int *other, int limit)
+{
+	native_expect(*lock < limit && !*other, "a lock is taken that is held");
+	++*lock;
+	native_context.locks++;
+}
+
+static inline void native_drop(int *lock)
+{
+	native_expect(*lock, "a lock is let go that isn't held");
+	--*lock;
+	native_context.locks--;
+}
+
+static inline void native_leave(int *section)
+{
+	native_expect(*section, "a section is left that wasn't entered");
+	--*section;
+}
+
+#undef might_sleep
+#undef __might_sleep
+#undef cond_resched
+#undef preempt_disable
+#undef preempt_enable
+#undef preempt_disable_notrace
+#undef preempt_enable_notrace
+#undef rcu_read_lock
+#undef rcu_read_unlock
+#undef lockdep_assert_preemption_disabled
+#define might_sleep()			native_might_sleep()
+#define __might_sleep(file, line)	native_might_sleep()
+#define cond_resched()			native_might_sleep()
+#define preempt_disable()		((void)native_context.preempt++)
+#define preempt_enable()		native_leave(&native_context.preempt)
+#define preempt_disable_notrace()	preempt_disable()
+#define preempt_enable_notrace()	preempt_enable()
+#define rcu_read_lock()			((void)native_context.rcu++)
+#define rcu_read_unlock()		native_leave(&native_context.rcu)
+#define rcu_read_lock_sched()		preempt_disable()
+#define rcu_read_unlock_sched()		preempt_enable()
+#define lockdep_assert_preemption_disabled()	\
+	native_expect(native_context.preempt || irqs_disabled(), "preemption is on")
+#define lockdep_is_held(lock)		true
+#define lockdep_assert_irqs_enabled()	native_expect(!irqs_disabled(), "interrupts are off")
+
 #undef local_irq_save
 #undef local_irq_restore
-#define local_irq_save(flags)	\
-	((flags) = native_irqs_disabled, native_irqs_disabled = true)
-#define local_irq_restore(flags)	(native_irqs_disabled = (flags))
-#define local_irq_disable()		(native_irqs_disabled = true)
-#define local_irq_enable()		(native_irqs_disabled = false)
-#define num_online_cpus()		1
-#define lockdep_is_held(lock)		true
-#define lockdep_assert_irqs_enabled()	((void)0)
+#define irqs_disabled()			(!!native_context.irqs_off)
+#define local_irq_disable()		(native_context.irqs_off = true)
+#define local_irq_enable()		(native_context.irqs_off = false)
+#define local_irq_save(flags)		((flags) = irqs_disabled(), local_irq_disable())
+#define local_irq_restore(flags)	(native_context.irqs_off = (flags))
+
+#undef down_write
+#undef down_read
+#undef up_write
+#undef up_read
+#define init_rwsem(lock)		((lock)->writers = (lock)->readers = 0)
+#define down_write(lock)	\
+	(native_might_sleep(), native_take(&(lock)->writers, &(lock)->readers, 1))
+#define down_read(lock)		\
+	(native_might_sleep(), native_take(&(lock)->readers, &(lock)->writers, INT_MAX))
+#define up_write(lock)			native_drop(&(lock)->writers)
+#define up_read(lock)			native_drop(&(lock)->readers)
+
+struct mutex {
+	int locked;
+};
+
+#define mutex_init(mutex)		((mutex)->locked = 0)
+#define mutex_lock(mutex)	\
+	(native_might_sleep(), native_take(&(mutex)->locked, &(int){ 0 }, 1))
+#define mutex_unlock(mutex)		native_drop(&(mutex)->locked)
+#define mutex_destroy(mutex)		((void)(mutex))
+#undef raw_spin_lock_irqsave
+#undef raw_spin_unlock_irqrestore
+#define DEFINE_SPINLOCK(name)		raw_spinlock_t name = {}
+#define spin_lock(lock)			native_take(&(lock)->locked, &(int){ 0 }, 1)
+#define spin_unlock(lock)		native_drop(&(lock)->locked)
+#define raw_spin_lock_irqsave(lock, flags)	(local_irq_save(flags), spin_lock(lock))
+#define raw_spin_unlock_irqrestore(lock, flags)	(spin_unlock(lock), local_irq_restore(flags))
+
 #undef WARN_ON_ONCE
 #define WARN_ON_ONCE(condition)		native_warn(condition, #condition, __FILE__, __LINE__)
 #define WARN_ON(condition)		WARN_ON_ONCE(condition)

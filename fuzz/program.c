@@ -72,7 +72,9 @@ static void finish(struct run *run, struct machine *machine)
 		if (machine->open[i])
 			do_flush(&machine->fixture, &machine->gathers[i]);
 	while (machine->loads) {
+		preempt_disable();
 		ept_vcpu_put(machine->fixture.ept);
+		preempt_enable();
 		machine->loads--;
 	}
 	if (!IS_ERR_OR_NULL(machine->fixture.ept))
@@ -164,6 +166,7 @@ static void take(struct run *run, size_t nr)
 	if (steps[i].gathers)
 		note_change(run, gather_of(run));
 	program_counts.steps++;
+	native_expect_idle();
 	look(run, nr);
 	native_grace_period();
 }
