@@ -480,7 +480,7 @@ static void flushes_interrupt_the_cpus_that_run(struct kunit *test)
 
 	if (num_online_cpus() < 2)
 		kunit_skip(test, "there is nobody to be interrupted");
-	ept_hooks.invept_works = true;
+	ept_hooks.invept = invept_works;
 	config.ops = NULL;
 	ept = ept_create(&config);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ept);
@@ -541,6 +541,98 @@ static void a_cpu_that_cannot_invalidate_does_not_load(struct kunit *test)
 	ept_destroy(ept);
 }
 
+/* What a CPU was asked for, and what it says */
+static struct {
+	u64		pointer;
+	unsigned int	context;
+	unsigned int	global;
+	int		context_err;
+	int		global_err;
+} asked;
+
+static int note_invept(u64 pointer, bool global)
+{
+	if (global) {
+		asked.global++;
+		return asked.global_err;
+	}
+	asked.pointer = pointer;
+	asked.context++;
+	return asked.context_err;
+}
+
+static void expect_asked(struct kunit *test, struct ept *ept, unsigned int context,
+			 unsigned int global)
+{
+	KUNIT_EXPECT_EQ(test, asked.context, context);
+	KUNIT_EXPECT_EQ(test, asked.global, global);
+	if (context)
+		KUNIT_EXPECT_EQ(test, asked.pointer, ept_pointer(ept));
+}
+
+/* A new table, and each flush, are news to a CPU that runs it; all else it has. */
+static void a_cpu_invalidates_what_it_is_behind_with(struct kunit *test)
+{
+	struct ept *ept = create_with_own_flush(test);
+
+	memset(&asked, 0, sizeof(asked));
+	ept_hooks.invept = note_invept;
+	migrate_disable();
+	load_here(ept);
+	expect_asked(test, ept, 1, 0);
+	load_here(ept);
+	put_here(ept);
+	expect_asked(test, ept, 1, 0);
+	ept_flush(ept);
+	expect_asked(test, ept, 2, 0);
+	put_here(ept);
+	/* Once for two of them, and not before it runs again */
+	ept_flush(ept);
+	ept_flush(ept);
+	expect_asked(test, ept, 2, 0);
+	load_here(ept);
+	expect_asked(test, ept, 3, 0);
+	put_here(ept);
+	migrate_enable();
+	ept_destroy(ept);
+}
+
+static void a_cpu_that_refuses_one_table_invalidates_all(struct kunit *test)
+{
+	struct ept *ept = create_with_own_flush(test);
+
+	memset(&asked, 0, sizeof(asked));
+	asked.context_err = -EINVAL;
+	ept_hooks.invept = note_invept;
+	migrate_disable();
+	preempt_disable();
+	KUNIT_EXPECT_EQ(test, ept_vcpu_load(ept), 0);
+	preempt_enable();
+	expect_asked(test, ept, 1, 1);
+	ept_flush(ept);
+	expect_asked(test, ept, 2, 2);
+	put_here(ept);
+	/* What it refuses for another reason it wasn't asked in vain. */
+	asked.context_err = -ENODEV;
+	ept_flush(ept);
+	preempt_disable();
+	KUNIT_EXPECT_EQ(test, ept_vcpu_load(ept), -ENODEV);
+	preempt_enable();
+	expect_asked(test, ept, 3, 2);
+	asked.context_err = -EINVAL;
+	asked.global_err = -EINVAL;
+	preempt_disable();
+	KUNIT_EXPECT_EQ(test, ept_vcpu_load(ept), -EINVAL);
+	/* It is as far behind as it was. */
+	asked.global_err = 0;
+	KUNIT_EXPECT_EQ(test, ept_vcpu_load(ept), 0);
+	ept_vcpu_put(ept);
+	preempt_enable();
+	expect_asked(test, ept, 5, 4);
+	migrate_enable();
+	ept_destroy(ept);
+}
+
 static u64 flushes(struct ept *ept)
 {
 	struct ept_stats stats;
@@ -556,17 +648,17 @@ static void a_flush_that_a_cpu_could_not_run_is_not_done(struct kunit *test)
 	unsigned long pages;
 	unsigned long before;
 
-	ept_hooks.invept_works = true;
+	ept_hooks.invept = invept_works;
 	migrate_disable();
 	load_here(ept);
 	before = table_pages();
 	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, SZ_4K, SZ_2M, &EPT_ATTRS_RAM), 0);
 	pages = table_pages();
-	ept_hooks.invept_works = false;
+	ept_hooks.invept = NULL;
 	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
 	KUNIT_EXPECT_EQ(test, flushes(ept), 1);
 	KUNIT_EXPECT_EQ_MSG(test, table_pages(), pages, "freed though a CPU may walk them");
-	ept_hooks.invept_works = true;
+	ept_hooks.invept = invept_works;
 	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
 	KUNIT_EXPECT_EQ_MSG(test, flushes(ept), 2, "what was owed is forgotten");
 	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
@@ -783,7 +875,7 @@ static void a_cpu_catches_up_with_the_tables_that_it_runs(struct kunit *test)
 	struct ept *tables[] = { create_with_own_flush(test), create_with_own_flush(test) };
 	struct ept_gather gathers[2], *all[] = { &gathers[0], &gathers[1] };
 
-	ept_hooks.invept_works = true;
+	ept_hooks.invept = invept_works;
 	for (unsigned int runs = 0; runs < 2; runs++) {
 		for (unsigned int i = 0; i < 2; i++) {
 			ept_gather_init(all[i], tables[i]);
@@ -855,7 +947,7 @@ static void gathers_beside_none_are_flushed(struct kunit *test)
 
 static void hooks_are_off(struct kunit *test)
 {
-	ept_hooks.invept_works = false;
+	ept_hooks.invept = NULL;
 	fixture_exit(test);
 }
 
@@ -879,6 +971,8 @@ static struct kunit_case gather_cases[] = {
 	KUNIT_CASE_PARAM(the_rest_of_a_split_leaf_is_never_missing, configs_gen_params),
 	KUNIT_CASE_PARAM(the_modules_own_flush_interrupts_nobody_idle, configs_gen_params),
 	KUNIT_CASE(flushes_interrupt_the_cpus_that_run),
+	KUNIT_CASE(a_cpu_invalidates_what_it_is_behind_with),
+	KUNIT_CASE(a_cpu_that_refuses_one_table_invalidates_all),
 	KUNIT_CASE_PARAM(a_cpu_that_cannot_invalidate_does_not_load, configs_gen_params),
 	KUNIT_CASE_PARAM(a_flush_that_a_cpu_could_not_run_is_not_done, configs_gen_params),
 	KUNIT_CASE_PARAM(what_the_client_flushed_is_only_freed, configs_gen_params),
