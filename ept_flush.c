@@ -195,11 +195,9 @@ static void invalidate(struct ept_gather **gathers, unsigned int nr)
 		gather->owes = false;
 	}
 	err = shoot_down(gathers, nr);
-	for (unsigned int i = 0; i < nr; i++) {
+	for (unsigned int i = 0; i < nr; i++)
 		if (gathers[i]->owes && !err)
 			end_invalidation(gathers[i]);
-		gathers[i]->owes = false;
-	}
 }
 
 /*

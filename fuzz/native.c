@@ -8,6 +8,7 @@ struct task_struct proof_task;
 struct native_context native_context;
 bool native_killed;
 bool native_in_hardirq;
+unsigned int native_cpu;
 
 /*
  * Memory
@@ -192,6 +193,20 @@ void native_expect(bool condition, const char *what)
 	}
 }
 
+void native_call(unsigned int cpu, void (*function)(void *arg), void *arg)
+{
+	const unsigned int caller = native_cpu;
+	const bool hardirq = native_in_hardirq, irqs_off = irqs_disabled();
+
+	native_cpu = cpu;
+	native_in_hardirq |= cpu != caller;
+	local_irq_disable();
+	function(arg);
+	local_irq_restore(irqs_off);
+	native_in_hardirq = hardirq;
+	native_cpu = caller;
+}
+
 void native_might_sleep(void)
 {
 	native_expect(!native_context.rcu && !native_context.preempt && !native_context.irqs_off &&
@@ -201,7 +216,7 @@ void native_might_sleep(void)
 void native_expect_idle(void)
 {
 	native_might_sleep();
-	native_expect(!native_context.locks, "a lock is kept");
+	native_expect(!native_cpu && !native_context.locks, "a lock is kept");
 }
 
 bool native_warn(bool condition, const char *what, const char *file, int line)

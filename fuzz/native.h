@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The module's sources and the KUnit models as a program of user space: beyond proof/kernel.h, what
- * they use of the kernel. One CPU, one thread; a grace period is over when native_grace_period() or
- * rcu_barrier() says so.
+ * they use of the kernel. One thread, and two CPUs, of which one does what the other asks it for at
+ * once; a grace period is over when native_grace_period() or rcu_barrier() says so.
  */
 #ifndef _NATIVE_H
 #define _NATIVE_H
@@ -326,11 +326,21 @@ static inline void list_move(struct list_head *node, struct list_head *list)
 #define put_cpu()			preempt_enable()
 #define migrate_disable()		((void)0)
 #define migrate_enable()		((void)0)
-#define nr_cpu_ids			1U
+#define nr_cpu_ids			2U
 #define cpu_online_mask			NULL
-#define cpumask_any_but(mask, cpu)	((void)(mask), (void)(cpu), nr_cpu_ids)
-#define smp_call_function_single(cpu, function, arg, wait)	\
-	((void)(cpu), (function)(arg), 0)
+#define cpumask_any_but(mask, cpu)	((void)(mask), !(cpu))
+#undef smp_processor_id
+#undef on_each_cpu_cond
+#define smp_processor_id()		native_cpu
+#define smp_call_function_single(cpu, function, arg, wait)	(native_call(cpu, function, arg), 0)
+#define on_each_cpu_cond(condition, function, arg, wait)	\
+do {	\
+	for (unsigned int _cpu = 0; _cpu < nr_cpu_ids; _cpu++)	\
+		if ((condition)(_cpu, arg))	\
+			native_call(_cpu, function, arg);	\
+} while (0)
+extern unsigned int native_cpu;
+void native_call(unsigned int cpu, void (*function)(void *arg), void *arg);
 #define fs_reclaim_acquire(gfp)		((void)(gfp))
 #define fs_reclaim_release(gfp)		((void)(gfp))
 #define debug_locks			true
@@ -369,7 +379,7 @@ extern bool native_in_hardirq;
 #define smp_wmb()			((void)0)
 #define barrier()			__asm__ volatile("" ::: "memory")
 #define barrier_data(ptr)		__asm__ volatile("" : : "r" (ptr) : "memory")
-#define num_online_cpus()		1
+#define num_online_cpus()		2
 /*
  * Locks, as far as one thread can tell: each is let go by who has it, none is taken twice or kept,
  * and nothing sleeps where it may not.

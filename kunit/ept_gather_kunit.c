@@ -658,15 +658,40 @@ static void a_flush_that_a_cpu_could_not_run_is_not_done(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
 	KUNIT_EXPECT_EQ(test, flushes(ept), 1);
 	KUNIT_EXPECT_EQ_MSG(test, table_pages(), pages, "freed though a CPU may walk them");
-	ept_hooks.invept = invept_works;
-	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
-	KUNIT_EXPECT_EQ_MSG(test, flushes(ept), 2, "what was owed is forgotten");
+	/* And more of them */
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, SZ_4K, SZ_2M, &EPT_ATTRS_RAM), 0);
+	pages = table_pages();
 	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
 	KUNIT_EXPECT_EQ(test, flushes(ept), 2);
+	KUNIT_EXPECT_EQ_MSG(test, table_pages(), pages, "freed though a CPU may walk them");
+	ept_hooks.invept = invept_works;
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
+	KUNIT_EXPECT_EQ_MSG(test, flushes(ept), 3, "what was owed is forgotten");
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
+	KUNIT_EXPECT_EQ(test, flushes(ept), 3);
 	put_here(ept);
 	migrate_enable();
 	ept_destroy(ept);
 	KUNIT_EXPECT_LT(test, table_pages(), before);
+}
+
+/* Also where the client says which CPUs run: those are its own way's to find, too. */
+static void a_clients_own_way_is_the_only_one(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+
+	memset(&asked, 0, sizeof(asked));
+	ept_hooks.invept = note_invept;
+	migrate_disable();
+	load_here(ept);
+	expect_asked(test, ept, 1, 0);
+	must_map(fixture, 0, 0, SZ_4K, &EPT_ATTRS_RAM);
+	must_unmap(fixture, 0, SZ_4K);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	expect_asked(test, ept, 1, 0);
+	put_here(ept);
+	migrate_enable();
 }
 
 /* One invalidation of the client's own serves two tables. */
@@ -731,6 +756,22 @@ static void a_spliced_gather_has_what_both_had(struct kunit *test)
 	ept_gather_flush(&from);
 	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
 	ept_destroy(other);
+}
+
+static void what_the_client_flushed_covers_what_was_spliced(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_gather to, from;
+
+	must_map(fixture, 0, 0, SZ_16K, &EPT_ATTRS_RAM);
+	ept_gather_init(&to, fixture->ept);
+	ept_gather_init(&from, fixture->ept);
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, 0, SZ_4K, &to), 0);
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, SZ_4K, SZ_4K, &from), 0);
+	KUNIT_EXPECT_EQ(test, ept_gather_splice(&to, &from), 0);
+	ept_gather_free(&to);
+	ept_gather_flush(&from);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
 }
 
 /* Three changes that unlink tables, each deferred; the first one has several. */
@@ -975,9 +1016,11 @@ static struct kunit_case gather_cases[] = {
 	KUNIT_CASE(a_cpu_that_refuses_one_table_invalidates_all),
 	KUNIT_CASE_PARAM(a_cpu_that_cannot_invalidate_does_not_load, configs_gen_params),
 	KUNIT_CASE_PARAM(a_flush_that_a_cpu_could_not_run_is_not_done, configs_gen_params),
+	KUNIT_CASE(a_clients_own_way_is_the_only_one),
 	KUNIT_CASE_PARAM(what_the_client_flushed_is_only_freed, configs_gen_params),
 	KUNIT_CASE_PARAM(a_change_after_the_clients_flush_is_owed, configs_gen_params),
 	KUNIT_CASE_PARAM(a_spliced_gather_has_what_both_had, configs_gen_params),
+	KUNIT_CASE(what_the_client_flushed_covers_what_was_spliced),
 	KUNIT_CASE(a_merges_flags_go_with_its_gather),
 	KUNIT_CASE(what_was_deferred_is_reaped_by_one_flush),
 	KUNIT_CASE(what_was_deferred_outlives_the_flush),
