@@ -914,9 +914,12 @@ static void gathers_of_several_tables_are_flushed_at_once(struct kunit *test)
 static void a_cpu_catches_up_with_the_tables_that_it_runs(struct kunit *test)
 {
 	struct ept *tables[] = { create_with_own_flush(test), create_with_own_flush(test) };
-	struct ept_gather gathers[2], *all[] = { &gathers[0], &gathers[1] };
+	struct ept *unchanged = create_with_own_flush(test);
+	struct ept_gather gathers[2], nothing;
+	struct ept_gather *all[] = { &gathers[0], &gathers[1], &nothing };
 
 	ept_hooks.invept = invept_works;
+	ept_gather_init(&nothing, unchanged);
 	for (unsigned int runs = 0; runs < 2; runs++) {
 		for (unsigned int i = 0; i < 2; i++) {
 			ept_gather_init(all[i], tables[i]);
@@ -925,14 +928,16 @@ static void a_cpu_catches_up_with_the_tables_that_it_runs(struct kunit *test)
 		}
 		preempt_disable();
 		KUNIT_EXPECT_EQ(test, ept_vcpu_load(tables[runs]), 0);
-		ept_gather_flush_all(all, 2);
+		ept_gather_flush_all(all, 3);
 		KUNIT_EXPECT_EQ(test, flushes(tables[0]), runs + 1);
 		KUNIT_EXPECT_EQ(test, flushes(tables[1]), runs + 1);
+		KUNIT_EXPECT_EQ(test, flushes(unchanged), 0);
 		ept_vcpu_put(tables[runs]);
 		preempt_enable();
 	}
 	ept_destroy(tables[0]);
 	ept_destroy(tables[1]);
+	ept_destroy(unchanged);
 }
 
 static void freed_tables_are_back_after_a_barrier(struct kunit *test)

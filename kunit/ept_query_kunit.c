@@ -248,6 +248,60 @@ static void accessed_and_dirty_part_a_run(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+static unsigned int live_entries(const u64 *table)
+{
+	unsigned int live = 0;
+
+	for (unsigned int i = 0; i < MMU_ENTRIES; i++)
+		live += table[i] != 0 && table[i] != BIT_ULL(63);
+	return live;
+}
+
+static void expect_entry(struct fixture *fixture, const struct ept_found *found)
+{
+	const u64 entry = *fixture_entry(fixture, found->gpa, found->level);
+	struct kunit *test = fixture->test;
+
+	KUNIT_EXPECT_EQ(test, found->gpa % flat_span(found->level), 0);
+	KUNIT_EXPECT_EQ(test, found->entry, entry);
+	if (mmu_kind(&fixture->mmu, entry, found->level) == MMU_TABLE)
+		KUNIT_EXPECT_EQ(test, found->live, live_entries(mmu_table(entry)));
+}
+
+/* A table before its entries, and each from its own place on */
+static void each_entry_is_found_in_its_order(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const u64 base = fixture_base(fixture), unit = fixture->unit;
+	struct ept_format fmt;
+	struct ept_stats stats;
+	struct ept_found found, again;
+	u64 from = 0, nr = 1, expected = 0;
+
+	ept_format_init(&fmt, &fixture->config);
+	must_map(fixture, 0, 0, SZ_16K, &EPT_ATTRS_RAM);
+	must_map(fixture, base, base, unit + SZ_8K, &EPT_ATTRS_RAM);
+	must_map(fixture, flat_width(fixture->flat) - SZ_4K, 0, SZ_4K, &EPT_ATTRS_RAM);
+	for (; ept_next_entry(fixture->ept, from, &found); from++, nr++) {
+		const u64 order = ept_found_order(&fmt, &found);
+
+		KUNIT_ASSERT_GE(test, order, from);
+		expect_entry(fixture, &found);
+		KUNIT_EXPECT_TRUE(test, ept_next_entry(fixture->ept, order, &again));
+		KUNIT_EXPECT_EQ(test, again.entry, found.entry);
+		KUNIT_EXPECT_EQ(test, again.gpa, found.gpa);
+		KUNIT_EXPECT_EQ(test, again.level, found.level);
+		from = order;
+	}
+	ept_get_stats(fixture->ept, &stats);
+	for (unsigned int i = 0; i < ARRAY_SIZE(stats.tables); i++)
+		expected += stats.tables[i];
+	for (unsigned int i = 0; i < ARRAY_SIZE(stats.leaves); i++)
+		expected += stats.leaves[i];
+	KUNIT_EXPECT_EQ(test, nr, expected);
+	KUNIT_EXPECT_FALSE(test, ept_next_entry(fixture->ept, flat_width(fixture->flat), &found));
+}
+
 static void a_visit_may_stop(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -473,6 +527,7 @@ static struct kunit_case query_cases[] = {
 	KUNIT_CASE_PARAM(visits_are_clipped_to_the_range, configs_gen_params),
 	KUNIT_CASE_PARAM(alike_neighbours_are_one_visit, configs_gen_params),
 	KUNIT_CASE_PARAM(accessed_and_dirty_part_a_run, configs_gen_params),
+	KUNIT_CASE_PARAM(each_entry_is_found_in_its_order, configs_gen_params),
 	KUNIT_CASE_PARAM(a_visit_may_stop, configs_gen_params),
 	KUNIT_CASE_PARAM(bad_ranges_are_refused_in_order, configs_gen_params),
 	KUNIT_CASE(stats_of_nothing_are_zero),
