@@ -30,6 +30,8 @@ void ept_op_pause(struct ept *ept)
 {
 	WRITE_ONCE(ept->paused, true);
 	up_write(&ept->lock);
+	if (ept_hooks.pausing)
+		ept_hooks.pausing(ept);
 	/*
 	 * Whoever is first in the queue has to wake up, to let the next one in, and this one, which
 	 * is awake, would have the lock before them. Those that come while it is free don't wait.
