@@ -12,6 +12,7 @@ its line, so that they hold until that text changes.
 """
 import argparse
 import concurrent.futures
+import fcntl
 import os
 import random
 import re
@@ -25,8 +26,14 @@ TOP = os.path.dirname(HERE)
 TABLE = HERE + "/mutants.txt"
 REASONS = HERE + "/survivors.txt"
 
-NOTICED = ("fuzzer", "suites", "sanitizers", "KUnit")
-SANITIZED = "-O1 -fsanitize=address,undefined -fno-sanitize-recover=all"
+NOTICED = ("fuzzer", "suites", "amid", "sanitizers", "KUnit")
+BUILDS = {
+    "plain": ("-O1", ["fuzzer", "suites"]),
+    "amid": ("-O1", ["amid"]),
+    "sanitized": ("-O1 -fsanitize=address,undefined -fno-sanitize-recover=all", ["fuzzer"]),
+}
+# Suites that take longer than all others together
+SLOW = ["random", "protect", "map", "unmap", "pte", "create"]
 
 # What is looked for in a line, and what takes its place. The first letter names the kind.
 SWAPS = [
@@ -87,7 +94,7 @@ def code_of(line):
 
 
 def mutants_of(path):
-    with open(f"{TOP}/{path}") as file:
+    with open(f"{TOP}/{path}", encoding="utf-8") as file:
         lines = file.read().split("\n")
     seen, comment, found = {}, False, []
     for number, line in enumerate(lines):
@@ -129,31 +136,37 @@ def works(command, cwd, cpu=None):
         return False
 
 
+def suites_but(suites):
+    return [f"-ept_{suite}." for suite in suites]
+
+
 def tests_of(path):
-    """Program, arguments, seconds of CPU: in the order in which they are run, the cheapest first"""
-    if path.startswith("guest/"):
-        return [("suites", ["ept_guest"], 10)]
+    """Build, program, arguments, seconds of CPU: in their order, the cheapest first"""
     if path.startswith("memtype/"):
         slow = [f"-ept_memtype.{case}" for case in ("every_page", "masks_with", "as_many_pieces")]
         fast = ["ept_memtype", "ept_typed"]
-        tests = [("suites", fast + slow, 5), ("suites", fast, 30)]
-        return tests[:1] if ARGS.quick else tests
-    layers = ["-ept_guest", "-ept_memtype", "-ept_typed"]
-    slow = [f"-ept_{suite}." for suite in ("random", "protect", "map", "unmap", "pte", "create")]
-    tests = [("fuzzer", ["-q", "-n", "3000"], 5), ("suites", layers + slow, 10)]
-    if not ARGS.quick:
-        tests += [("suites", layers, 40), ("fuzzer", ["-q", "-s", "1000", "-n", str(ARGS.steps)], 30)]
-    return tests
+        quick, long = [("plain", "suites", fast + slow, 5)], [("plain", "suites", fast, 30)]
+    elif path.startswith("guest/"):
+        quick, long = [("plain", "suites", ["ept_guest"], 10)], [("amid", "amid", ["ept_amid_guest"], 10)]
+    else:
+        slow, layers = suites_but(SLOW), ["-ept_guest", "-ept_memtype", "-ept_typed"]
+        quick = [("plain", "fuzzer", ["-q", "-n", "3000"], 5),
+                 ("plain", "suites", layers + slow, 10)]
+        long = [("amid", "amid", ["ept_amid_flags", "ept_amid.each_state"], 20),
+                ("plain", "suites", ["ept_" + suite + "." for suite in SLOW], 40),
+                ("plain", "fuzzer", ["-q", "-s", "1000", "-n", str(ARGS.steps)], 30),
+                ("sanitized", "fuzzer", ["-q", "-n", "3000"], None)]
+    return quick if ARGS.quick else quick + long
 
 
 class Build:
     """Objects and programs of a tree of sources. What a mutant changed of them is put back."""
-    def __init__(self, tree, name, optimize, programs):
-        self.tree, self.out, self.optimize = tree, f"{tree}/{name}", optimize
-        self.programs = programs
+    def __init__(self, tree, name):
+        self.tree, self.out = tree, f"{tree}/{name}"
+        self.optimize, self.programs = BUILDS[name]
         # They may be a mutant's, of a run that was ended.
         self.drop_programs()
-        if not all(self.make(program) for program in programs):
+        if not all(self.make(program) for program in self.programs):
             sys.exit("the sources don't build as they are: make -f fuzz/Makefile")
         self.good = {path: self.read(path) for path in self.objects()}
 
@@ -198,25 +211,23 @@ class Tree:
         self.path = f"{ARGS.build}/tree{number}"
         os.makedirs(self.path, exist_ok=True)
         # Not with their times: what a run that was ended left broken is to be built again.
-        subprocess.run(["rsync", "-rlp", "--checksum", "--delete", "--exclude=/out",
-                        "--exclude=/sanitized", "--exclude=.git", TOP + "/", self.path], check=True)
-        self.build = Build(self.path, "out", "-O1", ["fuzzer", "suites"])
-        self.sanitized = None if ARGS.quick else Build(self.path, "sanitized", SANITIZED, ["fuzzer"])
-        if not all(self.build.passes(*test) for test in tests_of("")):
-            sys.exit("the tests fail for the sources as they are")
+        subprocess.run(["rsync", "-rlp", "--checksum", "--delete", "--exclude=.git"] +
+                       [f"--exclude=/{name}" for name in BUILDS] + [TOP + "/", self.path], check=True)
+        self.builds = {name: Build(self.path, name) for name in (["plain"] if ARGS.quick else BUILDS)}
+        for build, *test in tests_of(""):
+            if not self.builds[build].passes(*test):
+                sys.exit(f"the tests fail for the sources as they are: {build}, {test}")
 
     def verdict(self, mutant):
         """By whom it is noticed, or why that isn't asked, or SURVIVES"""
         tests = tests_of(mutant.path)
-        if not self.build.make(tests[0][0]):
+        if not self.builds["plain"].make(tests[0][1]):
             return "doesn't compile"
-        if not self.build.differs():
+        if not self.builds["plain"].differs():
             return "same code"
-        for test in tests:
-            if not self.build.passes(*test):
-                return test[0]
-        if self.sanitized and not self.sanitized.passes("fuzzer", ["-q", "-n", "3000"], None):
-            return "sanitizers"
+        for build, *test in tests:
+            if not self.builds[build].passes(*test):
+                return "sanitizers" if build == "sanitized" else test[0]
         return "SURVIVES"
 
     def judge(self, mutant):
@@ -236,16 +247,15 @@ class Tree:
         with open(path, "wb") as file:
             file.write(before)
         os.utime(path, ns=(time_ns, time_ns))
-        self.build.restore()
-        if self.sanitized:
-            self.sanitized.restore()
+        for build in self.builds.values():
+            build.restore()
         return verdict
 
 
 def read_table():
     table = {}
     if os.path.exists(TABLE):
-        with open(TABLE) as file:
+        with open(TABLE, encoding="utf-8") as file:
             for line in file:
                 if line.strip() and not line.startswith("#"):
                     verdict, key = line.rstrip("\n").split("\t", 1)
@@ -254,7 +264,7 @@ def read_table():
 
 
 def write_table(table, order):
-    with open(TABLE + ".new", "w") as file:
+    with open(TABLE + ".new", "w", encoding="utf-8") as file:
         file.write("# SPDX-License-Identifier: GPL-2.0\n# Written by mutate.py: verdict, file, "
                    "kind, line as it is, line as it was broken, which of several alike\n")
         for key in order:
@@ -263,10 +273,17 @@ def write_table(table, order):
     os.rename(TABLE + ".new", TABLE)
 
 
+def note(key, verdict, order):
+    """Adds a verdict to the table, to which another run may add at the same time"""
+    with open(REASONS, encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        table = read_table()
+        table[key] = verdict
+        write_table(table, order)
+
+
 def reasons():
     """The survivors that are explained"""
-    if not os.path.exists(REASONS):
-        return []
     with open(REASONS, encoding="utf-8") as file:
         return [line.rstrip("\n") for line in file if line.strip() and line[0] not in "#\t"]
 
@@ -297,10 +314,11 @@ def summary(table, order):
     return wrong
 
 
-def is_left(mutant, verdict):
+def is_left(mutant, verdict, known):
     if verdict is None:
         return True
-    return ARGS.again and (verdict == "SURVIVES" or ARGS.kunit and verdict == "same code")
+    return ARGS.again and (verdict == "SURVIVES" and mutant.key not in known or
+                           ARGS.kunit and verdict == "same code")
 
 
 def try_all(mutants, order):
@@ -315,10 +333,7 @@ def try_all(mutants, order):
         verdict = tree.judge(mutant)
         with lock:
             free.append(tree)
-            # Another run may have written to it.
-            table = read_table()
-            table[mutant.key] = verdict
-            write_table(table, order)
+            note(mutant.key, verdict, order)
             if verdict == "SURVIVES":
                 print(f"{mutant.path}:{mutant.number + 1}: survives: {mutant.new.strip()}",
                       flush=True)
@@ -336,8 +351,8 @@ def main():
         mutants = mutants[:ARGS.sample]
         chosen = [mutant.key for mutant in mutants]
     if not ARGS.list:
-        table = read_table()
-        try_all([mutant for mutant in mutants if is_left(mutant, table.get(mutant.key)) and
+        table, known = read_table(), set(reasons())
+        try_all([mutant for mutant in mutants if is_left(mutant, table.get(mutant.key), known) and
                  (not ARGS.files or mutant.path in ARGS.files)], order)
     return 1 if summary(read_table(), chosen) else 0
 
@@ -348,8 +363,8 @@ parser.add_argument("--jobs", type=int, default=os.cpu_count())
 parser.add_argument("--minutes", type=float, default=1e6, help="then end, for another run to go on")
 parser.add_argument("--sample", type=int, help="so many, drawn evenly, always the same ones")
 parser.add_argument("--quick", action="store_true", help="leave what takes long to --again")
-parser.add_argument("--again", action="store_true", help="those that survived, once more")
-parser.add_argument("--steps", type=int, default=30000, help="of the fuzzer, for each mutant")
+parser.add_argument("--again", action="store_true", help="those that survived unexplained, too")
+parser.add_argument("--steps", type=int, default=20000, help="of the fuzzer, for each mutant")
 parser.add_argument("--kunit", action="store_true", help="what survives is for KUnit, too")
 parser.add_argument("--list", action="store_true", help="what the table has, and try nothing")
 parser.add_argument("files", nargs="*")

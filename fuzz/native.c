@@ -193,6 +193,31 @@ void native_expect(bool condition, const char *what)
 	}
 }
 
+void native_take(int *lock, const int *other, int limit)
+{
+	native_expect(*lock < limit && !*other, "a lock is taken that is held");
+	++*lock;
+	native_context.locks++;
+}
+
+void native_drop(int *lock)
+{
+	native_expect(*lock, "a lock is let go that isn't held");
+	--*lock;
+	native_context.locks--;
+}
+
+void native_enter(int *section)
+{
+	++*section;
+}
+
+void native_leave(int *section)
+{
+	native_expect(*section, "a section is left that wasn't entered");
+	--*section;
+}
+
 void native_call(unsigned int cpu, void (*function)(void *arg), void *arg)
 {
 	const unsigned int caller = native_cpu;

@@ -23,6 +23,9 @@
 #undef __always_inline
 #undef PAGE_MASK
 #define PROOF_NATIVE
+#ifdef NATIVE_ACCESS
+#define PROOF_WHOLE	__attribute__((noinline, no_sanitize("thread")))
+#endif
 #include "kernel.h"
 
 typedef signed char s8;
@@ -321,6 +324,38 @@ static inline void list_move(struct list_head *node, struct list_head *list)
 	list_add(node, list);
 }
 
+/* Atomic operations, which announce nothing */
+#ifdef NATIVE_ACCESS
+bool native_try_cmpxchg(void *ptr, void *old, u64 new, size_t size);
+u64 native_xchg(void *ptr, u64 new, size_t size);
+u64 native_add(void *ptr, u64 n, size_t size);
+#define NATIVE_ADD(v, n)	native_add(&(v)->counter, n, sizeof((v)->counter))
+#undef atomic_inc
+#undef atomic_dec
+#undef atomic_dec_return_release
+#undef atomic64_inc
+#undef atomic64_inc_return
+#undef atomic64_add
+#undef atomic_long_inc
+#undef atomic_long_dec
+#undef atomic_long_add
+#undef try_cmpxchg
+#undef xchg
+#define atomic_inc(v)			((void)NATIVE_ADD(v, 1))
+#define atomic_dec(v)			((void)NATIVE_ADD(v, -1))
+#define atomic_dec_return_release(v)	NATIVE_ADD(v, -1)
+#define atomic64_inc(v)			((void)NATIVE_ADD(v, 1))
+#define atomic64_inc_return(v)		NATIVE_ADD(v, 1)
+#define atomic64_add(n, v)		((void)NATIVE_ADD(v, n))
+#define atomic_long_inc(v)		((void)NATIVE_ADD(v, 1))
+#define atomic_long_dec(v)		((void)NATIVE_ADD(v, -1))
+#define atomic_long_add(n, v)		((void)NATIVE_ADD(v, n))
+#define try_cmpxchg(ptr, old, new)	\
+	native_try_cmpxchg(ptr, old, (u64)(new), sizeof(*(ptr)))
+#define xchg(ptr, new)	\
+	((typeof(*(ptr)))native_xchg(ptr, (u64)(new), sizeof(*(ptr))))
+#endif
+
 /* Others */
 #define get_cpu()			(preempt_disable(), 0)
 #define put_cpu()			preempt_enable()
@@ -397,25 +432,10 @@ void native_might_sleep(void);
 /* Where nothing is held any more */
 void native_expect_idle(void);
 
-static inline void native_take(int *lock, int *other, int limit)
-{
-	native_expect(*lock < limit && !*other, "a lock is taken that is held");
-	++*lock;
-	native_context.locks++;
-}
-
-static inline void native_drop(int *lock)
-{
-	native_expect(*lock, "a lock is let go that isn't held");
-	--*lock;
-	native_context.locks--;
-}
-
-static inline void native_leave(int *section)
-{
-	native_expect(*section, "a section is left that wasn't entered");
-	--*section;
-}
+void native_take(int *lock, const int *other, int limit);
+void native_drop(int *lock);
+void native_enter(int *section);
+void native_leave(int *section);
 
 #undef might_sleep
 #undef __might_sleep
@@ -430,11 +450,11 @@ static inline void native_leave(int *section)
 #define might_sleep()			native_might_sleep()
 #define __might_sleep(file, line)	native_might_sleep()
 #define cond_resched()			native_might_sleep()
-#define preempt_disable()		((void)native_context.preempt++)
+#define preempt_disable()		native_enter(&native_context.preempt)
 #define preempt_enable()		native_leave(&native_context.preempt)
 #define preempt_disable_notrace()	preempt_disable()
 #define preempt_enable_notrace()	preempt_enable()
-#define rcu_read_lock()			((void)native_context.rcu++)
+#define rcu_read_lock()			native_enter(&native_context.rcu)
 #define rcu_read_unlock()		native_leave(&native_context.rcu)
 #define rcu_read_lock_sched()		preempt_disable()
 #define rcu_read_unlock_sched()		preempt_enable()
@@ -462,6 +482,7 @@ static inline void native_leave(int *section)
 	(native_might_sleep(), native_take(&(lock)->readers, &(lock)->writers, INT_MAX))
 #define up_write(lock)			native_drop(&(lock)->writers)
 #define up_read(lock)			native_drop(&(lock)->readers)
+#define rwsem_is_locked(lock)		((lock)->writers || (lock)->readers)
 
 struct mutex {
 	int locked;

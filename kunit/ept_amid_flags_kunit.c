@@ -9,7 +9,7 @@
 #include <linux/mm.h>
 #include <linux/sizes.h>
 
-#include "crew.h"
+#include "arena.h"
 #include "ept_access.h"
 #include "fixture.h"
 

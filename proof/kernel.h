@@ -245,12 +245,17 @@ typedef struct {
 #define atomic_long_dec(v)		PROOF_ATOMIC(v, (v)->counter--)
 #define atomic_long_add(n, v)		PROOF_ATOMIC(v, (v)->counter += (n))
 
-static inline void atomic64_and(u64 mask, atomic64_t *v)
+/* For a build that announces accesses: the function's are none. */
+#ifndef PROOF_WHOLE
+#define PROOF_WHOLE
+#endif
+
+static inline PROOF_WHOLE void atomic64_and(u64 mask, atomic64_t *v)
 {
 	PROOF_ATOMIC(v, *(u64 *)v &= mask);
 }
 
-static inline u64 atomic64_fetch_and(u64 mask, atomic64_t *v)
+static inline PROOF_WHOLE u64 atomic64_fetch_and(u64 mask, atomic64_t *v)
 {
 	u64 old;
 
@@ -258,7 +263,7 @@ static inline u64 atomic64_fetch_and(u64 mask, atomic64_t *v)
 	return old;
 }
 
-static inline bool try_cmpxchg64(u64 *ptr, u64 *old, u64 new)
+static inline PROOF_WHOLE bool try_cmpxchg64(u64 *ptr, u64 *old, u64 new)
 {
 	bool same = false;
 
@@ -330,13 +335,13 @@ struct llist_head {
 #define raw_spin_lock_irqsave(lock, flags)	((flags) = (lock)->locked++)
 #define raw_spin_unlock_irqrestore(lock, flags)	((lock)->locked = (flags))
 
-static inline void llist_add(struct llist_node *node, struct llist_head *head)
+static inline PROOF_WHOLE void llist_add(struct llist_node *node, struct llist_head *head)
 {
 	node->next = head->first;
 	head->first = node;
 }
 
-static inline struct llist_node *llist_del_first(struct llist_head *head)
+static inline PROOF_WHOLE struct llist_node *llist_del_first(struct llist_head *head)
 {
 	struct llist_node *first = head->first;
 
@@ -345,7 +350,7 @@ static inline struct llist_node *llist_del_first(struct llist_head *head)
 	return first;
 }
 
-static inline struct llist_node *llist_del_all(struct llist_head *head)
+static inline PROOF_WHOLE struct llist_node *llist_del_all(struct llist_head *head)
 {
 	struct llist_node *first = head->first;
 
