@@ -109,6 +109,8 @@ int ept_op_run(struct ept_op *op, const struct ept_visitor *plan,
 	struct ept_store *store = &op->ept->store;
 	int err;
 
+	if (ept_hooks.planning)
+		ept_hooks.planning(op->ept);
 	for (;;) {
 		ept_begin(op->ept, op->gather);
 		err = ept_op_plan(op, plan);
