@@ -274,6 +274,60 @@ static void a_clone_maps_all_or_nothing(struct kunit *test)
 	ept_destroy(to);
 }
 
+/* Neighbours that aren't alike, each in one more thing, stay what they are. */
+static void a_clone_has_each_page_of_its_original(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const struct ept_config config = test_configs[NR_TEST_CONFIGS - 1].config;
+	const struct ept_attrs attrs[] = {
+		EPT_ATTRS_RAM, EPT_ATTRS_RAM, READ_ONLY, READ_WRITE, EPT_ATTRS_DEVICE,
+		{ .prot = EPT_PROT_READ, .memtype = EPT_MT_UC },
+		{ .prot = EPT_PROT_READ, .memtype = EPT_MT_UC, .flags = EPT_ATTR_IGNORE_PAT },
+		{ .prot = EPT_PROT_READ, .memtype = EPT_MT_UC, .flags = EPT_ATTR_IGNORE_PAT,
+		  .tag = 5 },
+	};
+	struct ept *to;
+
+	fixture_recreate(fixture, &config);
+	to = another_table(fixture, &config);
+	/* A hole in front, and where memory goes on; then memory that doesn't */
+	for (unsigned int i = 0; i < ARRAY_SIZE(attrs); i++)
+		must_map(fixture, i * SZ_4K + (i ? SZ_4K : 0), i * SZ_4K, SZ_4K, &attrs[i]);
+	must_map(fixture, SZ_64K, SZ_1M, SZ_4K, &EPT_ATTRS_RAM);
+	must_map(fixture, SZ_64K + SZ_4K, SZ_2M, SZ_4K, &EPT_ATTRS_RAM);
+	must_map(fixture, SZ_64K + SZ_8K, SZ_2M, SZ_4K, &EPT_ATTRS_RAM);
+	KUNIT_EXPECT_EQ(test, ept_clone(to, fixture->ept, 0, SZ_1M), 0);
+	KUNIT_EXPECT_EQ(test, digest(to, 0, SZ_1M), digest(fixture->ept, 0, SZ_1M));
+	ept_destroy(to);
+}
+
+/* Whatever the reserve has, until it has enough */
+static void a_clone_that_falls_short_leaves_nothing(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_config config = fixture->config;
+	unsigned int nr = 0;
+	struct ept *to;
+	int ret;
+
+	config.flags |= EPT_CONFIG_ATOMIC;
+	to = another_table(fixture, &config);
+	for (u64 gpa = SZ_1G; gpa < 4ULL * SZ_1G; gpa += SZ_1G)
+		must_map(fixture, gpa, gpa, SZ_4K, &EPT_ATTRS_RAM);
+	do {
+		KUNIT_ASSERT_EQ(test, ept_reserve(to, nr), 0);
+		ret = ept_clone(to, fixture->ept, SZ_1G, SZ_4G);
+		if (!ret)
+			break;
+		KUNIT_ASSERT_EQ(test, ret, -ENOMEM);
+		KUNIT_EXPECT_EQ(test, digest(to, 0, SZ_8G), 0);
+	} while (++nr < 100);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_GT(test, nr, 6);
+	KUNIT_EXPECT_EQ(test, digest(to, 0, SZ_8G), digest(fixture->ept, 0, SZ_8G));
+	ept_destroy(to);
+}
+
 /*
  * Logs
  */
@@ -606,6 +660,8 @@ static struct kunit_case client_cases[] = {
 	KUNIT_CASE_PARAM(a_hole_says_how_far_it_reaches, configs_gen_params),
 	KUNIT_CASE_PARAM(a_cursor_sees_what_comes_and_not_what_is_behind_it, configs_gen_params),
 	KUNIT_CASE_PARAM(a_clone_is_the_same_space, configs_gen_params),
+	KUNIT_CASE(a_clone_has_each_page_of_its_original),
+	KUNIT_CASE_PARAM(a_clone_that_falls_short_leaves_nothing, configs_gen_params),
 	KUNIT_CASE(a_clone_maps_all_or_nothing),
 	KUNIT_CASE_PARAM(harvests_go_to_the_middle_of_a_bitmap, configs_gen_params),
 	KUNIT_CASE_PARAM(a_harvest_without_a_bitmap_only_clears, configs_gen_params),

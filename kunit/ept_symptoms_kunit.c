@@ -133,6 +133,11 @@ static void a_clone_returns_the_first_error(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_map(fixture->ept, 0, 0, SZ_4K, &exec), 0);
 	KUNIT_EXPECT_EQ(test, ept_map(to, SZ_4K, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
 	KUNIT_EXPECT_EQ(test, ept_clone(to, fixture->ept, 0, SZ_8K), -EOPNOTSUPP);
+	/* Whichever mapping it is of */
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, 0, SZ_4K, NULL), 0);
+	KUNIT_EXPECT_EQ(test, ept_map(fixture->ept, 0, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, ept_map(fixture->ept, SZ_8K, 0, SZ_4K, &exec), 0);
+	KUNIT_EXPECT_EQ(test, ept_clone(to, fixture->ept, 0, SZ_16K), -EOPNOTSUPP);
 	ept_destroy(to);
 }
 
