@@ -127,7 +127,7 @@ def mutants_of(path):
 def works(command, cwd, cpu=None):
     """Whether it ends well; with @cpu, within so many seconds of it, and bounded memory."""
     if cpu:
-        command = ["prlimit", f"--cpu={cpu}", f"--as={4 << 30}", "--core=0"] + command
+        command = ["prlimit", f"--cpu={cpu}", f"--as={12 << 30}", "--core=0"] + command
     try:
         return subprocess.run(command, cwd=cwd, env=os.environ | {"FIRST": "1"},
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -14,13 +14,17 @@ unsigned int native_cpu;
  * Memory
  */
 
+static long in_use;
+
 void *native_alloc(size_t size, gfp_t gfp)
 {
+	in_use++;
 	return gfp & __GFP_ZERO ? calloc(1, size) : malloc(size);
 }
 
 void kfree(const void *memory)
 {
+	in_use -= !!memory;
 	free((void *)memory);
 }
 
@@ -31,8 +35,13 @@ void kfree(const void *memory)
 #define FIRST_PAGE	0x5000UL	/* behind what suites name without owning it */
 
 struct page native_pages[PROOF_PAGES];
-static struct page *free_list;
-static unsigned long fresh = FIRST_PAGE;
+struct pages {
+	struct page	*free;
+	unsigned long	fresh, end;
+};
+
+static struct pages low = { .fresh = FIRST_PAGE, .end = PROOF_LOW_PAGES };
+static struct pages high = { .fresh = PROOF_HIGH, .end = PROOF_PAGES };
 static struct rcu_head *waiting;
 
 static void __attribute__((constructor)) map_pages(void)
@@ -45,14 +54,14 @@ static void __attribute__((constructor)) map_pages(void)
 	native_pages[0] = (struct page){ .refcount = 1, .reserved = true };
 }
 
-struct page *native_alloc_page(gfp_t gfp)
+static struct page *alloc_page_of(struct pages *pages, gfp_t gfp)
 {
-	struct page *page = free_list;
+	struct page *page = pages->free;
 
 	if (page)
-		free_list = (struct page *)page->index;
-	else if (fresh < PROOF_PAGES)
-		page = native_pages + fresh++;
+		pages->free = (struct page *)page->index;
+	else if (pages->fresh < pages->end)
+		page = native_pages + pages->fresh++;
 	else
 		return NULL;
 	*page = (struct page){ .refcount = 1 };
@@ -61,18 +70,23 @@ struct page *native_alloc_page(gfp_t gfp)
 	return page;
 }
 
+struct page *native_alloc_page(gfp_t gfp)
+{
+	return alloc_page_of(&low, gfp);
+}
+
 struct page *native_alloc_pages(gfp_t gfp, unsigned int order)
 {
 	struct page *page;
 
 	if (!order)
 		return native_alloc_page(gfp);
-	fresh = round_up(fresh, 1UL << order);
-	if (fresh + (1UL << order) > PROOF_PAGES)
+	low.fresh = round_up(low.fresh, 1UL << order);
+	if (low.fresh + (1UL << order) > low.end)
 		return NULL;
-	page = native_pages + fresh;
+	page = native_pages + low.fresh;
 	for (unsigned int i = 0; i < 1U << order; i++)
-		native_pages[fresh++] = (struct page){ .refcount = 1 };
+		native_pages[low.fresh++] = (struct page){ .refcount = 1 };
 	if (gfp & __GFP_ZERO)
 		memset(page_address(page), 0, PAGE_SIZE << order);
 	return page;
@@ -85,8 +99,13 @@ void __free_page(struct page *page)
 		abort();
 	}
 	page->refcount = 0;
-	page->index = (pgoff_t)free_list;
-	free_list = page;
+	if (page_to_pfn(page) < PROOF_HIGH) {
+		page->index = (pgoff_t)low.free;
+		low.free = page;
+	} else {
+		page->index = (pgoff_t)high.free;
+		high.free = page;
+	}
 }
 
 void native_free_pages(struct page *page, unsigned int order)
@@ -97,9 +116,10 @@ void native_free_pages(struct page *page, unsigned int order)
 
 unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned long nr, struct page **pages)
 {
+	static unsigned long turn;
 	unsigned long got = 0;
 
-	while (got < nr && (pages[got] = native_alloc_page(gfp))) {
+	while (got < nr && (pages[got] = alloc_page_of(++turn % 3 ? &low : &high, gfp))) {
 		/* Whatever was in it before */
 		memset(page_address(pages[got]), 0xa5, PAGE_SIZE);
 		got++;
@@ -451,7 +471,7 @@ void *kunit_kmalloc_array(struct kunit *test, size_t n, size_t size, gfp_t gfp)
 {
 	void *memory = native_alloc(n * size, gfp);
 
-	kunit_add_action_or_reset(test, (kunit_action_t *)free, memory);
+	kunit_add_action_or_reset(test, (kunit_action_t *)kfree, memory);
 	return memory;
 }
 
@@ -499,6 +519,7 @@ static bool run_case(const struct kunit_suite *suite, const struct kunit_case *k
 		     const void *param, const char *desc)
 {
 	struct kunit test = { .name = kcase->name, .param_value = param };
+	const long before = in_use;
 
 	if (getenv("VERBOSE"))
 		printf("%s.%s %s\n", suite->name, kcase->name, desc);
@@ -512,8 +533,10 @@ static bool run_case(const struct kunit_suite *suite, const struct kunit_case *k
 	if (!setjmp(test.out) && suite->exit)
 		suite->exit(&test);
 	release(&test);
-	if (!test.failed)
+	if (!test.failed) {
 		native_expect_idle();
+		native_expect(in_use == before, "memory is kept");
+	}
 	return !test.failed;
 }
 

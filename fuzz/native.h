@@ -38,6 +38,14 @@ typedef u16 __u16;
 typedef u32 __u32;
 typedef u64 __u64;
 
+/* Whether it is 1: only then a comma is in it. */
+#undef IS_ENABLED
+#define NATIVE_ARG_1			0,
+#define NATIVE_SECOND(one, two, ...)	two
+#define NATIVE_CHOOSE(arg)		NATIVE_SECOND(arg 1, 0)
+#define NATIVE_ENABLED(value)		NATIVE_CHOOSE(NATIVE_ARG_##value)
+#define IS_ENABLED(option)		NATIVE_ENABLED(option)
+
 /* Compilers */
 #undef READ_ONCE
 #undef WRITE_ONCE
@@ -253,7 +261,12 @@ void kfree(const void *memory);
 #define EACCES			13
 #define ECANCELED		125
 
-/* Pages */
+/* Pages. Those of tables come from above 4 GiB, too, where they aren't asked for below. */
+#undef GFP_DMA32
+#undef alloc_pages_node
+#define GFP_DMA32		0x40000000U
+#define CONFIG_ZONE_DMA32	1
+#define alloc_pages_node(nid, gfp, order)	native_alloc_page(gfp)
 #define alloc_page(gfp)		native_alloc_page(gfp)
 #define alloc_pages(gfp, order)	native_alloc_pages(gfp, order)
 #define __free_pages(page, order)	native_free_pages(page, order)

@@ -425,11 +425,15 @@ struct seq_file;
 #define PTR_ALIGN_DOWN(ptr, to)	((typeof(ptr))round_down((unsigned long)(ptr), to))
 
 #ifdef PROOF_NATIVE
-#define PROOF_PAGES		0x20000UL
+/* 512 MiB from 0 on, and as much from 4 GiB on */
+#define PROOF_LOW_PAGES		0x20000UL
+#define PROOF_HIGH		0x100000UL
+#define PROOF_PAGES		(PROOF_HIGH + PROOF_LOW_PAGES)
 extern struct page native_pages[PROOF_PAGES];
 #define pfn_to_page(pfn)	(native_pages + (pfn))
 #define page_to_pfn(page)	((unsigned long)((page) - native_pages))
-#define pfn_valid(pfn)		((pfn) < PROOF_PAGES)
+#define pfn_valid(pfn)		\
+	((pfn) < PROOF_LOW_PAGES || ((pfn) >= PROOF_HIGH && (pfn) < PROOF_PAGES))
 #else
 #ifndef PROOF_PAGES
 #define PROOF_PAGES		1
