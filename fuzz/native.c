@@ -54,6 +54,14 @@ static void __attribute__((constructor)) map_pages(void)
 	native_pages[0] = (struct page){ .refcount = 1, .reserved = true };
 }
 
+static long pages_in_use;
+
+/* Whether it is the request's turn to fail, as of the kernel's fault injection */
+static bool fails(void)
+{
+	return current->fail_nth && !--current->fail_nth;
+}
+
 static struct page *alloc_page_of(struct pages *pages, gfp_t gfp)
 {
 	struct page *page = pages->free;
@@ -65,6 +73,7 @@ static struct page *alloc_page_of(struct pages *pages, gfp_t gfp)
 	else
 		return NULL;
 	*page = (struct page){ .refcount = 1 };
+	pages_in_use++;
 	if (gfp & __GFP_ZERO)
 		memset(page_address(page), 0, PAGE_SIZE);
 	return page;
@@ -72,7 +81,7 @@ static struct page *alloc_page_of(struct pages *pages, gfp_t gfp)
 
 struct page *native_alloc_page(gfp_t gfp)
 {
-	return alloc_page_of(&low, gfp);
+	return fails() ? NULL : alloc_page_of(&low, gfp);
 }
 
 struct page *native_alloc_pages(gfp_t gfp, unsigned int order)
@@ -87,6 +96,7 @@ struct page *native_alloc_pages(gfp_t gfp, unsigned int order)
 	page = native_pages + low.fresh;
 	for (unsigned int i = 0; i < 1U << order; i++)
 		native_pages[low.fresh++] = (struct page){ .refcount = 1 };
+	pages_in_use += 1L << order;
 	if (gfp & __GFP_ZERO)
 		memset(page_address(page), 0, PAGE_SIZE << order);
 	return page;
@@ -99,6 +109,7 @@ void __free_page(struct page *page)
 		abort();
 	}
 	page->refcount = 0;
+	pages_in_use--;
 	if (page_to_pfn(page) < PROOF_HIGH) {
 		page->index = (pgoff_t)low.free;
 		low.free = page;
@@ -119,12 +130,21 @@ unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned long nr, struct
 	static unsigned long turn;
 	unsigned long got = 0;
 
+	if (fails())
+		return 0;
 	while (got < nr && (pages[got] = alloc_page_of(++turn % 3 ? &low : &high, gfp))) {
 		/* Whatever was in it before */
 		memset(page_address(pages[got]), 0xa5, PAGE_SIZE);
 		got++;
 	}
 	return got;
+}
+
+/* Pages, and what was allocated that is smaller */
+long native_in_use(void)
+{
+	native_grace_period();
+	return in_use + pages_in_use;
 }
 
 void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head))
@@ -519,7 +539,7 @@ static bool run_case(const struct kunit_suite *suite, const struct kunit_case *k
 		     const void *param, const char *desc)
 {
 	struct kunit test = { .name = kcase->name, .param_value = param };
-	const long before = in_use;
+	const long before = native_in_use();
 
 	if (getenv("VERBOSE"))
 		printf("%s.%s %s\n", suite->name, kcase->name, desc);
@@ -535,7 +555,7 @@ static bool run_case(const struct kunit_suite *suite, const struct kunit_case *k
 	release(&test);
 	if (!test.failed) {
 		native_expect_idle();
-		native_expect(in_use == before, "memory is kept");
+		native_expect(native_in_use() == before, "memory is kept");
 	}
 	return !test.failed;
 }

@@ -266,6 +266,10 @@ void kfree(const void *memory);
 #undef alloc_pages_node
 #define GFP_DMA32		0x40000000U
 #define CONFIG_ZONE_DMA32	1
+#define CONFIG_FAULT_INJECTION	1
+#undef si_mem_available
+#define si_mem_available()	PROOF_LOW_PAGES
+#define totalram_pages()	(2 * PROOF_LOW_PAGES)
 #define alloc_pages_node(nid, gfp, order)	native_alloc_page(gfp)
 #define alloc_page(gfp)		native_alloc_page(gfp)
 #define alloc_pages(gfp, order)	native_alloc_pages(gfp, order)
@@ -277,6 +281,7 @@ struct page *native_alloc_page(gfp_t gfp);
 struct page *native_alloc_pages(gfp_t gfp, unsigned int order);
 void native_free_pages(struct page *page, unsigned int order);
 void native_grace_period(void);
+long native_in_use(void);
 #undef rcu_barrier
 #define rcu_barrier()		native_grace_period()
 #define synchronize_rcu()	native_grace_period()

@@ -175,6 +175,7 @@ size_t program_run(const u8 *bytes, size_t size, bool print)
 {
 	static struct run run;	/* too large for the stack */
 	const unsigned long pages = ept_table_pages();
+	const long in_use = native_in_use();
 	volatile size_t nr = 0;
 
 	memset(&run, 0, sizeof(run));
@@ -195,7 +196,9 @@ size_t program_run(const u8 *bytes, size_t size, bool print)
 		finish(&run, &run.machines[i]);
 	}
 	native_grace_period();
-	if (!run.test.failed)
+	if (!run.test.failed) {
 		KUNIT_EXPECT_EQ(&run.test, ept_table_pages(), pages);
+		KUNIT_EXPECT_EQ(&run.test, native_in_use(), in_use);
+	}
 	return run.test.failed ? nr : 0;
 }

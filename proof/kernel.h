@@ -466,6 +466,9 @@ void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head));
 
 struct task_struct {
 	unsigned int flags;
+#ifdef PROOF_NATIVE
+	unsigned int fail_nth;
+#endif
 };
 
 #ifdef PROOF_NATIVE
