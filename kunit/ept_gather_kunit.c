@@ -881,6 +881,9 @@ static void a_merges_flags_go_with_its_gather(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_lookup(ept, 0, &leaf), 0);
 	KUNIT_EXPECT_EQ(test, leaf.level, EPT_2M);
 	KUNIT_EXPECT_TRUE(test, leaf.accessed && leaf.dirty);
+	/* What is looked at now has neither of them. */
+	KUNIT_EXPECT_EQ(test, ept_clear_dirty(ept, 0, NULL), 1);
+	KUNIT_EXPECT_EQ(test, ept_clear_dirty(ept, 0, NULL), 0);
 }
 
 /* One round of interrupts for the module's own way; a client with another way is asked. */

@@ -514,6 +514,15 @@ static void what_has_no_effect_is_not_judged(struct kunit *test)
 	msrs->variable[10].base = 2;		/* there are 10 */
 	msrs->variable[10].mask = 0xfff;
 	KUNIT_EXPECT_EQ(test, ept_mtrr_decode(msrs, &state->mtrr), 0);
+	msrs->variable[10].base = EPT_MT_WP;	/* of all memory */
+	msrs->variable[10].mask = 0x800;
+	KUNIT_EXPECT_EQ(test, ept_mtrr_decode(msrs, &state->mtrr), 0);
+	KUNIT_EXPECT_EQ(test, ept_mtrr_type(&state->mtrr, SZ_1G, NULL), EPT_MT_WB);
+	msrs->variable[10].mask = BIT_ULL(46) | 0x800;
+	msrs->maxphyaddr = 47;
+	KUNIT_EXPECT_EQ(test, ept_mtrr_decode(msrs, &state->mtrr), 0);
+	KUNIT_EXPECT_EQ(test, state->mtrr.width, 46);
+	msrs->maxphyaddr = 46;
 	msrs->fixed[3] = ~0ULL;
 	msrs->def_type &= ~0x400ULL;
 	KUNIT_EXPECT_EQ(test, ept_mtrr_decode(msrs, &state->mtrr), 0);

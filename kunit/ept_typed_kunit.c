@@ -165,6 +165,8 @@ static const struct refusal {
 	{ "gpa misaligned", SZ_2M + 1, 0x7d7ff000, SZ_8K, EPT_ATTRS_RAM, -EINVAL },
 	{ "hpa misaligned", SZ_2M, 0x7d7ff800, SZ_8K, EPT_ATTRS_RAM, -EINVAL },
 	{ "all misaligned", 0x7d7ff800, 0x7d7ff800, SZ_4K + SZ_2K, EPT_ATTRS_RAM, -EINVAL },
+	{ "all misaligned, and mapped", SZ_64K - SZ_2K, 0x7d7ff800, SZ_4K + SZ_2K, EPT_ATTRS_RAM,
+	  -EINVAL },
 	{ "size misaligned", SZ_2M, 0x7d7ff000, SZ_8K + 1, EPT_ATTRS_RAM, -EINVAL },
 	{ "size 0", SZ_2M, 0x7d7ff000, 0, EPT_ATTRS_RAM, -EINVAL },
 	{ "size 0 and beyond", SZ_2M, ~0ULL << 12, 0, EPT_ATTRS_RAM, -EINVAL },
@@ -178,6 +180,8 @@ static const struct refusal {
 	{ "gpa end beyond", (1ULL << 57) - SZ_4K, 0x7d7ff000, SZ_8K, EPT_ATTRS_RAM, -ERANGE },
 	{ "gpa overflows", -SZ_4K, 0x7d7ff000, SZ_8K, EPT_ATTRS_RAM, -ERANGE },
 	{ "hpa beyond", SZ_2M, 1ULL << 52, SZ_4K, EPT_ATTRS_RAM, -ERANGE },
+	{ "hpa beyond, and no type", SZ_2M, 1ULL << 52, SZ_4K, { .prot = 1, .memtype = 7 },
+	  -ERANGE },
 	{ "hpa end beyond the machine", SZ_2M, (1ULL << 39) - SZ_4K, SZ_8K, EPT_ATTRS_RAM,
 	  -ERANGE },
 	{ "hpa overflows", SZ_2M, -SZ_4K, SZ_8K, EPT_ATTRS_RAM, -ERANGE },
@@ -199,6 +203,7 @@ static void bad_arguments_are_refused_and_change_nothing(struct kunit *test)
 
 	take_log(test, &maps->mtrr, "coreboot_10g");
 	must_map(fixture, 0, SZ_2M, SZ_4K, &EPT_ATTRS_RAM);
+	must_map(fixture, SZ_8K, SZ_2M, SZ_4K, &EPT_ATTRS_RAM);
 	must_map(fixture, SZ_64K, SZ_2M, SZ_4K, &EPT_ATTRS_RAM);
 	must_map(fixture, SZ_1M + SZ_4K, SZ_2M, SZ_4K, &EPT_ATTRS_RAM);
 	for (i = 0; i < ARRAY_SIZE(refusals); i++) {
@@ -238,6 +243,11 @@ static void what_the_table_lacks_is_refused(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, ept_mtrr_uniform(EPT_MT_WB, 52, &maps->mtrr), 0);
 	KUNIT_EXPECT_EQ(test, ept_map_typed(fixture->ept, 0, end - SZ_4K, SZ_8K, &EPT_ATTRS_RAM,
 					    &maps->mtrr), -ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_mtrr_uniform(EPT_MT_WB, fixture->config.maxphyaddr, &maps->mtrr),
+			0);
+	KUNIT_EXPECT_EQ(test, ept_map_typed(fixture->ept, 0, end - SZ_4K, SZ_4K, &EPT_ATTRS_RAM,
+					    &maps->mtrr), 0);
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, 0, SZ_4K, NULL), 0);
 	KUNIT_EXPECT_EQ(test, ept_map_typed(fixture->ept, 0, end, SZ_4K, &EPT_ATTRS_RAM,
 					    &maps->mtrr), -ERANGE);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
