@@ -77,6 +77,70 @@ static void an_install_tells_what_was_possible_already(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+/* Of leaves that are one large one, whichever part of it is asked for */
+static void a_part_of_a_leaf_is_installed(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned long seq = 1;
+
+	must_map(fixture, 0, SZ_2M, SZ_2M, &READ_WRITE);
+	KUNIT_EXPECT_EQ(test, install(fixture, SZ_64K, SZ_2M + SZ_64K, SZ_16K, EPT_PROT_READ), 1);
+	KUNIT_EXPECT_EQ(test, install(fixture, SZ_2M - SZ_16K, 2 * SZ_2M - SZ_16K, SZ_16K,
+				      EPT_PROT_READ), 1);
+	KUNIT_EXPECT_EQ(test, ept_install(fixture->ept, SZ_64K, SZ_2M + SZ_64K, SZ_16K, &READ_ONLY,
+					  &seq, 0, NULL), -EAGAIN);
+	/* More than the leaf, another page, a right that is missing */
+	KUNIT_EXPECT_EQ(test, install(fixture, SZ_2M - SZ_16K, 2 * SZ_2M - SZ_16K, SZ_32K,
+				      EPT_PROT_READ), 0);
+	KUNIT_EXPECT_EQ(test, install(fixture, SZ_64K, SZ_2M, SZ_16K, EPT_PROT_READ), 0);
+	KUNIT_EXPECT_EQ(test, install(fixture, SZ_128K, SZ_2M + SZ_128K, SZ_16K,
+				      EPT_PROT_READ | EPT_PROT_EXEC), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* Without a gather a call leaves nothing owed, also where it has changed nothing itself. */
+static void an_install_flushes_what_others_owe(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_gather gather;
+
+	must_map(fixture, 0, 0, SZ_16K, &READ_WRITE);
+	ept_gather_init(&gather, fixture->ept);
+	for (u64 gpa = 0; gpa < SZ_8K; gpa += SZ_4K) {
+		const u64 before = fixture->invalidations;
+
+		KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, gpa, SZ_4K, &gather), 0);
+		KUNIT_EXPECT_EQ(test, fixture->invalidations, before);
+		/* What is there already, and what fills the hole */
+		KUNIT_EXPECT_EQ(test, ept_install(fixture->ept, gpa ? 0 : SZ_8K, gpa ? 0 : SZ_8K,
+						  SZ_4K, &READ_WRITE, NULL, 0, NULL), !gpa);
+		KUNIT_EXPECT_EQ(test, fixture->invalidations, before + 1);
+	}
+	ept_gather_flush(&gather);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
+}
+
+/* Nor is the table's lock, which somebody holds for a change, for who finds the page there. */
+static void who_finds_the_page_waits_for_nobody(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+	unsigned long seq = 1;
+	int there, late;
+
+	if (fixture->config.flags & EPT_CONFIG_EXTERNAL_LOCK)
+		kunit_skip(test, "the lock is the client's");
+	must_map(fixture, 0, 0, SZ_4K, &READ_WRITE);
+	down_write(&ept->lock);
+	lockdep_off();
+	there = ept_install(ept, 0, 0, SZ_4K, &READ_ONLY, NULL, 0, NULL);
+	late = ept_install(ept, 0, 0, SZ_4K, &READ_ONLY, &seq, 0, NULL);
+	lockdep_on();
+	up_write(&ept->lock);
+	KUNIT_EXPECT_EQ(test, there, 1);
+	KUNIT_EXPECT_EQ(test, late, -EAGAIN);
+}
+
 static void an_install_replaces_a_copy(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -655,6 +719,9 @@ static void aging_works_anywhere(struct kunit *test)
 static struct kunit_case client_cases[] = {
 	KUNIT_CASE_PARAM(a_map_is_refused_when_the_number_changed, configs_gen_params),
 	KUNIT_CASE_PARAM(an_install_tells_what_was_possible_already, configs_gen_params),
+	KUNIT_CASE(a_part_of_a_leaf_is_installed),
+	KUNIT_CASE_PARAM(an_install_flushes_what_others_owe, configs_gen_params),
+	KUNIT_CASE_PARAM(who_finds_the_page_waits_for_nobody, configs_gen_params),
 	KUNIT_CASE_PARAM(an_install_replaces_a_copy, configs_gen_params),
 	KUNIT_CASE_PARAM(an_installed_page_keeps_its_flags, configs_gen_params),
 	KUNIT_CASE_PARAM(a_hole_says_how_far_it_reaches, configs_gen_params),
