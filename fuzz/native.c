@@ -108,6 +108,7 @@ void __free_page(struct page *page)
 		printf("a page is freed that is free\n");
 		abort();
 	}
+	native_expect(!page->private, "a page is freed with what was private to it");
 	page->refcount = 0;
 	pages_in_use--;
 	if (page_to_pfn(page) < PROOF_HIGH) {
@@ -132,6 +133,8 @@ unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned long nr, struct
 
 	if (fails())
 		return 0;
+	for (unsigned long i = 0; i < nr; i++)
+		native_expect(!pages[i], "only what is NULL gets a page");
 	while (got < nr && (pages[got] = alloc_page_of(++turn % 3 ? &low : &high, gfp))) {
 		/* Whatever was in it before */
 		memset(page_address(pages[got]), 0xa5, PAGE_SIZE);
