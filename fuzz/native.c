@@ -563,19 +563,6 @@ static bool run_case(const struct kunit_suite *suite, const struct kunit_case *k
 	return !test.failed;
 }
 
-static bool run_cases(const struct kunit_suite *suite, const struct kunit_case *kcase)
-{
-	char desc[KUNIT_PARAM_DESC_SIZE] = "";
-	const void *param = NULL;
-	bool good = true;
-
-	if (!kcase->generate_params)
-		return run_case(suite, kcase, NULL, desc);
-	while ((param = kcase->generate_params(param, desc)))
-		good &= run_case(suite, kcase, param, desc);
-	return good;
-}
-
 static bool is_chosen(const char *name, char **names)
 {
 	bool chosen = !*names || **names == '-';
@@ -589,6 +576,24 @@ static bool is_chosen(const char *name, char **names)
 	return chosen;
 }
 
+static bool run_cases(const struct kunit_suite *suite, const struct kunit_case *kcase, char **names)
+{
+	char desc[KUNIT_PARAM_DESC_SIZE] = "", name[512];
+	const void *param = NULL;
+	bool good = true;
+
+	do {
+		if (kcase->generate_params)
+			param = kcase->generate_params(param, desc);
+		if (kcase->generate_params && !param)
+			break;
+		snprintf(name, sizeof(name), "%s.%s/%s", suite->name, kcase->name, desc);
+		if (is_chosen(name, names))
+			good &= run_case(suite, kcase, param, desc);
+	} while (param);
+	return good;
+}
+
 bool native_run_suites(char **names)
 {
 	bool good = true;
@@ -596,13 +601,8 @@ bool native_run_suites(char **names)
 	for (struct kunit_suite *suite = suites; suite; suite = suite->next) {
 		if (suite->suite_init)
 			suite->suite_init(suite);
-		for (struct kunit_case *kcase = suite->test_cases; kcase->run_case; kcase++) {
-			char name[256];
-
-			snprintf(name, sizeof(name), "%s.%s", suite->name, kcase->name);
-			if (is_chosen(name, names))
-				good &= run_cases(suite, kcase);
-		}
+		for (struct kunit_case *kcase = suite->test_cases; kcase->run_case; kcase++)
+			good &= run_cases(suite, kcase, names);
 		if (suite->suite_exit)
 			suite->suite_exit(suite);
 	}

@@ -141,6 +141,28 @@ static void who_finds_the_page_waits_for_nobody(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, late, -EAGAIN);
 }
 
+/* Also to where the page behind it was */
+static void a_redirect_moves_each_page(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	for (unsigned int i = 0; i < 16; i++)
+		must_map(fixture, i * SZ_4K, SZ_1M + (16 - i) * SZ_4K, SZ_4K, &READ_WRITE);
+	for (unsigned int i = 0; i < 16; i++) {
+		KUNIT_EXPECT_EQ(test, do_redirect(fixture, 0, SZ_1M + i * SZ_4K, SZ_64K, 0, 0, NULL),
+				0);
+		KUNIT_EXPECT_TRUE(test, verify(fixture));
+		KUNIT_EXPECT_EQ(test, do_redirect(fixture, 0, SZ_1M + i * SZ_4K, SZ_64K, 0, 0, NULL),
+				0);
+	}
+	/* Each page to where it would be if the run were the other way round */
+	must_unmap(fixture, 0, SZ_64K);
+	for (unsigned int i = 0; i < 16; i++)
+		must_map(fixture, i * SZ_4K, SZ_1M - i * SZ_4K, SZ_4K, &READ_WRITE);
+	KUNIT_EXPECT_EQ(test, do_redirect(fixture, 0, SZ_1M, SZ_64K, 0, 0, NULL), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
 static void an_install_replaces_a_copy(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -522,6 +544,119 @@ static void what_is_filled_is_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_check(fixture->ept, NULL), 0);
 }
 
+/*
+ * Pages that are named one by one
+ */
+
+#define BLOCK	512U	/* pages that may be a 2M leaf */
+
+/* Three blocks: memory in a row, aligned or not, or each page for itself */
+static void name_block(u64 *hpas, unsigned int block, u64 hpa, bool row)
+{
+	for (unsigned int i = 0; i < BLOCK; i++)
+		hpas[block * BLOCK + i] = hpa + (row ? i : BLOCK - 1 - i) * SZ_4K;
+}
+
+static u64 *name_pages(struct kunit *test)
+{
+	u64 *hpas = kunit_kmalloc_array(test, 3 * BLOCK, sizeof(*hpas), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, hpas);
+	name_block(hpas, 0, SZ_16M, true);
+	name_block(hpas, 1, SZ_32M, false);
+	name_block(hpas, 2, SZ_64M, true);
+	return hpas;
+}
+
+/* Also where leaves that fit are followed by pages that make none, and the other way round */
+static void pages_in_a_row_make_a_leaf(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	u64 *hpas = name_pages(test);
+
+	KUNIT_EXPECT_EQ(test, do_map_pages(fixture, SZ_1G, hpas, 3 * BLOCK, &READ_WRITE), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	KUNIT_EXPECT_EQ(test, do_map_pages(fixture, SZ_2G, hpas + BLOCK, 2 * BLOCK, &READ_WRITE),
+			0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	name_block(hpas, 0, SZ_16M + SZ_4K, true);
+	KUNIT_EXPECT_EQ(test, do_map_pages(fixture, SZ_4G, hpas, BLOCK, &READ_WRITE), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static void a_page_that_lies_elsewhere_makes_no_leaf(struct kunit *test)
+{
+	static const unsigned int odd[] = { 0, 1, 2, 300, BLOCK - 1 };
+	struct fixture *fixture = test->priv;
+	u64 *hpas = name_pages(test);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(odd); i++) {
+		const u64 hpa = hpas[odd[i]];
+
+		hpas[odd[i]] = SZ_128M;
+		KUNIT_EXPECT_EQ(test, do_map_pages(fixture, SZ_1G, hpas, BLOCK, &READ_WRITE), 0);
+		KUNIT_EXPECT_TRUE_MSG(test, verify(fixture), "page %u", odd[i]);
+		must_unmap(fixture, SZ_1G, SZ_2M);
+		hpas[odd[i]] = hpa;
+	}
+}
+
+/* Pages behind those that were named may go on. */
+static void no_page_counts_that_was_not_named(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct page **pages = kunit_kmalloc_array(test, BLOCK, sizeof(*pages), GFP_KERNEL);
+	struct ept_mapping mapping;
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	for (unsigned int i = 0; i < BLOCK; i++)
+		pages[i] = pfn_to_page(PHYS_PFN(SZ_16M) + i);
+	KUNIT_EXPECT_EQ(test, ept_map_pages(fixture->ept, SZ_1G, pages, 300, &READ_WRITE), 0);
+	KUNIT_EXPECT_EQ(test, ept_lookup(fixture->ept, SZ_1G, &mapping), 0);
+	KUNIT_EXPECT_EQ(test, mapping.size, SZ_4K);
+	KUNIT_EXPECT_EQ(test, ept_lookup(fixture->ept, SZ_1G + 300 * SZ_4K, &mapping), -ENOENT);
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, SZ_1G, SZ_2M, NULL), 0);
+	pages[0] = NULL;
+	KUNIT_EXPECT_EQ(test, ept_map_pages(fixture->ept, SZ_1G, pages, 300, &READ_WRITE),
+			-EINVAL);
+	pages[0] = pfn_to_page(BIT_ULL(fixture->config.maxphyaddr) >> PAGE_SHIFT);
+	KUNIT_EXPECT_EQ(test, ept_map_pages(fixture->ept, SZ_1G, pages, 300, &READ_WRITE),
+			-ERANGE);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* Around a table with a page, and leaves that are there */
+static void holes_are_filled_around_what_is_there(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	u64 *hpas = name_pages(test);
+
+	must_map(fixture, SZ_1G + SZ_2M + SZ_64K, 0, SZ_4K, &READ_ONLY);
+	KUNIT_EXPECT_EQ(test, do_fill_pages(fixture, SZ_1G, hpas, 3 * BLOCK, &READ_WRITE), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	must_map(fixture, SZ_2G + SZ_2M, SZ_2M, SZ_2M, &READ_ONLY);
+	KUNIT_EXPECT_EQ(test, do_fill_pages(fixture, SZ_2G, hpas, 3 * BLOCK, &READ_WRITE), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	must_map(fixture, SZ_4G + SZ_64K, SZ_2M, SZ_4K, &READ_ONLY);
+	KUNIT_EXPECT_EQ(test, do_fill_pages(fixture, SZ_4G - SZ_1M, hpas, 2 * BLOCK, &READ_WRITE),
+			0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* What replaces a table, a leaf and a hole at once, in small leaves */
+static void what_is_remapped_small_replaces_all(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	must_map(fixture, SZ_1G, SZ_2M, SZ_2M, &READ_ONLY);
+	must_map(fixture, SZ_1G + SZ_2M + SZ_64K, 0, SZ_4K, &READ_ONLY);
+	KUNIT_EXPECT_EQ(test, do_remap(fixture, SZ_1G, SZ_4K, 3 * SZ_2M, &READ_WRITE, NULL), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	KUNIT_EXPECT_EQ(test, do_remap(fixture, SZ_1G - SZ_64K, SZ_2M - SZ_64K, 2 * SZ_2M,
+				       &READ_WRITE, NULL), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
 static void a_table_may_be_filled_before_it_is_atomic(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -717,11 +852,17 @@ static void aging_works_anywhere(struct kunit *test)
 }
 
 static struct kunit_case client_cases[] = {
+	KUNIT_CASE_PARAM(pages_in_a_row_make_a_leaf, configs_gen_params),
+	KUNIT_CASE_PARAM(a_page_that_lies_elsewhere_makes_no_leaf, configs_gen_params),
+	KUNIT_CASE_PARAM(no_page_counts_that_was_not_named, configs_gen_params),
+	KUNIT_CASE_PARAM(holes_are_filled_around_what_is_there, configs_gen_params),
+	KUNIT_CASE_PARAM(what_is_remapped_small_replaces_all, configs_gen_params),
 	KUNIT_CASE_PARAM(a_map_is_refused_when_the_number_changed, configs_gen_params),
 	KUNIT_CASE_PARAM(an_install_tells_what_was_possible_already, configs_gen_params),
 	KUNIT_CASE(a_part_of_a_leaf_is_installed),
 	KUNIT_CASE_PARAM(an_install_flushes_what_others_owe, configs_gen_params),
 	KUNIT_CASE_PARAM(who_finds_the_page_waits_for_nobody, configs_gen_params),
+	KUNIT_CASE_PARAM(a_redirect_moves_each_page, configs_gen_params),
 	KUNIT_CASE_PARAM(an_install_replaces_a_copy, configs_gen_params),
 	KUNIT_CASE_PARAM(an_installed_page_keeps_its_flags, configs_gen_params),
 	KUNIT_CASE_PARAM(a_hole_says_how_far_it_reaches, configs_gen_params),

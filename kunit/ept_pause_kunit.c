@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/err.h>
+#include <linux/sizes.h>
 
 #include "ept_op.h"
 #include "fixture.h"
@@ -127,6 +128,93 @@ static void long_operations_let_faults_in(struct kunit *test)
 	}
 }
 
+/* What depends on leaves that may come or change meanwhile */
+static void protect_cutting(struct fixture *fixture, u64 base, u64 size)
+{
+	do_protect(fixture, base - SZ_4K, size, EPT_PROT_WRITE, 0, NULL);
+}
+
+static void give_write(struct fixture *fixture, u64 base, u64 size)
+{
+	do_protect(fixture, base, size, 0, EPT_PROT_WRITE, NULL);
+}
+
+static void redirect(struct fixture *fixture, u64 base, u64 size)
+{
+	/* Nothing may be a hole. */
+	do_remap(fixture, base, SZ_4K, size, &EPT_ATTRS_RAM, NULL);
+	KUNIT_EXPECT_EQ(fixture->test, do_redirect(fixture, base, SZ_8K, size, EPT_PROT_WRITE, 0,
+						   NULL), 0);
+}
+
+static void guard_pages(struct fixture *fixture, u64 base, u64 size)
+{
+	const struct ept_attrs guarded = {
+		.prot = EPT_PROT_READ, .memtype = EPT_MT_WB, .flags = EPT_ATTR_SUBPAGE,
+	};
+
+	do_set_attrs(fixture, base, size, &guarded, NULL);
+}
+
+static void execute(struct fixture *fixture, u64 base, u64 size)
+{
+	do_protect(fixture, base, size, 0, EPT_PROT_READ | EPT_PROT_EXEC, NULL);
+}
+
+static const struct {
+	void	(*run)(struct fixture *fixture, u64 base, u64 size);
+	u32	features;
+	u32	flags;		/* of a table on which it may have to split leaves */
+} whole[] = {
+	{ protect_cutting }, { give_write }, { redirect },
+	{ guard_pages, EPT_FEATURE_SUBPAGE }, { execute, 0, EPT_CONFIG_NO_EXEC_LARGE },
+};
+
+static void what_is_planned_leaf_by_leaf_lets_nobody_in(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const u64 size = TABLES * SZ_2M;
+
+	skip_unless_locked(fixture);
+	for (unsigned int i = 0; i < ARRAY_SIZE(whole); i++) {
+		if (whole[i].features & ~fixture->config.features ||
+		    whole[i].flags & ~fixture->config.flags)
+			continue;
+		map_many_tables(fixture, SZ_8G);
+		pauses = (typeof(pauses)){ .open = true };
+		ept_hooks.pausing = note_pause;
+		atomic_inc(&fixture->ept->waiting);
+		whole[i].run(fixture, SZ_8G, size);
+		atomic_dec(&fixture->ept->waiting);
+		KUNIT_EXPECT_EQ_MSG(test, pauses.nr, 0, "change %u", i);
+		KUNIT_EXPECT_TRUE(test, verify(fixture));
+		must_unmap(fixture, SZ_8G, size);
+	}
+}
+
+/* Each reports as much as a table does. */
+static void a_harvest_of_huge_leaves_lets_faults_in(struct kunit *test)
+{
+	unsigned long *bitmap = kunit_kzalloc(test, SZ_1G / SZ_4K / 8, GFP_KERNEL);
+	const struct ept_harvest what = {};
+	struct fixture *fixture = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, bitmap);
+	skip_unless_locked(fixture);
+	if (!(fixture->config.features & EPT_FEATURE_AD) ||
+	    flat_largest(&fixture->config, &EPT_ATTRS_DEVICE) < EPT_1G)
+		kunit_skip(test, "no leaf is huge");
+	must_map(fixture, SZ_64G, SZ_8G, 40ULL * SZ_1G, &EPT_ATTRS_DEVICE);
+	for (u64 gpa = SZ_64G; gpa < SZ_64G + 40ULL * SZ_1G; gpa += SZ_1G) {
+		do_access(fixture, gpa, true);
+		KUNIT_EXPECT_EQ(test, flat_harvest_dirty(fixture->flat, gpa, SZ_1G, bitmap, false),
+				0);
+	}
+	begin_to_wait(fixture);
+	KUNIT_EXPECT_EQ(test, ept_harvest(fixture->ept, SZ_64G, 40ULL * SZ_1G, &what, NULL), 0);
+	end_to_wait(fixture, 1, 2);
+}
+
 static void nothing_pauses_for_nobody(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -197,6 +285,8 @@ static void a_report_of_many_merges_lets_faults_in(struct kunit *test)
 
 static struct kunit_case pause_cases[] = {
 	KUNIT_CASE_PARAM(long_operations_let_faults_in, configs_gen_params),
+	KUNIT_CASE_PARAM(what_is_planned_leaf_by_leaf_lets_nobody_in, configs_gen_params),
+	KUNIT_CASE_PARAM(a_harvest_of_huge_leaves_lets_faults_in, configs_gen_params),
 	KUNIT_CASE_PARAM(nothing_pauses_for_nobody, configs_gen_params),
 	KUNIT_CASE_PARAM(a_flush_of_many_merges_lets_faults_in, configs_gen_params),
 	KUNIT_CASE_PARAM(a_report_of_many_merges_lets_faults_in, configs_gen_params),
