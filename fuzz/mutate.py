@@ -152,7 +152,9 @@ def tests_of(path):
         slow, layers = suites_but(SLOW), ["-ept_guest", "-ept_memtype", "-ept_typed"]
         quick = [("plain", "fuzzer", ["-q", "-n", "3000"], 5),
                  ("plain", "suites", layers + slow, 10)]
-        long = [("amid", "amid", ["ept_amid_flags", "ept_amid.each_state"], 20),
+        amid = [f"ept_amid.each_operation_amid_which_another_comes_is_before_or_after/{operation}"
+                for operation in ("map", "install", "unmap")]
+        long = [("amid", "amid", ["ept_amid_flags", "ept_amid.each_state"] + amid, 20),
                 ("plain", "suites", ["ept_" + suite + "." for suite in SLOW], 40),
                 ("plain", "fuzzer", ["-q", "-s", "1000", "-n", str(ARGS.steps)], 30),
                 ("sanitized", "fuzzer", ["-q", "-n", "3000"], None)]
