@@ -246,11 +246,12 @@ class Tree:
         if ARGS.kunit and (verdict == "SURVIVES" or
                            verdict == "same code" and mutant.kind in ("barrier", "lock")):
             verdict = verdict if works(["testbed/kunit"], self.path) else "KUnit"
+        # In this order: a run that is ended here finds the source broken, and builds it again.
+        for build in self.builds.values():
+            build.restore()
         with open(path, "wb") as file:
             file.write(before)
         os.utime(path, ns=(time_ns, time_ns))
-        for build in self.builds.values():
-            build.restore()
         return verdict
 
 
