@@ -74,6 +74,32 @@ static void a_report_misses_no_flag_of_a_merged_table(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, reported, set, "page 5 was written to, and nobody is told");
 }
 
+/*
+ * To the page that is there, and of a part of a leaf: the plan found nothing to change, a CPU read
+ * from it then, and the commit had no table for the parts of the leaf whose flag it was to take.
+ */
+static void a_redirect_has_tables_for_a_leaf_that_is_marked_meanwhile(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_gather gather;
+	struct ept_mapping leaf;
+	struct ept *ept;
+
+	fixture_make_atomic(fixture);
+	ept = fixture->ept;
+	KUNIT_ASSERT_EQ(test, ept_reserve(ept, fixture->config.levels - 2), 0);
+	KUNIT_ASSERT_EQ(test, ept_map(ept, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
+	KUNIT_ASSERT_EQ(test, ept_reserved(ept), 0);
+	ept_gather_init(&gather, ept);
+	KUNIT_EXPECT_EQ(test, ept_redirect(ept, SZ_64K, SZ_64K, SZ_4K, 0, 0, &gather), -ENOMEM);
+	KUNIT_ASSERT_EQ(test, ept_reserve(ept, 1), 0);
+	KUNIT_EXPECT_EQ(test, ept_redirect(ept, SZ_64K, SZ_64K, SZ_4K, 0, 0, &gather), 0);
+	KUNIT_EXPECT_EQ(test, ept_lookup(ept, SZ_64K, &leaf), 0);
+	KUNIT_EXPECT_EQ(test, leaf.size, SZ_4K);
+	KUNIT_EXPECT_EQ(test, leaf.hpa, SZ_64K);
+	ept_gather_flush(&gather);
+}
+
 static void note_range(const struct ept_mapping *mapping, void *arg)
 {
 	*(u64 *)arg += mapping->size;
@@ -203,6 +229,7 @@ static struct kunit_case symptoms_cases[] = {
 	KUNIT_CASE(late_dirty_of_a_2m_leaf_survives_a_split),
 	KUNIT_CASE(a_report_misses_no_flag_of_a_merged_table),
 	KUNIT_CASE(a_zap_leaves_no_flag_to_be_set_in_a_merged_table),
+	KUNIT_CASE(a_redirect_has_tables_for_a_leaf_that_is_marked_meanwhile),
 	KUNIT_CASE(an_exit_amid_a_reserve_leaks_nothing),
 	KUNIT_CASE(a_flag_is_reported_once),
 	KUNIT_CASE(a_clone_returns_the_first_error),
