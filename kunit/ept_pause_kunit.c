@@ -14,10 +14,11 @@
 CONFIG_PARAMS;
 
 #define TABLES	96			/* of 4K entries, that an operation visits */
-#define MERGED	(EPT_OP_RUNS + 8)	/* that are merged and not flushed */
+#define MERGED	(EPT_OP_RUNS / 2 + 8)	/* that are merged and not flushed */
 #define FAR	(200ULL * SZ_1G)	/* where a page is mapped in a pause */
 
 static struct {
+	struct ept	*ept;		/* whose are counted */
 	unsigned int	nr;
 	bool		open;		/* in each of them */
 	int		err;		/* of the map in the first */
@@ -26,6 +27,8 @@ static struct {
 /* A fault that waited gets in, and whoever else takes the lock is told to let it go. */
 static void note_pause(struct ept *ept)
 {
+	if (ept != pauses.ept)
+		return;
 	pauses.open &= READ_ONCE(ept->paused) && !ept_rwsem_is_written(&ept->lock);
 	if (!pauses.nr++)
 		pauses.err = ept_map(ept, FAR, 0, SZ_4K, &EPT_ATTRS_RAM);
@@ -43,10 +46,15 @@ static void skip_unless_locked(struct fixture *fixture)
 		kunit_skip(fixture->test, "nobody waits for the client's lock");
 }
 
+static void note_pauses(struct fixture *fixture)
+{
+	pauses = (typeof(pauses)){ .ept = fixture->ept, .open = true };
+	ept_hooks.pausing = note_pause;
+}
+
 static void begin_to_wait(struct fixture *fixture)
 {
-	pauses = (typeof(pauses)){ .open = true };
-	ept_hooks.pausing = note_pause;
+	note_pauses(fixture);
 	atomic_inc(&fixture->ept->waiting);
 }
 
@@ -181,9 +189,7 @@ static void what_is_planned_leaf_by_leaf_lets_nobody_in(struct kunit *test)
 		    whole[i].flags & ~fixture->config.flags)
 			continue;
 		map_many_tables(fixture, SZ_8G);
-		pauses = (typeof(pauses)){ .open = true };
-		ept_hooks.pausing = note_pause;
-		atomic_inc(&fixture->ept->waiting);
+		begin_to_wait(fixture);
 		whole[i].run(fixture, SZ_8G, size);
 		atomic_dec(&fixture->ept->waiting);
 		KUNIT_EXPECT_EQ_MSG(test, pauses.nr, 0, "change %u", i);
@@ -219,8 +225,7 @@ static void nothing_pauses_for_nobody(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
-	pauses.nr = 0;
-	ept_hooks.pausing = note_pause;
+	note_pauses(fixture);
 	map_many_tables(fixture, SZ_8G);
 	for (unsigned int i = 0; i < ARRAY_SIZE(operations); i++)
 		if (!(operations[i].features & ~fixture->config.features))
