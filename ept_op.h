@@ -356,8 +356,8 @@ void ept_op_close_leaf(struct ept_walk *walk, const struct ept_run *run, u64 *ta
 
 /*
  * For who has read nothing yet of what it visits, and for whom it makes no difference whether a
- * hole became a leaf before or after: lets faults in. @runs: as of struct ept_op, @more: as how many
- * of them counts what comes next
+ * hole became a leaf before or after: lets faults in. @runs: as of struct ept_op; @more: what comes
+ * next counts as so many
  */
 static __always_inline void ept_let_in(struct ept *ept, unsigned int *runs, unsigned int more)
 {
