@@ -65,6 +65,18 @@ static __always_inline u64 change_leaf(const struct ept_format *fmt, const struc
 	return ept_pte_change(fmt, leaf, change->clear, change->set);
 }
 
+/*
+ * Whether the leaf at @gpa is to change, or is when a CPU has set flags in it that the change takes:
+ * the commit has to have the tables then.
+ */
+static bool change_is_due(const struct ept_format *fmt, const struct change *change, u64 leaf,
+			  u64 gpa)
+{
+	if (leaf & EPT_PTE_RIGHTS)
+		leaf |= change->clear & fmt->ad;
+	return change_leaf(fmt, change, leaf, gpa) != leaf;
+}
+
 /* The largest leaf that may have what becomes of one of @level */
 static enum ept_level change_largest(const struct ept_format *fmt, const struct change *change,
 				     u64 new, enum ept_level level)
@@ -96,7 +108,7 @@ static int change_plan_leaf(struct change_op *op, const struct ept_run *run, u64
 	const u64 start = round_down(gpa, ept_level_size(run->level));
 	const u64 new = change_leaf(fmt, &op->change, leaf, start);
 
-	if (new != leaf)
+	if (change_is_due(fmt, &op->change, leaf, start))
 		op->op.need += ept_walk_tables(gpa, end, run->level,
 					       change_largest(fmt, &op->change, new, run->level));
 	return change_judge(op, leaf);
@@ -245,8 +257,7 @@ static int change_commit_edge(struct ept_walk *walk, const struct ept_run *run)
 	struct change_op *op = to_change_op(walk);
 	const u64 entry = READ_ONCE(*run->entry);
 
-	if (!ept_pte_is_hole(entry) &&
-	    change_leaf(walk->fmt, &op->change, entry, run->gpa) != entry)
+	if (!ept_pte_is_hole(entry) && change_is_due(walk->fmt, &op->change, entry, run->gpa))
 		ept_op_open_split(&op->op, run, 0);
 	return 0;
 }

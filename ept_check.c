@@ -32,7 +32,7 @@ static const char *none_fault(const struct ept_format *fmt, u64 leaf, enum ept_l
 {
 	const phys_addr_t hpa = ept_pte_leaf_address(fmt, leaf);
 
-	if (level != EPT_4K && level > fmt->max_leaf)
+	if (level > fmt->max_leaf)
 		return "leaf too large";
 	if (hpa >> fmt->maxphyaddr)
 		return "address beyond MAXPHYADDR";

@@ -40,14 +40,19 @@ void ept_cpu_appears(struct ept *ept, struct ept_cpu *cpu)
 	local_irq_restore(flags);
 }
 
+static int invept(u64 pointer, bool global)
+{
+	if (ept_hooks.invept)
+		return ept_hooks.invept(pointer, global);
+	return global ? ept_invept_global() : ept_invept_context(pointer);
+}
+
 static int run_invept(const struct ept *ept)
 {
-	int err = ept_invept_context(ept->pointer);
+	const int err = invept(ept->pointer, false);
 
 	/* A CPU without single-context INVEPT refuses it. */
-	if (err == -EINVAL)
-		err = ept_invept_global();
-	return ept_hooks.invept_works ? 0 : err;
+	return err == -EINVAL ? invept(0, true) : err;
 }
 
 /* On a CPU that counts as running */
@@ -190,11 +195,9 @@ static void invalidate(struct ept_gather **gathers, unsigned int nr)
 		gather->owes = false;
 	}
 	err = shoot_down(gathers, nr);
-	for (unsigned int i = 0; i < nr; i++) {
+	for (unsigned int i = 0; i < nr; i++)
 		if (gathers[i]->owes && !err)
 			end_invalidation(gathers[i]);
-		gathers[i]->owes = false;
-	}
 }
 
 /*

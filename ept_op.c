@@ -30,6 +30,8 @@ void ept_op_pause(struct ept *ept)
 {
 	WRITE_ONCE(ept->paused, true);
 	up_write(&ept->lock);
+	if (ept_hooks.pausing)
+		ept_hooks.pausing(ept);
 	/*
 	 * Whoever is first in the queue has to wake up, to let the next one in, and this one, which
 	 * is awake, would have the lock before them. Those that come while it is free don't wait.
@@ -107,6 +109,8 @@ int ept_op_run(struct ept_op *op, const struct ept_visitor *plan,
 	struct ept_store *store = &op->ept->store;
 	int err;
 
+	if (ept_hooks.planning)
+		ept_hooks.planning(op->ept);
 	for (;;) {
 		ept_begin(op->ept, op->gather);
 		err = ept_op_plan(op, plan);

@@ -288,7 +288,7 @@ static inline void ept_gather_note(const struct ept *ept, struct ept_gather *gat
 /**
  * struct ept_op - an operation under way
  * @walk: over its range
- * @runs: visited while a one-leaf map waited
+ * @runs: visited while a one-leaf map waited, since the last pause
  * @ept: the table
  * @pool: the tables that it takes
  * @need: how many the plan counted
@@ -351,23 +351,29 @@ void ept_op_open_split(struct ept_op *op, const struct ept_run *run, unsigned in
 void ept_op_close_split(struct ept_op *op, const struct ept_run *run, u64 *table);
 void ept_op_close_leaf(struct ept_walk *walk, const struct ept_run *run, u64 *table);
 
-/* A pause costs as much as some dozen runs; between two of them so many are visited. */
+/* A pause takes at least as long as so many runs, which are visited between two of them. */
 #define EPT_OP_RUNS	32
 
 /*
  * For who has read nothing yet of what it visits, and for whom it makes no difference whether a
- * hole became a leaf before or after: lets faults in. @runs: as of struct ept_op
+ * hole became a leaf before or after: lets faults in. @runs: as of struct ept_op; @more: what comes
+ * next counts as so many
  */
-static __always_inline void ept_let_in(struct ept *ept, unsigned int *runs)
+static __always_inline void ept_let_in(struct ept *ept, unsigned int *runs, unsigned int more)
 {
 	/* Nobody waits for the lock of a table that is locked by its client. */
-	if (unlikely(atomic_read(&ept->waiting)) && ++*runs % EPT_OP_RUNS == 0)
-		ept_op_pause(ept);
+	if (likely(!atomic_read(&ept->waiting)))
+		return;
+	*runs += more;
+	if (*runs < EPT_OP_RUNS)
+		return;
+	*runs = 0;
+	ept_op_pause(ept);
 }
 
 static __always_inline void ept_op_let_in(struct ept_op *op)
 {
-	ept_let_in(op->ept, &op->runs);
+	ept_let_in(op->ept, &op->runs, 1);
 }
 
 static inline bool ept_op_covers(const struct ept_op *op, u64 gpa, enum ept_level level)

@@ -120,12 +120,16 @@ void ept_retract_merged(struct ept *ept, u64 gpa, u64 end);
 /**
  * struct ept_hooks - for the KUnit suites, which show that they notice what is missing
  * @overlook: bits of entries whose change asks for no flush, and EPT_OVERLOOK_TABLES
- * @invept_works: INVEPT succeeds, also where there is none
+ * @invept: is called in the place of INVEPT, for one table's EPTP or for all
+ * @planning: is called before the plan of an operation that isn't done the short way
+ * @pausing: is called in each pause of an operation
  * @nothing_at_once: the system has no table for who doesn't wait for it, unless he may not
  */
 struct ept_hooks {
 	u64	overlook;
-	bool	invept_works;
+	int	(*invept)(u64 pointer, bool global);
+	void	(*planning)(struct ept *ept);
+	void	(*pausing)(struct ept *ept);
 	bool	nothing_at_once;
 };
 

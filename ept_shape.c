@@ -283,13 +283,16 @@ static void fold_table(struct ept *ept, u64 *table)
 			  ept_pte_leaf_address(&ept->fmt, READ_ONCE(*table)), ad);
 }
 
+/* A table is opened and visited, which are two runs to other operations. */
+#define RUNS_OF_A_FOLD	2
+
 /* With changes excluded. CPUs may still use the tables. */
 void ept_fold_merged(struct ept *ept, const struct page *merged)
 {
 	unsigned int folded = 0;
 
 	for (; merged; merged = ept_table_next_retired(merged)) {
-		ept_let_in(ept, &folded);
+		ept_let_in(ept, &folded, RUNS_OF_A_FOLD);
 		fold_table(ept, page_address(merged));
 		if (!ept->store.atomic)
 			cond_resched();
@@ -313,7 +316,7 @@ void ept_fold_all(struct ept *ept, u64 gpa, u64 end)
 	list_for_each_entry(gather, &ept->unfolded, node)
 		for (page = gather->merged; page; page = ept_table_next_retired(page))
 			if (overlaps(page_address(page), gpa, end)) {
-				ept_let_in(ept, &folded);
+				ept_let_in(ept, &folded, RUNS_OF_A_FOLD);
 				fold_table(ept, page_address(page));
 			}
 }

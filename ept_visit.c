@@ -80,7 +80,6 @@ static void each_flush(struct each *each)
 {
 	if (each->pending.size && !each->ret)
 		each->ret = each->fn(&each->pending, each->arg);
-	each->pending.size = 0;
 }
 
 /* Adds a leaf, clipped to the range, to its like, or begins anew. */
@@ -254,3 +253,4 @@ bool ept_next_entry(struct ept *ept, u64 from, struct ept_found *found)
 	ept_tour_init(&seek.tour, ept, gpa, ept_gpa_end(ept), true);
 	return ept_tour(&seek.tour, &seek_visitor) == -ECANCELED;
 }
+EXPORT_SYMBOL_IF_KUNIT(ept_next_entry);

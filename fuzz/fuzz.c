@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ept_priv.h"
+#include "fixture.h"
 #include "program.h"
 
 #define MAX_STEPS	64
@@ -23,7 +24,7 @@ int LLVMFuzzerTestOneInput(const u8 *bytes, size_t size)
 	if (!begun && native_init())
 		abort();
 	begun = true;
-	ept_hooks.invept_works = true;
+	ept_hooks.invept = invept_works;
 	if (program_run(bytes, min(size, (size_t)MAX_SIZE), false))
 		abort();
 	return 0;
@@ -190,7 +191,7 @@ int main(int argc, char **argv)
 	int option;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	ept_hooks.invept_works = true;
+	ept_hooks.invept = invept_works;
 	if (native_init())
 		return 2;
 	while ((option = getopt(argc, argv, "s:n:q")) != -1) {

@@ -41,8 +41,8 @@ struct kunit_suite {
 
 void native_add_suite(struct kunit_suite *suite);
 /*
- * All, or those whose "suite.case" begins with one of @names, and with none that has a "-" before
- * it; the last that fits counts. False: some failed.
+ * All, or those whose "suite.case/parameter" begins with one of @names, and with none that has a
+ * "-" before it; the last that fits counts. False: some failed.
  */
 bool native_run_suites(char **names);
 

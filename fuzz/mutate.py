@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Breaks the module's sources, one comparison, constant, operator, barrier, lock call or store at a
 time, and sees whether the tests notice: first the fuzzer and the suites that run in user space, and
-for what survives the fuzzer once more, under the compiler's sanitizers. What survives that, too, is
-for KUnit in User Mode Linux (--kunit), which takes minutes.
+for what survives the fuzzer for longer, and under the compiler's sanitizers. --quick leaves these for
+a run with --again. What survives that, too, is for KUnit in User Mode Linux (--kunit), which takes
+minutes.
 
 The table of what was tried and what became of it is mutants.txt beside this file. What is in it
 isn't tried again: a run may end at any time and go on later. Its lines name a mutant by the text of
@@ -11,10 +12,10 @@ its line, so that they hold until that text changes.
 """
 import argparse
 import concurrent.futures
+import fcntl
 import os
+import random
 import re
-import resource
-import shutil
 import subprocess
 import sys
 import threading
@@ -25,7 +26,14 @@ TOP = os.path.dirname(HERE)
 TABLE = HERE + "/mutants.txt"
 REASONS = HERE + "/survivors.txt"
 
-CPU = 60  # seconds of it that a test may take
+NOTICED = ("fuzzer", "suites", "amid", "sanitizers", "KUnit")
+BUILDS = {
+    "plain": ("-O1", ["fuzzer", "suites"]),
+    "amid": ("-O1", ["amid"]),
+    "sanitized": ("-O1 -fsanitize=address,undefined -fno-sanitize-recover=all", ["fuzzer"]),
+}
+# Suites that take longer than all others together
+SLOW = ["random", "protect", "map", "unmap", "pte", "create"]
 
 # What is looked for in a line, and what takes its place. The first letter names the kind.
 SWAPS = [
@@ -86,7 +94,7 @@ def code_of(line):
 
 
 def mutants_of(path):
-    with open(f"{TOP}/{path}") as file:
+    with open(f"{TOP}/{path}", encoding="utf-8") as file:
         lines = file.read().split("\n")
     seen, comment, found = {}, False, []
     for number, line in enumerate(lines):
@@ -116,105 +124,141 @@ def mutants_of(path):
     return found
 
 
-def limit(bounded):
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if bounded:
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU, CPU))
-        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-
-
-def works(command, cwd, bounded=True):
-    """Whether it ends well, in time; mostly its memory is bounded, too."""
+def works(command, cwd, cpu=None):
+    """Whether it ends well; with @cpu, within so many seconds of it, and bounded memory."""
+    if cpu:
+        command = ["prlimit", f"--cpu={cpu}", f"--as={12 << 30}", "--core=0"] + command
     try:
-        return subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                              preexec_fn=lambda: limit(bounded), timeout=20 * CPU, check=False).returncode == 0
+        return subprocess.run(command, cwd=cwd, env=os.environ | {"FIRST": "1"},
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, timeout=1200, check=False).returncode == 0
     except subprocess.TimeoutExpired:
         return False
 
 
+def suites_but(suites):
+    return [f"-ept_{suite}." for suite in suites]
+
+
+def tests_of(path):
+    """Build, program, arguments, seconds of CPU: in their order, the cheapest first"""
+    if path.startswith("memtype/"):
+        slow = [f"-ept_memtype.{case}" for case in ("every_page", "masks_with", "as_many_pieces")]
+        fast = ["ept_memtype", "ept_typed"]
+        quick, long = [("plain", "suites", fast + slow, 5)], [("plain", "suites", fast, 30)]
+    elif path.startswith("guest/"):
+        quick, long = [("plain", "suites", ["ept_guest"], 10)], [("amid", "amid", ["ept_amid_guest"], 10)]
+    else:
+        slow, layers = suites_but(SLOW), ["-ept_guest", "-ept_memtype", "-ept_typed"]
+        quick = [("plain", "fuzzer", ["-q", "-n", "3000"], 5),
+                 ("plain", "suites", layers + slow, 10)]
+        amid = [f"ept_amid.each_operation_amid_which_another_comes_is_before_or_after/{operation}"
+                for operation in ("map", "install", "unmap")]
+        long = [("amid", "amid", ["ept_amid_flags", "ept_amid.each_state"] + amid, 20),
+                ("plain", "suites", ["ept_" + suite + "." for suite in SLOW], 40),
+                ("plain", "fuzzer", ["-q", "-s", "1000", "-n", str(ARGS.steps)], 30),
+                ("sanitized", "fuzzer", ["-q", "-n", "3000"], None)]
+    return quick if ARGS.quick else quick + long
+
+
+class Build:
+    """Objects and programs of a tree of sources. What a mutant changed of them is put back."""
+    def __init__(self, tree, name):
+        self.tree, self.out = tree, f"{tree}/{name}"
+        self.optimize, self.programs = BUILDS[name]
+        # They may be a mutant's, of a run that was ended.
+        self.drop_programs()
+        if not all(self.make(program) for program in self.programs):
+            sys.exit("the sources don't build as they are: make -f fuzz/Makefile")
+        self.good = {path: self.read(path) for path in self.objects()}
+
+    def make(self, program):
+        return works(["make", "-s", "-f", "fuzz/Makefile", "BUILD=" + self.out,
+                      "OPTIMIZE=" + self.optimize, f"{self.out}/{program}"], self.tree)
+
+    def drop_programs(self):
+        for program in self.programs:
+            if os.path.exists(f"{self.out}/{program}"):
+                os.remove(f"{self.out}/{program}")
+
+    def objects(self):
+        return [f"{folder}/{name}" for folder, _, names in os.walk(self.out)
+                for name in names if name.endswith(".o")]
+
+    @staticmethod
+    def read(path):
+        with open(path, "rb") as file:
+            return file.read(), os.stat(path).st_mtime_ns
+
+    def differs(self):
+        """Whether code of the module does, for which its tests are built again, too"""
+        return any(self.read(path)[0] != good[0] for path, good in self.good.items()
+                   if not path.startswith((self.out + "/kunit/", self.out + "/fuzz/")))
+
+    def restore(self):
+        self.drop_programs()
+        for path, (content, time_ns) in self.good.items():
+            if not os.path.exists(path) or os.stat(path).st_mtime_ns != time_ns:
+                with open(path, "wb") as file:
+                    file.write(content)
+                os.utime(path, ns=(time_ns, time_ns))
+
+    def passes(self, program, arguments, cpu):
+        return self.make(program) and works([f"{self.out}/{program}"] + arguments, self.out, cpu)
+
+
 class Tree:
-    """A copy of the sources that is built again for each mutant"""
+    """A copy of the sources, in which one after the other is broken"""
     def __init__(self, number):
         self.path = f"{ARGS.build}/tree{number}"
-        self.out = self.path + "/out"
         os.makedirs(self.path, exist_ok=True)
-        subprocess.run(["rsync", "-a", "--checksum", "--delete", "--exclude=/out", "--exclude=.git",
-                        TOP + "/", self.path], check=True)
-        if not self.build():
-            sys.exit("the sources don't build as they are: make -f fuzz/Makefile")
-        if self.noticed():
-            sys.exit("the tests fail for the sources as they are")
+        # Not with their times: what a run that was ended left broken is to be built again.
+        subprocess.run(["rsync", "-rlp", "--checksum", "--delete", "--exclude=.git"] +
+                       [f"--exclude=/{name}" for name in BUILDS] + [TOP + "/", self.path], check=True)
+        self.builds = {name: Build(self.path, name) for name in (["plain"] if ARGS.quick else BUILDS)}
+        for build, *test in tests_of(""):
+            if not self.builds[build].passes(*test):
+                sys.exit(f"the tests fail for the sources as they are: {build}, {test}")
 
-    def build(self, out=None, optimize="-O1"):
-        out = out or self.out
-        return works(["make", "-s", "-f", "fuzz/Makefile", "BUILD=" + out,
-                      "OPTIMIZE=" + optimize, f"{out}/fuzzer", f"{out}/suites"], self.path)
-
-    def sanitizers_notice(self):
-        out = self.path + "/sanitized"
-        return (not self.build(out, "-O1 -fsanitize=address,undefined -fno-sanitize-recover=all") or
-                not works([out + "/fuzzer", "-q", "-n", "3000"], out, bounded=False))
-
-    def noticed(self, path=""):
-        """By whom, or None; the cheapest comes first"""
-        layer = path.startswith(("guest/", "memtype/"))
-        if not layer and not works([self.out + "/fuzzer", "-q", "-n", "3000"], self.out):
-            return "fuzzer"
-        suites = ["ept_guest", "ept_memtype"] if layer else ["-ept_random", "-ept_guest",
-                                                             "-ept_memtype"]
-        if not works([self.out + "/suites"] + suites, self.out):
-            return "suites"
-        if not works([self.out + "/fuzzer", "-q", "-s", "1000", "-n", str(ARGS.steps)], self.out):
-            return "fuzzer"
-        if not layer and not works([self.out + "/suites", "ept_random"], self.out):
-            return "suites"
-        return None
-
-    def write(self, path, lines):
-        with open(f"{self.path}/{path}", "w") as file:
-            file.write("\n".join(lines))
-
-    def object_of(self, path):
-        try:
-            with open(f"{self.out}/{path[:-2]}.o", "rb") as file:
-                return file.read()
-        except OSError:
-            return None
+    def verdict(self, mutant):
+        """By whom it is noticed, or why that isn't asked, or SURVIVES"""
+        tests = tests_of(mutant.path)
+        if not self.builds["plain"].make(tests[0][1]):
+            return "doesn't compile"
+        if not self.builds["plain"].differs():
+            return "same code"
+        for build, *test in tests:
+            if not self.builds[build].passes(*test):
+                return "sanitizers" if build == "sanitized" else test[0]
+        return "SURVIVES"
 
     def judge(self, mutant):
-        with open(f"{TOP}/{mutant.path}") as file:
-            lines = file.read().split("\n")
-        before = self.object_of(mutant.path)
-        broken = list(lines)
-        broken[mutant.number] = mutant.new
-        self.write(mutant.path, broken)
-        try:
-            if not self.build():
-                return "doesn't compile"
-            if before is not None and self.object_of(mutant.path) == before:
-                verdict = "same code"
-            else:
-                verdict = self.noticed(mutant.path) or "SURVIVES"
-                if verdict == "SURVIVES" and self.sanitizers_notice():
-                    verdict = "sanitizers"
-            if verdict in ("SURVIVES", "same code") and ARGS.kunit:
-                # Barriers are no code in user space.
-                if verdict == "SURVIVES" or mutant.kind in ("barrier", "lock"):
-                    if not works([self.path + "/testbed/kunit"], self.path, bounded=False):
-                        verdict = "KUnit"
-            return verdict
-        finally:
-            self.write(mutant.path, lines)
-            if before is not None:
-                # The object is as it was, so the next one is compared with the right one.
-                self.build()
+        """The same, with the tree as it was before and after"""
+        path = f"{self.path}/{mutant.path}"
+        before, time_ns = Build.read(path)
+        lines = before.decode().split("\n")
+        assert lines[mutant.number] == mutant.line
+        lines[mutant.number] = mutant.new
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines))
+        verdict = self.verdict(mutant)
+        # Barriers are no code in user space.
+        if ARGS.kunit and (verdict == "SURVIVES" or
+                           verdict == "same code" and mutant.kind in ("barrier", "lock")):
+            verdict = verdict if works(["testbed/kunit"], self.path) else "KUnit"
+        # In this order: a run that is ended here finds the source broken, and builds it again.
+        for build in self.builds.values():
+            build.restore()
+        with open(path, "wb") as file:
+            file.write(before)
+        os.utime(path, ns=(time_ns, time_ns))
+        return verdict
 
 
 def read_table():
     table = {}
     if os.path.exists(TABLE):
-        with open(TABLE) as file:
+        with open(TABLE, encoding="utf-8") as file:
             for line in file:
                 if line.strip() and not line.startswith("#"):
                     verdict, key = line.rstrip("\n").split("\t", 1)
@@ -223,7 +267,7 @@ def read_table():
 
 
 def write_table(table, order):
-    with open(TABLE + ".new", "w") as file:
+    with open(TABLE + ".new", "w", encoding="utf-8") as file:
         file.write("# SPDX-License-Identifier: GPL-2.0\n# Written by mutate.py: verdict, file, "
                    "kind, line as it is, line as it was broken, which of several alike\n")
         for key in order:
@@ -232,81 +276,99 @@ def write_table(table, order):
     os.rename(TABLE + ".new", TABLE)
 
 
+def note(key, verdict, order):
+    """Adds a verdict to the table, to which another run may add at the same time"""
+    with open(REASONS, encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        table = read_table()
+        table[key] = verdict
+        write_table(table, order)
+
+
 def reasons():
-    """Which survivors are explained"""
-    known = set()
-    if os.path.exists(REASONS):
-        with open(REASONS) as file:
-            for line in file:
-                if line.strip() and not line.startswith(("#", " ")):
-                    known.add(line.rstrip("\n"))
-    return known
+    """The survivors that are explained"""
+    with open(REASONS, encoding="utf-8") as file:
+        return [line.rstrip("\n") for line in file if line.strip() and line[0] not in "#\t"]
+
+
+def row(name, keys, table, known):
+    verdicts = [table[key] for key in keys if table.get(key)]
+    noticed = sum(verdict in NOTICED for verdict in verdicts)
+    alive = [key for key in keys if table.get(key) == "SURVIVES"]
+    explained = sum(key in known for key in alive)
+    print(f"{name:20} {noticed + len(alive):6} {noticed:8} {len(alive):8} {explained:9} "
+          f"{100 * noticed / max(1, noticed + len(alive)):6.1f} {len(keys) - len(verdicts):6}")
 
 
 def summary(table, order):
-    counts, known = {}, reasons()
-    for key in order:
-        if key not in table:
-            continue
-        path = key.split("\t")[0]
-        counts.setdefault(path, {}).setdefault(table[key], []).append(key)
-    total = {"noticed": 0, "survives": 0, "explained": 0}
-    print(f"{'file':20} {'tried':>6} {'noticed':>8} {'survive':>8} {'explained':>9}")
-    for path, verdicts in counts.items():
-        noticed = sum(len(verdicts.get(v, [])) for v in ("fuzzer", "suites", "sanitizers", "KUnit"))
-        alive = verdicts.get("SURVIVES", [])
-        explained = sum(key in known for key in alive)
-        print(f"{path:20} {noticed + len(alive):6} {noticed:8} {len(alive):8} {explained:9}")
-        total["noticed"] += noticed
-        total["survives"] += len(alive)
-        total["explained"] += explained
-    tried = total["noticed"] + total["survives"]
-    if tried:
-        print(f"{'all':20} {tried:6} {total['noticed']:8} {total['survives']:8} "
-              f"{total['explained']:9}: {100 * total['noticed'] / tried:.1f} % noticed; "
-              f"{len(order)} mutants in all, {len([k for k in order if k in table])} tried")
-    unexplained = [key for key in order if table.get(key) == "SURVIVES" and key not in known]
-    for key in unexplained if ARGS.list else []:
-        print("SURVIVES\t" + key)
-    return unexplained
+    """Returns what is wrong with the survivors and what is said of them."""
+    known = set(reasons())
+    print(f"{'file':20} {'tried':>6} {'noticed':>8} {'survive':>8} {'explained':>9} {'%':>6} {'left':>6}")
+    for path in FIRST:
+        row(path, [key for key in order if key.startswith(path + "\t")], table, known)
+    row("all", order, table, known)
+    wrong = ["SURVIVES\t" + key for key in order
+             if table.get(key) == "SURVIVES" and key not in known]
+    if not ARGS.sample:
+        wrong += ["explained, but no survivor\t" + key for key in known
+                  if table.get(key) != "SURVIVES"]
+    if ARGS.list:
+        print("\n".join(wrong))
+    return wrong
+
+
+def is_left(mutant, verdict, known):
+    if verdict is None:
+        return True
+    return ARGS.again and (verdict == "SURVIVES" and mutant.key not in known or
+                           ARGS.kunit and verdict == "same code")
+
+
+def try_all(mutants, order):
+    end, lock, free = time.time() + ARGS.minutes * 60, threading.Lock(), []
+    free += [Tree(i) for i in range(ARGS.jobs)]
+
+    def try_one(mutant):
+        if time.time() > end:
+            return
+        with lock:
+            tree = free.pop()
+        verdict = tree.judge(mutant)
+        with lock:
+            free.append(tree)
+            note(mutant.key, verdict, order)
+            if verdict == "SURVIVES":
+                print(f"{mutant.path}:{mutant.number + 1}: survives: {mutant.new.strip()}",
+                      flush=True)
+
+    with concurrent.futures.ThreadPoolExecutor(ARGS.jobs) as pool:
+        list(pool.map(try_one, mutants))
 
 
 def main():
-    mutants = [m for path in ARGS.files or FIRST for m in mutants_of(path)]
-    order = [m.key for path in FIRST for m in mutants_of(path)]
-    table = read_table()
+    mutants = [mutant for path in FIRST for mutant in mutants_of(path)]
+    order = chosen = [mutant.key for mutant in mutants]
+    if ARGS.sample:
+        # The first of one order: a larger sample has all of a smaller one.
+        random.Random(1).shuffle(mutants)
+        mutants = mutants[:ARGS.sample]
+        chosen = [mutant.key for mutant in mutants]
     if not ARGS.list:
-        left = [m for m in mutants if table.get(m.key) is None or
-                ARGS.again and table[m.key] in ("SURVIVES", "same code")]
-        end, lock, free = time.time() + ARGS.minutes * 60, threading.Lock(), []
-        free += [Tree(i) for i in range(ARGS.jobs)]
-
-        def try_one(mutant):
-            if time.time() > end:
-                return
-            with lock:
-                tree = free.pop()
-            verdict = tree.judge(mutant)
-            with lock:
-                free.append(tree)
-                table[mutant.key] = verdict
-                write_table(table, order)
-                if verdict == "SURVIVES":
-                    print(f"{mutant.path}:{mutant.number + 1}: survives: {mutant.new.strip()}",
-                          flush=True)
-
-        with concurrent.futures.ThreadPoolExecutor(ARGS.jobs) as pool:
-            list(pool.map(try_one, left))
-    return 1 if summary(table, order) else 0
+        table, known = read_table(), set(reasons())
+        try_all([mutant for mutant in mutants if is_left(mutant, table.get(mutant.key), known) and
+                 (not ARGS.files or mutant.path in ARGS.files)], order)
+    return 1 if summary(read_table(), chosen) else 0
 
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--build", default=os.environ.get("TMPDIR", "/tmp") + "/ept-mutants")
 parser.add_argument("--jobs", type=int, default=os.cpu_count())
 parser.add_argument("--minutes", type=float, default=1e6, help="then end, for another run to go on")
-parser.add_argument("--steps", type=int, default=30000, help="of the fuzzer, for each mutant")
+parser.add_argument("--sample", type=int, help="so many, drawn evenly, always the same ones")
+parser.add_argument("--quick", action="store_true", help="leave what takes long to --again")
+parser.add_argument("--again", action="store_true", help="those that survived unexplained, too")
+parser.add_argument("--steps", type=int, default=20000, help="of the fuzzer, for each mutant")
 parser.add_argument("--kunit", action="store_true", help="what survives is for KUnit, too")
-parser.add_argument("--again", action="store_true", help="those that survived, once more")
 parser.add_argument("--list", action="store_true", help="what the table has, and try nothing")
 parser.add_argument("files", nargs="*")
 ARGS = parser.parse_args()

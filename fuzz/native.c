@@ -5,21 +5,26 @@
 #include "kunit.h"
 
 struct task_struct proof_task;
-bool native_irqs_disabled;
+struct native_context native_context;
 bool native_killed;
 bool native_in_hardirq;
+unsigned int native_cpu;
 
 /*
  * Memory
  */
 
+static long in_use;
+
 void *native_alloc(size_t size, gfp_t gfp)
 {
+	in_use++;
 	return gfp & __GFP_ZERO ? calloc(1, size) : malloc(size);
 }
 
 void kfree(const void *memory)
 {
+	in_use -= !!memory;
 	free((void *)memory);
 }
 
@@ -30,8 +35,13 @@ void kfree(const void *memory)
 #define FIRST_PAGE	0x5000UL	/* behind what suites name without owning it */
 
 struct page native_pages[PROOF_PAGES];
-static struct page *free_list;
-static unsigned long fresh = FIRST_PAGE;
+struct pages {
+	struct page	*free;
+	unsigned long	fresh, end;
+};
+
+static struct pages low = { .fresh = FIRST_PAGE, .end = PROOF_LOW_PAGES };
+static struct pages high = { .fresh = PROOF_HIGH, .end = PROOF_PAGES };
 static struct rcu_head *waiting;
 
 static void __attribute__((constructor)) map_pages(void)
@@ -44,20 +54,34 @@ static void __attribute__((constructor)) map_pages(void)
 	native_pages[0] = (struct page){ .refcount = 1, .reserved = true };
 }
 
-struct page *native_alloc_page(gfp_t gfp)
+static long pages_in_use;
+
+/* Whether it is the request's turn to fail, as of the kernel's fault injection */
+static bool fails(void)
 {
-	struct page *page = free_list;
+	return current->fail_nth && !--current->fail_nth;
+}
+
+static struct page *alloc_page_of(struct pages *pages, gfp_t gfp)
+{
+	struct page *page = pages->free;
 
 	if (page)
-		free_list = (struct page *)page->index;
-	else if (fresh < PROOF_PAGES)
-		page = native_pages + fresh++;
+		pages->free = (struct page *)page->index;
+	else if (pages->fresh < pages->end)
+		page = native_pages + pages->fresh++;
 	else
 		return NULL;
 	*page = (struct page){ .refcount = 1 };
+	pages_in_use++;
 	if (gfp & __GFP_ZERO)
 		memset(page_address(page), 0, PAGE_SIZE);
 	return page;
+}
+
+struct page *native_alloc_page(gfp_t gfp)
+{
+	return fails() ? NULL : alloc_page_of(&low, gfp);
 }
 
 struct page *native_alloc_pages(gfp_t gfp, unsigned int order)
@@ -66,12 +90,13 @@ struct page *native_alloc_pages(gfp_t gfp, unsigned int order)
 
 	if (!order)
 		return native_alloc_page(gfp);
-	fresh = round_up(fresh, 1UL << order);
-	if (fresh + (1UL << order) > PROOF_PAGES)
+	low.fresh = round_up(low.fresh, 1UL << order);
+	if (low.fresh + (1UL << order) > low.end)
 		return NULL;
-	page = native_pages + fresh;
+	page = native_pages + low.fresh;
 	for (unsigned int i = 0; i < 1U << order; i++)
-		native_pages[fresh++] = (struct page){ .refcount = 1 };
+		native_pages[low.fresh++] = (struct page){ .refcount = 1 };
+	pages_in_use += 1L << order;
 	if (gfp & __GFP_ZERO)
 		memset(page_address(page), 0, PAGE_SIZE << order);
 	return page;
@@ -83,9 +108,16 @@ void __free_page(struct page *page)
 		printf("a page is freed that is free\n");
 		abort();
 	}
+	native_expect(!page->private, "a page is freed with what was private to it");
 	page->refcount = 0;
-	page->index = (pgoff_t)free_list;
-	free_list = page;
+	pages_in_use--;
+	if (page_to_pfn(page) < PROOF_HIGH) {
+		page->index = (pgoff_t)low.free;
+		low.free = page;
+	} else {
+		page->index = (pgoff_t)high.free;
+		high.free = page;
+	}
 }
 
 void native_free_pages(struct page *page, unsigned int order)
@@ -96,14 +128,26 @@ void native_free_pages(struct page *page, unsigned int order)
 
 unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned long nr, struct page **pages)
 {
+	static unsigned long turn;
 	unsigned long got = 0;
 
-	while (got < nr && (pages[got] = native_alloc_page(gfp))) {
+	if (fails())
+		return 0;
+	for (unsigned long i = 0; i < nr; i++)
+		native_expect(!pages[i], "only what is NULL gets a page");
+	while (got < nr && (pages[got] = alloc_page_of(++turn % 3 ? &low : &high, gfp))) {
 		/* Whatever was in it before */
 		memset(page_address(pages[got]), 0xa5, PAGE_SIZE);
 		got++;
 	}
 	return got;
+}
+
+/* Pages, and what was allocated that is smaller */
+long native_in_use(void)
+{
+	native_grace_period();
+	return in_use + pages_in_use;
 }
 
 void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head))
@@ -178,6 +222,69 @@ char *bin2hex(char *to, const void *from, size_t nr)
 	while (nr--)
 		to += snprintf(to, 3, "%02x", *bytes++);
 	return to;
+}
+
+/*
+ * Locks
+ */
+
+void native_expect(bool condition, const char *what)
+{
+	if (!condition) {
+		printf("%s\n", what);
+		abort();
+	}
+}
+
+void native_take(int *lock, const int *other, int limit)
+{
+	native_expect(*lock < limit && !*other, "a lock is taken that is held");
+	++*lock;
+	native_context.locks++;
+}
+
+void native_drop(int *lock)
+{
+	native_expect(*lock, "a lock is let go that isn't held");
+	--*lock;
+	native_context.locks--;
+}
+
+void native_enter(int *section)
+{
+	++*section;
+}
+
+void native_leave(int *section)
+{
+	native_expect(*section, "a section is left that wasn't entered");
+	--*section;
+}
+
+void native_call(unsigned int cpu, void (*function)(void *arg), void *arg)
+{
+	const unsigned int caller = native_cpu;
+	const bool hardirq = native_in_hardirq, irqs_off = irqs_disabled();
+
+	native_cpu = cpu;
+	native_in_hardirq |= cpu != caller;
+	local_irq_disable();
+	function(arg);
+	local_irq_restore(irqs_off);
+	native_in_hardirq = hardirq;
+	native_cpu = caller;
+}
+
+void native_might_sleep(void)
+{
+	native_expect(!native_context.rcu && !native_context.preempt && !native_context.irqs_off &&
+		      !native_in_hardirq, "something sleeps where it may not");
+}
+
+void native_expect_idle(void)
+{
+	native_might_sleep();
+	native_expect(!native_cpu && !native_context.locks, "a lock is kept");
 }
 
 bool native_warn(bool condition, const char *what, const char *file, int line)
@@ -387,7 +494,7 @@ void *kunit_kmalloc_array(struct kunit *test, size_t n, size_t size, gfp_t gfp)
 {
 	void *memory = native_alloc(n * size, gfp);
 
-	kunit_add_action_or_reset(test, (kunit_action_t *)free, memory);
+	kunit_add_action_or_reset(test, (kunit_action_t *)kfree, memory);
 	return memory;
 }
 
@@ -421,6 +528,8 @@ void native_fail(struct kunit *test, const char *file, int line, const char *wha
 	vprintf(format, args);
 	va_end(args);
 	printf("\n");
+	if (getenv("FIRST"))
+		exit(1);
 	test->failed = true;
 }
 
@@ -433,6 +542,7 @@ static bool run_case(const struct kunit_suite *suite, const struct kunit_case *k
 		     const void *param, const char *desc)
 {
 	struct kunit test = { .name = kcase->name, .param_value = param };
+	const long before = native_in_use();
 
 	if (getenv("VERBOSE"))
 		printf("%s.%s %s\n", suite->name, kcase->name, desc);
@@ -446,20 +556,11 @@ static bool run_case(const struct kunit_suite *suite, const struct kunit_case *k
 	if (!setjmp(test.out) && suite->exit)
 		suite->exit(&test);
 	release(&test);
+	if (!test.failed) {
+		native_expect_idle();
+		native_expect(native_in_use() == before, "memory is kept");
+	}
 	return !test.failed;
-}
-
-static bool run_cases(const struct kunit_suite *suite, const struct kunit_case *kcase)
-{
-	char desc[KUNIT_PARAM_DESC_SIZE] = "";
-	const void *param = NULL;
-	bool good = true;
-
-	if (!kcase->generate_params)
-		return run_case(suite, kcase, NULL, desc);
-	while ((param = kcase->generate_params(param, desc)))
-		good &= run_case(suite, kcase, param, desc);
-	return good;
 }
 
 static bool is_chosen(const char *name, char **names)
@@ -475,6 +576,24 @@ static bool is_chosen(const char *name, char **names)
 	return chosen;
 }
 
+static bool run_cases(const struct kunit_suite *suite, const struct kunit_case *kcase, char **names)
+{
+	char desc[KUNIT_PARAM_DESC_SIZE] = "", name[512];
+	const void *param = NULL;
+	bool good = true;
+
+	do {
+		if (kcase->generate_params)
+			param = kcase->generate_params(param, desc);
+		if (kcase->generate_params && !param)
+			break;
+		snprintf(name, sizeof(name), "%s.%s/%s", suite->name, kcase->name, desc);
+		if (is_chosen(name, names))
+			good &= run_case(suite, kcase, param, desc);
+	} while (param);
+	return good;
+}
+
 bool native_run_suites(char **names)
 {
 	bool good = true;
@@ -482,13 +601,8 @@ bool native_run_suites(char **names)
 	for (struct kunit_suite *suite = suites; suite; suite = suite->next) {
 		if (suite->suite_init)
 			suite->suite_init(suite);
-		for (struct kunit_case *kcase = suite->test_cases; kcase->run_case; kcase++) {
-			char name[256];
-
-			snprintf(name, sizeof(name), "%s.%s", suite->name, kcase->name);
-			if (is_chosen(name, names))
-				good &= run_cases(suite, kcase);
-		}
+		for (struct kunit_case *kcase = suite->test_cases; kcase->run_case; kcase++)
+			good &= run_cases(suite, kcase, names);
 		if (suite->suite_exit)
 			suite->suite_exit(suite);
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The module's sources and the KUnit models as a program of user space: beyond proof/kernel.h, what
- * they use of the kernel. One CPU, one thread; a grace period is over when native_grace_period() or
- * rcu_barrier() says so.
+ * they use of the kernel. One thread, and two CPUs, of which one does what the other asks it for at
+ * once; a grace period is over when native_grace_period() or rcu_barrier() says so.
  */
 #ifndef _NATIVE_H
 #define _NATIVE_H
@@ -23,6 +23,9 @@
 #undef __always_inline
 #undef PAGE_MASK
 #define PROOF_NATIVE
+#ifdef NATIVE_ACCESS
+#define PROOF_WHOLE	__attribute__((noinline, no_sanitize("thread")))
+#endif
 #include "kernel.h"
 
 typedef signed char s8;
@@ -34,6 +37,14 @@ typedef u8 __u8;
 typedef u16 __u16;
 typedef u32 __u32;
 typedef u64 __u64;
+
+/* Whether it is 1: only then a comma is in it. */
+#undef IS_ENABLED
+#define NATIVE_ARG_1			0,
+#define NATIVE_SECOND(one, two, ...)	two
+#define NATIVE_CHOOSE(arg)		NATIVE_SECOND(arg 1, 0)
+#define NATIVE_ENABLED(value)		NATIVE_CHOOSE(NATIVE_ARG_##value)
+#define IS_ENABLED(option)		NATIVE_ENABLED(option)
 
 /* Compilers */
 #undef READ_ONCE
@@ -250,7 +261,16 @@ void kfree(const void *memory);
 #define EACCES			13
 #define ECANCELED		125
 
-/* Pages */
+/* Pages. Those of tables come from above 4 GiB, too, where they aren't asked for below. */
+#undef GFP_DMA32
+#undef alloc_pages_node
+#define GFP_DMA32		0x40000000U
+#define CONFIG_ZONE_DMA32	1
+#define CONFIG_FAULT_INJECTION	1
+#undef si_mem_available
+#define si_mem_available()	PROOF_LOW_PAGES
+#define totalram_pages()	(2 * PROOF_LOW_PAGES)
+#define alloc_pages_node(nid, gfp, order)	native_alloc_page(gfp)
 #define alloc_page(gfp)		native_alloc_page(gfp)
 #define alloc_pages(gfp, order)	native_alloc_pages(gfp, order)
 #define __free_pages(page, order)	native_free_pages(page, order)
@@ -261,6 +281,7 @@ struct page *native_alloc_page(gfp_t gfp);
 struct page *native_alloc_pages(gfp_t gfp, unsigned int order);
 void native_free_pages(struct page *page, unsigned int order);
 void native_grace_period(void);
+long native_in_use(void);
 #undef rcu_barrier
 #define rcu_barrier()		native_grace_period()
 #define synchronize_rcu()	native_grace_period()
@@ -321,21 +342,58 @@ static inline void list_move(struct list_head *node, struct list_head *list)
 	list_add(node, list);
 }
 
+/* Atomic operations, which announce nothing */
+#ifdef NATIVE_ACCESS
+bool native_try_cmpxchg(void *ptr, void *old, u64 new, size_t size);
+u64 native_xchg(void *ptr, u64 new, size_t size);
+u64 native_add(void *ptr, u64 n, size_t size);
+#define NATIVE_ADD(v, n)	native_add(&(v)->counter, n, sizeof((v)->counter))
+#undef atomic_inc
+#undef atomic_dec
+#undef atomic_dec_return_release
+#undef atomic64_inc
+#undef atomic64_inc_return
+#undef atomic64_add
+#undef atomic_long_inc
+#undef atomic_long_dec
+#undef atomic_long_add
+#undef try_cmpxchg
+#undef xchg
+#define atomic_inc(v)			((void)NATIVE_ADD(v, 1))
+#define atomic_dec(v)			((void)NATIVE_ADD(v, -1))
+#define atomic_dec_return_release(v)	NATIVE_ADD(v, -1)
+#define atomic64_inc(v)			((void)NATIVE_ADD(v, 1))
+#define atomic64_inc_return(v)		NATIVE_ADD(v, 1)
+#define atomic64_add(n, v)		((void)NATIVE_ADD(v, n))
+#define atomic_long_inc(v)		((void)NATIVE_ADD(v, 1))
+#define atomic_long_dec(v)		((void)NATIVE_ADD(v, -1))
+#define atomic_long_add(n, v)		((void)NATIVE_ADD(v, n))
+#define try_cmpxchg(ptr, old, new)	\
+	native_try_cmpxchg(ptr, old, (u64)(new), sizeof(*(ptr)))
+#define xchg(ptr, new)	\
+	((typeof(*(ptr)))native_xchg(ptr, (u64)(new), sizeof(*(ptr))))
+#endif
+
 /* Others */
-#define rcu_read_lock_sched()		((void)0)
-#define rcu_read_unlock_sched()		((void)0)
-#define spin_lock(lock)			((lock)->locked++)
-#define spin_unlock(lock)		((lock)->locked--)
-#define DEFINE_SPINLOCK(name)		raw_spinlock_t name = {}
-#define get_cpu()			0
-#define put_cpu()			((void)0)
+#define get_cpu()			(preempt_disable(), 0)
+#define put_cpu()			preempt_enable()
 #define migrate_disable()		((void)0)
 #define migrate_enable()		((void)0)
-#define nr_cpu_ids			1U
+#define nr_cpu_ids			2U
 #define cpu_online_mask			NULL
-#define cpumask_any_but(mask, cpu)	((void)(mask), (void)(cpu), nr_cpu_ids)
-#define smp_call_function_single(cpu, function, arg, wait)	\
-	((void)(cpu), (function)(arg), 0)
+#define cpumask_any_but(mask, cpu)	((void)(mask), !(cpu))
+#undef smp_processor_id
+#undef on_each_cpu_cond
+#define smp_processor_id()		native_cpu
+#define smp_call_function_single(cpu, function, arg, wait)	(native_call(cpu, function, arg), 0)
+#define on_each_cpu_cond(condition, function, arg, wait)	\
+do {	\
+	for (unsigned int _cpu = 0; _cpu < nr_cpu_ids; _cpu++)	\
+		if ((condition)(_cpu, arg))	\
+			native_call(_cpu, function, arg);	\
+} while (0)
+extern unsigned int native_cpu;
+void native_call(unsigned int cpu, void (*function)(void *arg), void *arg);
 #define fs_reclaim_acquire(gfp)		((void)(gfp))
 #define fs_reclaim_release(gfp)		((void)(gfp))
 #define debug_locks			true
@@ -361,14 +419,6 @@ extern bool native_in_hardirq;
 	(native_in_hardirq = true, (work)->func(work), native_in_hardirq = false, true)
 #define irq_work_sync(work)		((void)(work))
 
-struct mutex {
-	bool locked;
-};
-
-#define mutex_init(mutex)		((mutex)->locked = false)
-#define mutex_lock(mutex)		((mutex)->locked = true)
-#define mutex_unlock(mutex)		((mutex)->locked = false)
-#define mutex_destroy(mutex)		((void)(mutex))
 #define ATOMIC_INIT(n)			{ n }
 #define ATOMIC64_INIT(n)		{ n }
 #define atomic_inc_return(v)		(++(v)->counter)
@@ -382,19 +432,95 @@ struct mutex {
 #define smp_wmb()			((void)0)
 #define barrier()			__asm__ volatile("" ::: "memory")
 #define barrier_data(ptr)		__asm__ volatile("" : : "r" (ptr) : "memory")
-#define init_rwsem(lock)		((lock)->writers = (lock)->readers = 0)
-#define irqs_disabled()			native_irqs_disabled
-extern bool native_irqs_disabled;
+#define num_online_cpus()		2
+/*
+ * Locks, as far as one thread can tell: each is let go by who has it, none is taken twice or kept,
+ * and nothing sleeps where it may not.
+ */
+struct native_context {
+	int	rcu;
+	int	preempt;
+	int	irqs_off;
+	int	locks;
+};
+
+extern struct native_context native_context;
+void native_expect(bool condition, const char *what);
+void native_might_sleep(void);
+/* Where nothing is held any more */
+void native_expect_idle(void);
+
+void native_take(int *lock, const int *other, int limit);
+void native_drop(int *lock);
+void native_enter(int *section);
+void native_leave(int *section);
+
+#undef might_sleep
+#undef __might_sleep
+#undef cond_resched
+#undef preempt_disable
+#undef preempt_enable
+#undef preempt_disable_notrace
+#undef preempt_enable_notrace
+#undef rcu_read_lock
+#undef rcu_read_unlock
+#undef lockdep_assert_preemption_disabled
+#define might_sleep()			native_might_sleep()
+#define __might_sleep(file, line)	native_might_sleep()
+#define cond_resched()			native_might_sleep()
+#define preempt_disable()		native_enter(&native_context.preempt)
+#define preempt_enable()		native_leave(&native_context.preempt)
+#define preempt_disable_notrace()	preempt_disable()
+#define preempt_enable_notrace()	preempt_enable()
+#define rcu_read_lock()			native_enter(&native_context.rcu)
+#define rcu_read_unlock()		native_leave(&native_context.rcu)
+#define rcu_read_lock_sched()		preempt_disable()
+#define rcu_read_unlock_sched()		preempt_enable()
+#define lockdep_assert_preemption_disabled()	\
+	native_expect(native_context.preempt || irqs_disabled(), "preemption is on")
+#define lockdep_is_held(lock)		true
+#define lockdep_off()			((void)0)
+#define lockdep_on()			((void)0)
+#define lockdep_assert_irqs_enabled()	native_expect(!irqs_disabled(), "interrupts are off")
+
 #undef local_irq_save
 #undef local_irq_restore
-#define local_irq_save(flags)	\
-	((flags) = native_irqs_disabled, native_irqs_disabled = true)
-#define local_irq_restore(flags)	(native_irqs_disabled = (flags))
-#define local_irq_disable()		(native_irqs_disabled = true)
-#define local_irq_enable()		(native_irqs_disabled = false)
-#define num_online_cpus()		1
-#define lockdep_is_held(lock)		true
-#define lockdep_assert_irqs_enabled()	((void)0)
+#define irqs_disabled()			(!!native_context.irqs_off)
+#define local_irq_disable()		(native_context.irqs_off = true)
+#define local_irq_enable()		(native_context.irqs_off = false)
+#define local_irq_save(flags)		((flags) = irqs_disabled(), local_irq_disable())
+#define local_irq_restore(flags)	(native_context.irqs_off = (flags))
+
+#undef down_write
+#undef down_read
+#undef up_write
+#undef up_read
+#define init_rwsem(lock)		((lock)->writers = (lock)->readers = 0)
+#define down_write(lock)	\
+	(native_might_sleep(), native_take(&(lock)->writers, &(lock)->readers, 1))
+#define down_read(lock)		\
+	(native_might_sleep(), native_take(&(lock)->readers, &(lock)->writers, INT_MAX))
+#define up_write(lock)			native_drop(&(lock)->writers)
+#define up_read(lock)			native_drop(&(lock)->readers)
+#define rwsem_is_locked(lock)		((lock)->writers || (lock)->readers)
+
+struct mutex {
+	int locked;
+};
+
+#define mutex_init(mutex)		((mutex)->locked = 0)
+#define mutex_lock(mutex)	\
+	(native_might_sleep(), native_take(&(mutex)->locked, &(int){ 0 }, 1))
+#define mutex_unlock(mutex)		native_drop(&(mutex)->locked)
+#define mutex_destroy(mutex)		((void)(mutex))
+#undef raw_spin_lock_irqsave
+#undef raw_spin_unlock_irqrestore
+#define DEFINE_SPINLOCK(name)		raw_spinlock_t name = {}
+#define spin_lock(lock)			native_take(&(lock)->locked, &(int){ 0 }, 1)
+#define spin_unlock(lock)		native_drop(&(lock)->locked)
+#define raw_spin_lock_irqsave(lock, flags)	(local_irq_save(flags), spin_lock(lock))
+#define raw_spin_unlock_irqrestore(lock, flags)	(spin_unlock(lock), local_irq_restore(flags))
+
 #undef WARN_ON_ONCE
 #define WARN_ON_ONCE(condition)		native_warn(condition, #condition, __FILE__, __LINE__)
 #define WARN_ON(condition)		WARN_ON_ONCE(condition)

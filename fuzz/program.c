@@ -72,7 +72,9 @@ static void finish(struct run *run, struct machine *machine)
 		if (machine->open[i])
 			do_flush(&machine->fixture, &machine->gathers[i]);
 	while (machine->loads) {
+		preempt_disable();
 		ept_vcpu_put(machine->fixture.ept);
+		preempt_enable();
 		machine->loads--;
 	}
 	if (!IS_ERR_OR_NULL(machine->fixture.ept))
@@ -164,6 +166,7 @@ static void take(struct run *run, size_t nr)
 	if (steps[i].gathers)
 		note_change(run, gather_of(run));
 	program_counts.steps++;
+	native_expect_idle();
 	look(run, nr);
 	native_grace_period();
 }
@@ -172,6 +175,7 @@ size_t program_run(const u8 *bytes, size_t size, bool print)
 {
 	static struct run run;	/* too large for the stack */
 	const unsigned long pages = ept_table_pages();
+	const long in_use = native_in_use();
 	volatile size_t nr = 0;
 
 	memset(&run, 0, sizeof(run));
@@ -192,7 +196,9 @@ size_t program_run(const u8 *bytes, size_t size, bool print)
 		finish(&run, &run.machines[i]);
 	}
 	native_grace_period();
-	if (!run.test.failed)
+	if (!run.test.failed) {
 		KUNIT_EXPECT_EQ(&run.test, ept_table_pages(), pages);
+		KUNIT_EXPECT_EQ(&run.test, native_in_use(), in_use);
+	}
 	return run.test.failed ? nr : 0;
 }

@@ -165,12 +165,16 @@ int step_load(struct run *run)
 
 	if (run->step[11] & 1 || machine->loads > 3) {
 		PRINT(run, "ept_vcpu_put(t%u->ept);\n", TABLE(run));
+		preempt_disable();
 		ept_vcpu_put(machine->fixture.ept);
+		preempt_enable();
 		machine->loads -= !!machine->loads;
 		return 0;
 	}
 	PRINT(run, "ept_vcpu_load(t%u->ept);\n", TABLE(run));
+	preempt_disable();
 	KUNIT_EXPECT_EQ(&run->test, ept_vcpu_load(machine->fixture.ept), 0);
+	preempt_enable();
 	machine->loads++;
 	return 0;
 }

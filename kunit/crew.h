@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Threads that work on one table at the same time, for a bounded time, and the table they work on.
- * What one of them finds wrong ends the work of all, and is reported when they are done:
+ * Threads that work on one table at the same time, for a bounded time. What one of them finds wrong
+ * ends the work of all, and is reported when they are done:
  * expectations belong to the case's own thread.
  */
 #ifndef EPT_KUNIT_CREW_H
@@ -13,8 +13,7 @@
 #include <linux/rwsem.h>
 #include <linux/wait.h>
 
-#include "ept_core.h"
-#include "model_mmu.h"
+#include "arena.h"
 
 #define CREW_MAX	8
 
@@ -78,34 +77,5 @@ static inline bool hand_one_in(struct hand *hand, u32 n)
 {
 	return !hand_below(hand, n);
 }
-
-/*
- * A table and the model of the CPUs that run on it. A CPU's access is under the lock, shared, so
- * that the client's invalidate, which takes it alone, returns when no CPU is in the table any more.
- */
-struct arena {
-	struct kunit		*test;
-	struct ept_config	config;
-	struct ept_ops		ops;
-	struct mmu		mmu;
-	struct ept		*ept;
-	u64			eptp;
-	struct rw_semaphore	cpus;
-	atomic64_t		invalidations;
-	void			(*on_invalidate)(struct arena *arena);
-	unsigned long		pages_before;
-	void			*arg;		/* the case's own */
-};
-
-struct arena_config {
-	const char		*name;
-	struct ept_config	config;
-	bool			own_flush;	/* the module's invalidation, not the client's */
-	const void		*arg;		/* the case's own */
-};
-
-/* For .init and .exit of a suite; the parameter of each case is a struct arena_config. */
-int arena_init(struct kunit *test);
-void arena_exit(struct kunit *test);
 
 #endif

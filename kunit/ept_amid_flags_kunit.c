@@ -9,7 +9,7 @@
 #include <linux/mm.h>
 #include <linux/sizes.h>
 
-#include "crew.h"
+#include "arena.h"
 #include "ept_access.h"
 #include "fixture.h"
 
@@ -116,6 +116,11 @@ static int remap_same(struct ept *ept, u64 gpa, u64 size)
 	return ept_remap(ept, gpa, gpa, size, &EPT_ATTRS_RAM, NULL);
 }
 
+static int redirect_same(struct ept *ept, u64 gpa, u64 size)
+{
+	return ept_redirect(ept, gpa, gpa, size, 0, 0, NULL);
+}
+
 static int split(struct ept *ept, u64 gpa, u64 size)
 {
 	return ept_split(ept, gpa, size, EPT_4K, NULL);
@@ -142,6 +147,8 @@ static const struct arena_config flags_ops[] = {
 	OP(set_memtype), OP(set_memtype, .large = true),
 	OP(set_attrs), OP(set_attrs, .large = true),
 	OP(remap_same, .renews = true), OP(remap_same, .large = true, .renews = true),
+	OP(redirect_same, .whole = true, .renews = true),
+	OP(redirect_same, .large = true, .renews = true),
 	OP(split, .large = true),
 	OP(merge, .whole = true),
 	OP(harvest_accessed, .stale = true), OP(harvest_accessed, .stale = true, .large = true),

@@ -13,7 +13,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
-#include "crew.h"
+#include "arena.h"
 #include "ept_access.h"
 #include "ept_priv.h"
 #include "fixture.h"

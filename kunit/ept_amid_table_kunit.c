@@ -52,20 +52,12 @@ static void end(void)
 	ept_access_hook = NULL;
 }
 
-static void make_atomic(struct fixture *fixture)
-{
-	struct ept_config config = fixture->config;
-
-	config.flags |= EPT_CONFIG_ATOMIC;
-	fixture_recreate(fixture, &config);
-}
-
 static void interrupts_are_off_for_a_bounded_time(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 	int ret;
 
-	make_atomic(fixture);
+	fixture_make_atomic(fixture);
 	begin();
 	ret = ept_reserve(fixture->ept, MANY);
 	/* The reserve falls short, and each table goes back to it. */

@@ -447,14 +447,14 @@ static void the_modules_own_flush_needs_no_interrupts_when_idle(struct kunit *te
 	ept = ept_create(&config);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ept);
 	KUNIT_EXPECT_EQ(test, ept_reserve(ept, 10), 0);
-	ept_hooks.invept_works = true;
+	ept_hooks.invept = invept_works;
 	local_irq_save(flags);
 	ret = ept_map(ept, 0, 0, SZ_8K, &EPT_ATTRS_RAM) ?: ept_vcpu_load(ept);
 	ept_vcpu_put(ept);
 	ret = ret ?: ept_unmap(ept, 0, SZ_4K, NULL);
 	ept_flush(ept);
 	local_irq_restore(flags);
-	ept_hooks.invept_works = false;
+	ept_hooks.invept = NULL;
 	KUNIT_EXPECT_EQ(test, ret, 0);
 	ept_get_stats(ept, &stats);
 	KUNIT_EXPECT_EQ(test, stats.flushes, 2);

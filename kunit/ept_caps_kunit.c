@@ -175,8 +175,8 @@ static void other_bits_are_nothing(struct kunit *test)
 	struct ept_msrs msrs;
 	unsigned int bit, i;
 
-	for (bit = 0; bit < 48; bit++) {
-		bool known = bit == 20 || bit == 32;
+	for (bit = 0; bit < 64; bit++) {
+		bool known = bit == 20 || bit == 32 || (bit >= 48 && bit < 54);
 
 		for (i = 0; i < ARRAY_SIZE(bits); i++)
 			known |= bits[i].msr == offsetof(struct ept_msrs, ept_vpid_cap) &&
@@ -205,11 +205,28 @@ static void dependent_values_need_what_they_depend_on(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, caps.true_controls);
 	KUNIT_EXPECT_EQ(test, caps.msrs.ept_vpid_cap, msrs.ept_vpid_cap);
 
+	msrs.valid &= ~EPT_MSR_MAXPHYADDR;
+	KUNIT_EXPECT_EQ(test, ept_caps_decode(&msrs, &caps), 0);
+	KUNIT_EXPECT_EQ(test, caps.maxphyaddr, 36);
+
 	/* Tertiary controls exist where the primary ones allow them. */
 	msrs.procbased3 = 0x1e;
 	KUNIT_EXPECT_EQ(test, ept_caps_decode(&msrs, &caps), 0);
 	KUNIT_EXPECT_FALSE(test, caps.hlat || caps.paging_write || caps.verify_paging ||
 			   caps.ipi_virtualization);
+
+	msrs.true_procbased |= TERTIARY_ALLOWED;
+	msrs.valid &= ~EPT_MSR_PROCBASED3;
+	KUNIT_EXPECT_EQ(test, ept_caps_decode(&msrs, &caps), 0);
+	KUNIT_EXPECT_FALSE(test, caps.hlat || caps.paging_write || caps.verify_paging ||
+			   caps.ipi_virtualization);
+
+	/* So do the kinds of INVEPT and INVVPID where there is the instruction. */
+	msrs.ept_vpid_cap = GENMASK_ULL(26, 25) | GENMASK_ULL(43, 40);
+	KUNIT_EXPECT_EQ(test, ept_caps_decode(&msrs, &caps), 0);
+	KUNIT_EXPECT_FALSE(test, caps.invept || caps.invept_context || caps.invept_global ||
+			   caps.invvpid || caps.invvpid_address || caps.invvpid_context ||
+			   caps.invvpid_all || caps.invvpid_retain_global);
 
 	/* EPTP switching is a VM function. */
 	msrs.vmfunc = 1;
@@ -218,6 +235,10 @@ static void dependent_values_need_what_they_depend_on(struct kunit *test)
 	msrs.procbased2 |= BIT_ULL(32 + 13);
 	KUNIT_EXPECT_EQ(test, ept_caps_decode(&msrs, &caps), 0);
 	KUNIT_EXPECT_TRUE(test, caps.vmfunc && caps.eptp_switching);
+	msrs.valid &= ~EPT_MSR_VMFUNC;
+	KUNIT_EXPECT_EQ(test, ept_caps_decode(&msrs, &caps), 0);
+	KUNIT_EXPECT_TRUE(test, caps.vmfunc && !caps.eptp_switching);
+	msrs.valid |= EPT_MSR_VMFUNC;
 	msrs.vmfunc = 0;
 	KUNIT_EXPECT_EQ(test, ept_caps_decode(&msrs, &caps), 0);
 	KUNIT_EXPECT_TRUE(test, caps.vmfunc && !caps.eptp_switching);
@@ -252,6 +273,8 @@ static void erratum_turns_accessed_and_dirty_off(struct kunit *test)
 {
 	static const struct { u32 signature; bool usable; } cpus[] = {
 		{ 0x406d0, false }, { 0x406d8, false },
+		/* Neither the type counts nor, of family 6, what extends the family. */
+		{ 0x416d8, false }, { 0x1406d8, false },
 		{ 0x406c8, true }, { 0x506d8, true }, { 0x40fd8, true }, { 0x306c3, true },
 		{ 0, true },
 	};
@@ -300,6 +323,11 @@ static const struct lack {
 	  EPT_MSR_PROCBASED2 },
 	{ "no EPT_VPID_CAP", -EOPNOTSUPP, true, 5, EPT_ALLOWED, SECONDARY_ALLOWED,
 	  EPT_MSR_EPT_VPID_CAP },
+	{ "no BASIC", -ENODEV, true, 5, EPT_ALLOWED, SECONDARY_ALLOWED, EPT_MSR_BASIC },
+	{ "no PROCBASED", -ENODEV, true, 5, EPT_ALLOWED, SECONDARY_ALLOWED, EPT_MSR_PROCBASED },
+	{ "no FEATURE_CONTROL", 0, true, 1, EPT_ALLOWED, SECONDARY_ALLOWED,
+	  EPT_MSR_FEATURE_CONTROL },
+	{ "no TRUE_PROCBASED", 0, true, 5, EPT_ALLOWED, 0, EPT_MSR_TRUE_PROCBASED },
 };
 
 static void each_lack_has_its_error(struct kunit *test)
@@ -378,6 +406,10 @@ static void poor_cpus_get_poor_configurations(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, config.features, 0);
 	KUNIT_EXPECT_EQ(test, config.table_memtype, EPT_MT_UC);
 	KUNIT_EXPECT_EQ(test, ept_config_check(&config, &caps), 0);
+	config.max_leaf = EPT_1G;
+	ept_config_from_caps(&config, NULL);
+	KUNIT_EXPECT_EQ(test, config.max_leaf, EPT_1G);
+	ept_config_from_caps(NULL, &caps);
 }
 
 #define CONFIG(_levels, _leaf, _maxphyaddr, _features, _flags, _memtype, _nid, _name) {	\
@@ -413,6 +445,7 @@ static const struct ept_config illegal[] = {
 	CONFIG(4, EPT_1G, 46, 0, 0, EPT_MT_WP, ANY_NODE, NULL),
 	CONFIG(4, EPT_1G, 46, 0, 0, 7, ANY_NODE, NULL),
 	CONFIG(4, EPT_1G, 46, 0, 0, EPT_MT_WB, -2, NULL),
+	CONFIG(4, EPT_1G, 46, 0, 0, EPT_MT_WB, MAX_NUMNODES, NULL),
 	CONFIG(4, EPT_1G, 46, 0, 0, EPT_MT_WB, 1 << 20, NULL),
 	CONFIG(4, EPT_1G, 46, 0, 0, EPT_MT_WB, ANY_NODE, "a/b"),
 	CONFIG(4, EPT_1G, 46, 0, 0, EPT_MT_WB, ANY_NODE, "."),
@@ -648,6 +681,8 @@ static void this_cpu_answers(struct kunit *test)
 	struct ept_config config;
 
 	memset(&zero, 0, sizeof(zero));
+	if (IS_ENABLED(CONFIG_UML))
+		KUNIT_EXPECT_EQ(test, ret, -ENODEV);
 	if (!ret) {
 		ept_config_from_caps(&config, &caps);
 		KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(ept), ept_config_check(&config, &caps));

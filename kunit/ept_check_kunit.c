@@ -266,6 +266,26 @@ static void live_entries_are_counted(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify_check(fixture));
 }
 
+/* No entry leads to the root. */
+static void the_roots_entries_are_counted(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const unsigned int level = fixture->config.levels - 1;
+	struct ept_check_report report;
+	u64 *where, good;
+
+	map_some(fixture);
+	where = fixture_entry(fixture, GPA, level);
+	good = *where;
+	WRITE_ONCE(*where, where[1]);
+	KUNIT_EXPECT_EQ(test, ept_check(fixture->ept, &report), -EUCLEAN);
+	KUNIT_EXPECT_EQ(test, report.level, level);
+	KUNIT_EXPECT_EQ(test, report.gpa, 0);
+	KUNIT_EXPECT_EQ(test, report.entry, 0);
+	WRITE_ONCE(*where, good);
+	KUNIT_EXPECT_TRUE(test, verify_check(fixture));
+}
+
 /* Where a table's twin is linked, both names are right but one, and the second is the wrong one. */
 static void a_table_that_is_linked_twice_is_found(struct kunit *test)
 {
@@ -405,6 +425,7 @@ static void explanations_refuse_in_order(struct kunit *test)
 static struct kunit_case check_cases[] = {
 	KUNIT_CASE_PARAM(each_damage_is_found_where_it_is, configs_gen_params),
 	KUNIT_CASE_PARAM(live_entries_are_counted, configs_gen_params),
+	KUNIT_CASE_PARAM(the_roots_entries_are_counted, configs_gen_params),
 	KUNIT_CASE_PARAM(a_table_that_is_linked_twice_is_found, configs_gen_params),
 	KUNIT_CASE_PARAM(the_first_damage_is_reported, configs_gen_params),
 	KUNIT_CASE_PARAM(each_entry_on_the_way_is_explained, configs_gen_params),

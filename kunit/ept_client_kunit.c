@@ -77,6 +77,94 @@ static void an_install_tells_what_was_possible_already(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+/* Of leaves that are one large one, whichever part of it is asked for */
+static void a_part_of_a_leaf_is_installed(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned long seq = 1;
+
+	must_map(fixture, 0, SZ_2M, SZ_2M, &READ_WRITE);
+	KUNIT_EXPECT_EQ(test, install(fixture, SZ_64K, SZ_2M + SZ_64K, SZ_16K, EPT_PROT_READ), 1);
+	KUNIT_EXPECT_EQ(test, install(fixture, SZ_2M - SZ_16K, 2 * SZ_2M - SZ_16K, SZ_16K,
+				      EPT_PROT_READ), 1);
+	KUNIT_EXPECT_EQ(test, ept_install(fixture->ept, SZ_64K, SZ_2M + SZ_64K, SZ_16K, &READ_ONLY,
+					  &seq, 0, NULL), -EAGAIN);
+	/* More than the leaf, another page, a right that is missing */
+	KUNIT_EXPECT_EQ(test, install(fixture, SZ_2M - SZ_16K, 2 * SZ_2M - SZ_16K, SZ_32K,
+				      EPT_PROT_READ), 0);
+	KUNIT_EXPECT_EQ(test, install(fixture, SZ_64K, SZ_2M, SZ_16K, EPT_PROT_READ), 0);
+	KUNIT_EXPECT_EQ(test, install(fixture, SZ_128K, SZ_2M + SZ_128K, SZ_16K,
+				      EPT_PROT_READ | EPT_PROT_EXEC), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* Without a gather a call leaves nothing owed, also where it has changed nothing itself. */
+static void an_install_flushes_what_others_owe(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_gather gather;
+
+	must_map(fixture, 0, 0, SZ_16K, &READ_WRITE);
+	ept_gather_init(&gather, fixture->ept);
+	for (u64 gpa = 0; gpa < SZ_8K; gpa += SZ_4K) {
+		const u64 before = fixture->invalidations;
+
+		KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, gpa, SZ_4K, &gather), 0);
+		KUNIT_EXPECT_EQ(test, fixture->invalidations, before);
+		/* What is there already, and what fills the hole */
+		KUNIT_EXPECT_EQ(test, ept_install(fixture->ept, gpa ? 0 : SZ_8K, gpa ? 0 : SZ_8K,
+						  SZ_4K, &READ_WRITE, NULL, 0, NULL), !gpa);
+		KUNIT_EXPECT_EQ(test, fixture->invalidations, before + 1);
+	}
+	ept_gather_flush(&gather);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 2);
+}
+
+/* Nor is the table's lock, which somebody holds for a change, for who finds the page there. */
+static void who_finds_the_page_waits_for_nobody(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+	unsigned long seq = 1;
+	int there, late;
+
+	if (fixture->config.flags & EPT_CONFIG_EXTERNAL_LOCK)
+		kunit_skip(test, "the lock is the client's");
+	must_map(fixture, 0, 0, SZ_4K, &READ_WRITE);
+	down_write(&ept->lock);
+	lockdep_off();
+	there = ept_install(ept, 0, 0, SZ_4K, &READ_ONLY, NULL, 0, NULL);
+	late = ept_install(ept, 0, 0, SZ_4K, &READ_ONLY, &seq, 0, NULL);
+	lockdep_on();
+	up_write(&ept->lock);
+	KUNIT_EXPECT_EQ(test, there, 1);
+	KUNIT_EXPECT_EQ(test, late, -EAGAIN);
+	/* Who changes the table now doesn't take them for maps under way. */
+	must_unmap(fixture, 0, SZ_4K);
+}
+
+/* Also to where the page behind it was */
+static void a_redirect_moves_each_page(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	for (unsigned int i = 0; i < 16; i++)
+		must_map(fixture, i * SZ_4K, SZ_1M + (16 - i) * SZ_4K, SZ_4K, &READ_WRITE);
+	for (unsigned int i = 0; i < 16; i++) {
+		KUNIT_EXPECT_EQ(test, do_redirect(fixture, 0, SZ_1M + i * SZ_4K, SZ_64K, 0, 0, NULL),
+				0);
+		KUNIT_EXPECT_TRUE(test, verify(fixture));
+		KUNIT_EXPECT_EQ(test, do_redirect(fixture, 0, SZ_1M + i * SZ_4K, SZ_64K, 0, 0, NULL),
+				0);
+	}
+	/* Each page to where it would be if the run were the other way round */
+	must_unmap(fixture, 0, SZ_64K);
+	for (unsigned int i = 0; i < 16; i++)
+		must_map(fixture, i * SZ_4K, SZ_1M - i * SZ_4K, SZ_4K, &READ_WRITE);
+	KUNIT_EXPECT_EQ(test, do_redirect(fixture, 0, SZ_1M, SZ_64K, 0, 0, NULL), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
 static void an_install_replaces_a_copy(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -274,6 +362,60 @@ static void a_clone_maps_all_or_nothing(struct kunit *test)
 	ept_destroy(to);
 }
 
+/* Neighbours that aren't alike, each in one more thing, stay what they are. */
+static void a_clone_has_each_page_of_its_original(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const struct ept_config config = test_configs[NR_TEST_CONFIGS - 1].config;
+	const struct ept_attrs attrs[] = {
+		EPT_ATTRS_RAM, EPT_ATTRS_RAM, READ_ONLY, READ_WRITE, EPT_ATTRS_DEVICE,
+		{ .prot = EPT_PROT_READ, .memtype = EPT_MT_UC },
+		{ .prot = EPT_PROT_READ, .memtype = EPT_MT_UC, .flags = EPT_ATTR_IGNORE_PAT },
+		{ .prot = EPT_PROT_READ, .memtype = EPT_MT_UC, .flags = EPT_ATTR_IGNORE_PAT,
+		  .tag = 5 },
+	};
+	struct ept *to;
+
+	fixture_recreate(fixture, &config);
+	to = another_table(fixture, &config);
+	/* A hole in front, and where memory goes on; then memory that doesn't */
+	for (unsigned int i = 0; i < ARRAY_SIZE(attrs); i++)
+		must_map(fixture, i * SZ_4K + (i ? SZ_4K : 0), i * SZ_4K, SZ_4K, &attrs[i]);
+	must_map(fixture, SZ_64K, SZ_1M, SZ_4K, &EPT_ATTRS_RAM);
+	must_map(fixture, SZ_64K + SZ_4K, SZ_2M, SZ_4K, &EPT_ATTRS_RAM);
+	must_map(fixture, SZ_64K + SZ_8K, SZ_2M, SZ_4K, &EPT_ATTRS_RAM);
+	KUNIT_EXPECT_EQ(test, ept_clone(to, fixture->ept, 0, SZ_1M), 0);
+	KUNIT_EXPECT_EQ(test, digest(to, 0, SZ_1M), digest(fixture->ept, 0, SZ_1M));
+	ept_destroy(to);
+}
+
+/* Whatever the reserve has, until it has enough */
+static void a_clone_that_falls_short_leaves_nothing(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_config config = fixture->config;
+	unsigned int nr = 0;
+	struct ept *to;
+	int ret;
+
+	config.flags |= EPT_CONFIG_ATOMIC;
+	to = another_table(fixture, &config);
+	for (u64 gpa = SZ_1G; gpa < 4ULL * SZ_1G; gpa += SZ_1G)
+		must_map(fixture, gpa, gpa, SZ_4K, &EPT_ATTRS_RAM);
+	do {
+		KUNIT_ASSERT_EQ(test, ept_reserve(to, nr), 0);
+		ret = ept_clone(to, fixture->ept, SZ_1G, SZ_4G);
+		if (!ret)
+			break;
+		KUNIT_ASSERT_EQ(test, ret, -ENOMEM);
+		KUNIT_EXPECT_EQ(test, digest(to, 0, SZ_8G), 0);
+	} while (++nr < 100);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_GT(test, nr, 6);
+	KUNIT_EXPECT_EQ(test, digest(to, 0, SZ_8G), digest(fixture->ept, 0, SZ_8G));
+	ept_destroy(to);
+}
+
 /*
  * Logs
  */
@@ -402,6 +544,119 @@ static void what_is_filled_is_told(struct kunit *test)
 					     filled, NULL, 0), 0);
 	KUNIT_EXPECT_TRUE(test, bitmap_empty(filled, FILL + 64));
 	KUNIT_EXPECT_EQ(test, ept_check(fixture->ept, NULL), 0);
+}
+
+/*
+ * Pages that are named one by one
+ */
+
+#define BLOCK	512U	/* pages that may be a 2M leaf */
+
+/* Three blocks: memory in a row, aligned or not, or each page for itself */
+static void name_block(u64 *hpas, unsigned int block, u64 hpa, bool row)
+{
+	for (unsigned int i = 0; i < BLOCK; i++)
+		hpas[block * BLOCK + i] = hpa + (row ? i : BLOCK - 1 - i) * SZ_4K;
+}
+
+static u64 *name_pages(struct kunit *test)
+{
+	u64 *hpas = kunit_kmalloc_array(test, 3 * BLOCK, sizeof(*hpas), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, hpas);
+	name_block(hpas, 0, SZ_16M, true);
+	name_block(hpas, 1, SZ_32M, false);
+	name_block(hpas, 2, SZ_64M, true);
+	return hpas;
+}
+
+/* Also where leaves that fit are followed by pages that make none, and the other way round */
+static void pages_in_a_row_make_a_leaf(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	u64 *hpas = name_pages(test);
+
+	KUNIT_EXPECT_EQ(test, do_map_pages(fixture, SZ_1G, hpas, 3 * BLOCK, &READ_WRITE), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	KUNIT_EXPECT_EQ(test, do_map_pages(fixture, SZ_2G, hpas + BLOCK, 2 * BLOCK, &READ_WRITE),
+			0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	name_block(hpas, 0, SZ_16M + SZ_4K, true);
+	KUNIT_EXPECT_EQ(test, do_map_pages(fixture, SZ_4G, hpas, BLOCK, &READ_WRITE), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+static void a_page_that_lies_elsewhere_makes_no_leaf(struct kunit *test)
+{
+	static const unsigned int odd[] = { 0, 1, 2, 300, BLOCK - 1 };
+	struct fixture *fixture = test->priv;
+	u64 *hpas = name_pages(test);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(odd); i++) {
+		const u64 hpa = hpas[odd[i]];
+
+		hpas[odd[i]] = SZ_128M;
+		KUNIT_EXPECT_EQ(test, do_map_pages(fixture, SZ_1G, hpas, BLOCK, &READ_WRITE), 0);
+		KUNIT_EXPECT_TRUE_MSG(test, verify(fixture), "page %u", odd[i]);
+		must_unmap(fixture, SZ_1G, SZ_2M);
+		hpas[odd[i]] = hpa;
+	}
+}
+
+/* Pages behind those that were named may go on. */
+static void no_page_counts_that_was_not_named(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct page **pages = kunit_kmalloc_array(test, BLOCK, sizeof(*pages), GFP_KERNEL);
+	struct ept_mapping mapping;
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	for (unsigned int i = 0; i < BLOCK; i++)
+		pages[i] = pfn_to_page(PHYS_PFN(SZ_16M) + i);
+	KUNIT_EXPECT_EQ(test, ept_map_pages(fixture->ept, SZ_1G, pages, 300, &READ_WRITE), 0);
+	KUNIT_EXPECT_EQ(test, ept_lookup(fixture->ept, SZ_1G, &mapping), 0);
+	KUNIT_EXPECT_EQ(test, mapping.size, SZ_4K);
+	KUNIT_EXPECT_EQ(test, ept_lookup(fixture->ept, SZ_1G + 300 * SZ_4K, &mapping), -ENOENT);
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, SZ_1G, SZ_2M, NULL), 0);
+	pages[0] = NULL;
+	KUNIT_EXPECT_EQ(test, ept_map_pages(fixture->ept, SZ_1G, pages, 300, &READ_WRITE),
+			-EINVAL);
+	pages[0] = pfn_to_page(BIT_ULL(fixture->config.maxphyaddr) >> PAGE_SHIFT);
+	KUNIT_EXPECT_EQ(test, ept_map_pages(fixture->ept, SZ_1G, pages, 300, &READ_WRITE),
+			-ERANGE);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* Around a table with a page, and leaves that are there */
+static void holes_are_filled_around_what_is_there(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	u64 *hpas = name_pages(test);
+
+	must_map(fixture, SZ_1G + SZ_2M + SZ_64K, 0, SZ_4K, &READ_ONLY);
+	KUNIT_EXPECT_EQ(test, do_fill_pages(fixture, SZ_1G, hpas, 3 * BLOCK, &READ_WRITE), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	must_map(fixture, SZ_2G + SZ_2M, SZ_2M, SZ_2M, &READ_ONLY);
+	KUNIT_EXPECT_EQ(test, do_fill_pages(fixture, SZ_2G, hpas, 3 * BLOCK, &READ_WRITE), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	must_map(fixture, SZ_4G + SZ_64K, SZ_2M, SZ_4K, &READ_ONLY);
+	KUNIT_EXPECT_EQ(test, do_fill_pages(fixture, SZ_4G - SZ_1M, hpas, 2 * BLOCK, &READ_WRITE),
+			0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* What replaces a table, a leaf and a hole at once, in small leaves */
+static void what_is_remapped_small_replaces_all(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	must_map(fixture, SZ_1G, SZ_2M, SZ_2M, &READ_ONLY);
+	must_map(fixture, SZ_1G + SZ_2M + SZ_64K, 0, SZ_4K, &READ_ONLY);
+	KUNIT_EXPECT_EQ(test, do_remap(fixture, SZ_1G, SZ_4K, 3 * SZ_2M, &READ_WRITE, NULL), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+	KUNIT_EXPECT_EQ(test, do_remap(fixture, SZ_1G - SZ_64K, SZ_2M - SZ_64K, 2 * SZ_2M,
+				       &READ_WRITE, NULL), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
 static void a_table_may_be_filled_before_it_is_atomic(struct kunit *test)
@@ -599,13 +854,24 @@ static void aging_works_anywhere(struct kunit *test)
 }
 
 static struct kunit_case client_cases[] = {
+	KUNIT_CASE_PARAM(pages_in_a_row_make_a_leaf, configs_gen_params),
+	KUNIT_CASE_PARAM(a_page_that_lies_elsewhere_makes_no_leaf, configs_gen_params),
+	KUNIT_CASE_PARAM(no_page_counts_that_was_not_named, configs_gen_params),
+	KUNIT_CASE_PARAM(holes_are_filled_around_what_is_there, configs_gen_params),
+	KUNIT_CASE_PARAM(what_is_remapped_small_replaces_all, configs_gen_params),
 	KUNIT_CASE_PARAM(a_map_is_refused_when_the_number_changed, configs_gen_params),
 	KUNIT_CASE_PARAM(an_install_tells_what_was_possible_already, configs_gen_params),
+	KUNIT_CASE(a_part_of_a_leaf_is_installed),
+	KUNIT_CASE_PARAM(an_install_flushes_what_others_owe, configs_gen_params),
+	KUNIT_CASE_PARAM(who_finds_the_page_waits_for_nobody, configs_gen_params),
+	KUNIT_CASE_PARAM(a_redirect_moves_each_page, configs_gen_params),
 	KUNIT_CASE_PARAM(an_install_replaces_a_copy, configs_gen_params),
 	KUNIT_CASE_PARAM(an_installed_page_keeps_its_flags, configs_gen_params),
 	KUNIT_CASE_PARAM(a_hole_says_how_far_it_reaches, configs_gen_params),
 	KUNIT_CASE_PARAM(a_cursor_sees_what_comes_and_not_what_is_behind_it, configs_gen_params),
 	KUNIT_CASE_PARAM(a_clone_is_the_same_space, configs_gen_params),
+	KUNIT_CASE(a_clone_has_each_page_of_its_original),
+	KUNIT_CASE_PARAM(a_clone_that_falls_short_leaves_nothing, configs_gen_params),
 	KUNIT_CASE(a_clone_maps_all_or_nothing),
 	KUNIT_CASE_PARAM(harvests_go_to_the_middle_of_a_bitmap, configs_gen_params),
 	KUNIT_CASE_PARAM(a_harvest_without_a_bitmap_only_clears, configs_gen_params),

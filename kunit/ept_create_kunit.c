@@ -249,6 +249,31 @@ static void a_short_reserve_is_left_as_it_is(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+static void a_table_tells_its_configuration(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_config config = fixture->config, told;
+	const u32 external = EPT_CONFIG_EXTERNAL_LOCK;
+
+	KUNIT_EXPECT_EQ(test, ept_get_config(fixture->ept, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_get_config(NULL, &told), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_get_config(fixture->ept, &told), 0);
+	KUNIT_EXPECT_PTR_EQ(test, told.name, ept_name(fixture->ept));
+	KUNIT_EXPECT_PTR_EQ(test, told.ops, config.ops);
+	KUNIT_EXPECT_PTR_EQ(test, told.cookie, config.cookie);
+	KUNIT_EXPECT_EQ(test, told.flags, config.flags);
+	/* Who may be called in VMX root has a lock of his own, and a table may become his. */
+	config.flags |= EPT_CONFIG_ATOMIC;
+	fixture_recreate(fixture, &config);
+	KUNIT_EXPECT_EQ(test, ept_get_config(fixture->ept, &told), 0);
+	KUNIT_EXPECT_EQ(test, told.flags, config.flags | external);
+	config.flags = external;
+	fixture_recreate(fixture, &config);
+	KUNIT_EXPECT_EQ(test, ept_make_atomic(fixture->ept), 0);
+	KUNIT_EXPECT_EQ(test, ept_get_config(fixture->ept, &told), 0);
+	KUNIT_EXPECT_EQ(test, told.flags, EPT_CONFIG_ATOMIC | external);
+}
+
 /*
  * Held in the way that lockdep wants to see; that it complains of one that isn't held would be a
  * complaint in the log.
@@ -287,6 +312,7 @@ static struct kunit_case create_cases[] = {
 	KUNIT_CASE(names_that_the_module_picks_are_no_clients),
 	KUNIT_CASE(names_stay_unique_among_many),
 	KUNIT_CASE_PARAM(tables_are_apart, configs_gen_params),
+	KUNIT_CASE_PARAM(a_table_tells_its_configuration, configs_gen_params),
 	KUNIT_CASE_PARAM(a_registered_lock_is_the_clients_to_hold, configs_gen_params),
 	KUNIT_CASE_PARAM(a_reserve_is_topped_up, configs_gen_params),
 	KUNIT_CASE_PARAM(a_short_reserve_is_left_as_it_is, configs_gen_params),

@@ -480,7 +480,7 @@ static void flushes_interrupt_the_cpus_that_run(struct kunit *test)
 
 	if (num_online_cpus() < 2)
 		kunit_skip(test, "there is nobody to be interrupted");
-	ept_hooks.invept_works = true;
+	ept_hooks.invept = invept_works;
 	config.ops = NULL;
 	ept = ept_create(&config);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ept);
@@ -527,17 +527,117 @@ static struct ept *create_with_own_flush(struct kunit *test)
 	return ept;
 }
 
-/* Outside VMX operation there is no INVEPT, here as on the machines that the suites run on. */
+/* As outside of VMX operation, in which this CPU is where the system's own hypervisor is loaded */
+static int refuse_invept(u64 pointer, bool global)
+{
+	return -ENODEV;
+}
+
 static void a_cpu_that_cannot_invalidate_does_not_load(struct kunit *test)
 {
 	struct ept *ept = create_with_own_flush(test);
+	int err;
 
+	ept_hooks.invept = refuse_invept;
 	preempt_disable();
-	KUNIT_EXPECT_EQ(test, ept_vcpu_load(ept), -ENODEV);
+	err = ept_vcpu_load(ept);
 	preempt_enable();
+	KUNIT_EXPECT_EQ(test, err, -ENODEV);
 	/* It doesn't count as running, so that a flush is no business of its. */
 	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
 	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_4K, NULL), 0);
+	ept_destroy(ept);
+}
+
+/* What a CPU was asked for, and what it says */
+static struct {
+	u64		pointer;
+	unsigned int	context;
+	unsigned int	global;
+	int		context_err;
+	int		global_err;
+} asked;
+
+static int note_invept(u64 pointer, bool global)
+{
+	if (global) {
+		asked.global++;
+		return asked.global_err;
+	}
+	asked.pointer = pointer;
+	asked.context++;
+	return asked.context_err;
+}
+
+static void expect_asked(struct kunit *test, struct ept *ept, unsigned int context,
+			 unsigned int global)
+{
+	KUNIT_EXPECT_EQ(test, asked.context, context);
+	KUNIT_EXPECT_EQ(test, asked.global, global);
+	if (context)
+		KUNIT_EXPECT_EQ(test, asked.pointer, ept_pointer(ept));
+}
+
+/* A new table, and each flush, are news to a CPU that runs it; all else it has. */
+static void a_cpu_invalidates_what_it_is_behind_with(struct kunit *test)
+{
+	struct ept *ept = create_with_own_flush(test);
+
+	memset(&asked, 0, sizeof(asked));
+	ept_hooks.invept = note_invept;
+	migrate_disable();
+	load_here(ept);
+	expect_asked(test, ept, 1, 0);
+	load_here(ept);
+	put_here(ept);
+	expect_asked(test, ept, 1, 0);
+	ept_flush(ept);
+	expect_asked(test, ept, 2, 0);
+	put_here(ept);
+	/* Once for two of them, and not before it runs again */
+	ept_flush(ept);
+	ept_flush(ept);
+	expect_asked(test, ept, 2, 0);
+	load_here(ept);
+	expect_asked(test, ept, 3, 0);
+	put_here(ept);
+	migrate_enable();
+	ept_destroy(ept);
+}
+
+static void a_cpu_that_refuses_one_table_invalidates_all(struct kunit *test)
+{
+	struct ept *ept = create_with_own_flush(test);
+
+	memset(&asked, 0, sizeof(asked));
+	asked.context_err = -EINVAL;
+	ept_hooks.invept = note_invept;
+	migrate_disable();
+	preempt_disable();
+	KUNIT_EXPECT_EQ(test, ept_vcpu_load(ept), 0);
+	preempt_enable();
+	expect_asked(test, ept, 1, 1);
+	ept_flush(ept);
+	expect_asked(test, ept, 2, 2);
+	put_here(ept);
+	/* What it refuses for another reason it wasn't asked in vain. */
+	asked.context_err = -ENODEV;
+	ept_flush(ept);
+	preempt_disable();
+	KUNIT_EXPECT_EQ(test, ept_vcpu_load(ept), -ENODEV);
+	preempt_enable();
+	expect_asked(test, ept, 3, 2);
+	asked.context_err = -EINVAL;
+	asked.global_err = -EINVAL;
+	preempt_disable();
+	KUNIT_EXPECT_EQ(test, ept_vcpu_load(ept), -EINVAL);
+	/* It is as far behind as it was. */
+	asked.global_err = 0;
+	KUNIT_EXPECT_EQ(test, ept_vcpu_load(ept), 0);
+	ept_vcpu_put(ept);
+	preempt_enable();
+	expect_asked(test, ept, 5, 4);
+	migrate_enable();
 	ept_destroy(ept);
 }
 
@@ -556,25 +656,50 @@ static void a_flush_that_a_cpu_could_not_run_is_not_done(struct kunit *test)
 	unsigned long pages;
 	unsigned long before;
 
-	ept_hooks.invept_works = true;
+	ept_hooks.invept = invept_works;
 	migrate_disable();
 	load_here(ept);
 	before = table_pages();
 	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, SZ_4K, SZ_2M, &EPT_ATTRS_RAM), 0);
 	pages = table_pages();
-	ept_hooks.invept_works = false;
+	ept_hooks.invept = refuse_invept;
 	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
 	KUNIT_EXPECT_EQ(test, flushes(ept), 1);
 	KUNIT_EXPECT_EQ_MSG(test, table_pages(), pages, "freed though a CPU may walk them");
-	ept_hooks.invept_works = true;
-	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
-	KUNIT_EXPECT_EQ_MSG(test, flushes(ept), 2, "what was owed is forgotten");
+	/* And more of them */
+	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, SZ_4K, SZ_2M, &EPT_ATTRS_RAM), 0);
+	pages = table_pages();
 	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
 	KUNIT_EXPECT_EQ(test, flushes(ept), 2);
+	KUNIT_EXPECT_EQ_MSG(test, table_pages(), pages, "freed though a CPU may walk them");
+	ept_hooks.invept = invept_works;
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
+	KUNIT_EXPECT_EQ_MSG(test, flushes(ept), 3, "what was owed is forgotten");
+	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_2M, NULL), 0);
+	KUNIT_EXPECT_EQ(test, flushes(ept), 3);
 	put_here(ept);
 	migrate_enable();
 	ept_destroy(ept);
 	KUNIT_EXPECT_LT(test, table_pages(), before);
+}
+
+/* Also where the client says which CPUs run: those are its own way's to find, too. */
+static void a_clients_own_way_is_the_only_one(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+
+	memset(&asked, 0, sizeof(asked));
+	ept_hooks.invept = note_invept;
+	migrate_disable();
+	load_here(ept);
+	expect_asked(test, ept, 1, 0);
+	must_map(fixture, 0, 0, SZ_4K, &EPT_ATTRS_RAM);
+	must_unmap(fixture, 0, SZ_4K);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
+	expect_asked(test, ept, 1, 0);
+	put_here(ept);
+	migrate_enable();
 }
 
 /* One invalidation of the client's own serves two tables. */
@@ -639,6 +764,22 @@ static void a_spliced_gather_has_what_both_had(struct kunit *test)
 	ept_gather_flush(&from);
 	KUNIT_EXPECT_EQ(test, fixture->invalidations, 1);
 	ept_destroy(other);
+}
+
+static void what_the_client_flushed_covers_what_was_spliced(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_gather to, from;
+
+	must_map(fixture, 0, 0, SZ_16K, &EPT_ATTRS_RAM);
+	ept_gather_init(&to, fixture->ept);
+	ept_gather_init(&from, fixture->ept);
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, 0, SZ_4K, &to), 0);
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, SZ_4K, SZ_4K, &from), 0);
+	KUNIT_EXPECT_EQ(test, ept_gather_splice(&to, &from), 0);
+	ept_gather_free(&to);
+	ept_gather_flush(&from);
+	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
 }
 
 /* Three changes that unlink tables, each deferred; the first one has several. */
@@ -748,6 +889,9 @@ static void a_merges_flags_go_with_its_gather(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_lookup(ept, 0, &leaf), 0);
 	KUNIT_EXPECT_EQ(test, leaf.level, EPT_2M);
 	KUNIT_EXPECT_TRUE(test, leaf.accessed && leaf.dirty);
+	/* What is looked at now has neither of them. */
+	KUNIT_EXPECT_EQ(test, ept_clear_dirty(ept, 0, NULL), 1);
+	KUNIT_EXPECT_EQ(test, ept_clear_dirty(ept, 0, NULL), 0);
 }
 
 /* One round of interrupts for the module's own way; a client with another way is asked. */
@@ -781,9 +925,12 @@ static void gathers_of_several_tables_are_flushed_at_once(struct kunit *test)
 static void a_cpu_catches_up_with_the_tables_that_it_runs(struct kunit *test)
 {
 	struct ept *tables[] = { create_with_own_flush(test), create_with_own_flush(test) };
-	struct ept_gather gathers[2], *all[] = { &gathers[0], &gathers[1] };
+	struct ept *unchanged = create_with_own_flush(test);
+	struct ept_gather gathers[2], nothing;
+	struct ept_gather *all[] = { &gathers[0], &gathers[1], &nothing };
 
-	ept_hooks.invept_works = true;
+	ept_hooks.invept = invept_works;
+	ept_gather_init(&nothing, unchanged);
 	for (unsigned int runs = 0; runs < 2; runs++) {
 		for (unsigned int i = 0; i < 2; i++) {
 			ept_gather_init(all[i], tables[i]);
@@ -792,14 +939,16 @@ static void a_cpu_catches_up_with_the_tables_that_it_runs(struct kunit *test)
 		}
 		preempt_disable();
 		KUNIT_EXPECT_EQ(test, ept_vcpu_load(tables[runs]), 0);
-		ept_gather_flush_all(all, 2);
+		ept_gather_flush_all(all, 3);
 		KUNIT_EXPECT_EQ(test, flushes(tables[0]), runs + 1);
 		KUNIT_EXPECT_EQ(test, flushes(tables[1]), runs + 1);
+		KUNIT_EXPECT_EQ(test, flushes(unchanged), 0);
 		ept_vcpu_put(tables[runs]);
 		preempt_enable();
 	}
 	ept_destroy(tables[0]);
 	ept_destroy(tables[1]);
+	ept_destroy(unchanged);
 }
 
 static void freed_tables_are_back_after_a_barrier(struct kunit *test)
@@ -855,7 +1004,7 @@ static void gathers_beside_none_are_flushed(struct kunit *test)
 
 static void hooks_are_off(struct kunit *test)
 {
-	ept_hooks.invept_works = false;
+	ept_hooks.invept = NULL;
 	fixture_exit(test);
 }
 
@@ -879,11 +1028,15 @@ static struct kunit_case gather_cases[] = {
 	KUNIT_CASE_PARAM(the_rest_of_a_split_leaf_is_never_missing, configs_gen_params),
 	KUNIT_CASE_PARAM(the_modules_own_flush_interrupts_nobody_idle, configs_gen_params),
 	KUNIT_CASE(flushes_interrupt_the_cpus_that_run),
+	KUNIT_CASE(a_cpu_invalidates_what_it_is_behind_with),
+	KUNIT_CASE(a_cpu_that_refuses_one_table_invalidates_all),
 	KUNIT_CASE_PARAM(a_cpu_that_cannot_invalidate_does_not_load, configs_gen_params),
 	KUNIT_CASE_PARAM(a_flush_that_a_cpu_could_not_run_is_not_done, configs_gen_params),
+	KUNIT_CASE(a_clients_own_way_is_the_only_one),
 	KUNIT_CASE_PARAM(what_the_client_flushed_is_only_freed, configs_gen_params),
 	KUNIT_CASE_PARAM(a_change_after_the_clients_flush_is_owed, configs_gen_params),
 	KUNIT_CASE_PARAM(a_spliced_gather_has_what_both_had, configs_gen_params),
+	KUNIT_CASE(what_the_client_flushed_covers_what_was_spliced),
 	KUNIT_CASE(a_merges_flags_go_with_its_gather),
 	KUNIT_CASE(what_was_deferred_is_reaped_by_one_flush),
 	KUNIT_CASE(what_was_deferred_outlives_the_flush),

@@ -72,6 +72,44 @@ static void a_way_that_allows_all_translates(struct kunit *test)
 	}
 }
 
+/* The entries of the way, for who asks for flags, and nothing where there is nothing to tell */
+static void a_walk_that_sets_flags_tells_the_entries(struct kunit *test)
+{
+	const struct ept_violation none = {};
+	struct guest_tables t;
+
+	lay(&t, test);
+	for (unsigned int once = 0; once <= EPT_GUEST_ONCE; once += EPT_GUEST_ONCE) {
+		memset(&t.walk, 0xff, sizeof(t.walk));
+		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_ | once));
+		KUNIT_EXPECT_EQ(test, t.walk.hpa,
+				guest_page_hpa(t.memory, DATA_PAGE) + DATA_OFFSET);
+		KUNIT_EXPECT_EQ(test, t.walk.nr_entries, 0);
+		KUNIT_EXPECT_EQ(test, t.walk.vector, 0);
+		KUNIT_EXPECT_EQ(test, t.walk.error_code, 0);
+		KUNIT_EXPECT_MEMEQ(test, &t.walk.violation, &none, sizeof(none));
+		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_ | EPT_GUEST_SET_AD | once));
+		KUNIT_EXPECT_EQ(test, t.walk.nr_entries, t.levels);
+		for (unsigned int i = 0; i < t.levels; i++)
+			KUNIT_EXPECT_EQ(test, t.walk.entries[i],
+					guest_page_gpa(i) + offset_in_page(t.at[i]));
+	}
+}
+
+/* A table that the guest never wrote to may be the host's page of zeroes. */
+static void a_table_of_zeroes_is_read(struct kunit *test)
+{
+	struct ept *ept = guest_memory(test)->fixture->ept;
+	const u64 gpa = 3ULL * LARGE_GPA;
+	struct guest_tables t;
+
+	lay(&t, test);
+	KUNIT_ASSERT_EQ(test, ept_map(ept, gpa, page_to_phys(ZERO_PAGE(0)), SZ_4K,
+				      &EPT_ATTRS_RAM), 0);
+	guest_entry_set(&t, 0, gpa | P | W | U);
+	KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, 0));
+}
+
 /* Without paging no rule of rights holds, whatever the registers say. */
 static void without_paging_the_address_is_physical(struct kunit *test)
 {
@@ -163,9 +201,24 @@ static void a_large_page_is_one_translation(struct kunit *test)
 		guest_entry_change(&t, guest_leaf(&t), 0, BIT(12));
 		KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_));
 		KUNIT_EXPECT_EQ(test, t.walk.pat, 4);
+		if (pages[i].mode != NARROW) {
+			guest_entry_change(&t, guest_leaf(&t), 0, BIT(13));
+			KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, F_P | F_R));
+			guest_entry_change(&t, guest_leaf(&t), BIT(13), 0);
+		}
 		guest_entry_change(&t, guest_leaf(&t), 0, pages[i].size / 2);
 		KUNIT_EXPECT_TRUE(test, walk_page_faults(&t, READ_, F_P | F_R));
 	}
+}
+
+/* What a CPU had there in long mode doesn't count. */
+static void cr3_has_32_bits_in_32_bit_paging(struct kunit *test)
+{
+	struct guest_tables t;
+
+	guest_tables_lay(&t, test, NARROW);
+	t.paging.cr3 |= GENMASK_ULL(63, 32);
+	KUNIT_EXPECT_TRUE(test, walk_succeeds(&t, READ_));
 }
 
 static void without_pse_bit_7_is_ignored_in_32_bit_paging(struct kunit *test)
@@ -844,11 +897,14 @@ static void arguments_that_no_cpu_makes_are_refused(struct kunit *test)
 
 static struct kunit_case guest_walk_cases[] = {
 	KUNIT_CASE_PARAM(a_way_that_allows_all_translates, all_gen_params),
+	KUNIT_CASE_PARAM(a_walk_that_sets_flags_tells_the_entries, paged_gen_params),
+	KUNIT_CASE_PARAM(a_table_of_zeroes_is_read, paged_gen_params),
 	KUNIT_CASE(without_paging_the_address_is_physical),
 	KUNIT_CASE(linear_addresses_outside_of_long_mode_have_32_bits),
 	KUNIT_CASE_PARAM(compatibility_mode_has_32_bits_of_address, longs_gen_params),
 	KUNIT_CASE_PARAM(non_canonical_addresses_are_no_page_faults, longs_gen_params),
 	KUNIT_CASE(a_large_page_is_one_translation),
+	KUNIT_CASE(cr3_has_32_bits_in_32_bit_paging),
 	KUNIT_CASE(without_pse_bit_7_is_ignored_in_32_bit_paging),
 	KUNIT_CASE(pse_36_adds_address_bits_up_to_the_width),
 	KUNIT_CASE(pae_paging_needs_no_pse),

@@ -317,13 +317,11 @@ static void recorded_machines_are_what_their_logs_mean(struct kunit *test)
 		{ "qemu", SZ_4G, EPT_MT_WB, (1ULL << 40) - SZ_4G },
 	};
 	struct state *state = test->priv;
-	unsigned int i, j;
+	unsigned int i;
 	u64 span;
 
 	for (i = 0; i < ARRAY_SIZE(known); i++) {
-		for (j = 0; strcmp(recorded_mtrrs[j].name, known[i].name); j++)
-			KUNIT_ASSERT_LT(test, j, NR_RECORDED - 1);
-		mtrr_from_log(&recorded_mtrrs[j], &state->msrs);
+		mtrr_from_log(mtrr_log(known[i].name), &state->msrs);
 		KUNIT_ASSERT_EQ(test, ept_mtrr_decode(&state->msrs, &state->mtrr), 0);
 		KUNIT_EXPECT_EQ_MSG(test, ept_mtrr_type(&state->mtrr, known[i].hpa, &span),
 				    known[i].type, "%s %llx", known[i].name, known[i].hpa);
@@ -516,6 +514,15 @@ static void what_has_no_effect_is_not_judged(struct kunit *test)
 	msrs->variable[10].base = 2;		/* there are 10 */
 	msrs->variable[10].mask = 0xfff;
 	KUNIT_EXPECT_EQ(test, ept_mtrr_decode(msrs, &state->mtrr), 0);
+	msrs->variable[10].base = EPT_MT_WP;	/* of all memory */
+	msrs->variable[10].mask = 0x800;
+	KUNIT_EXPECT_EQ(test, ept_mtrr_decode(msrs, &state->mtrr), 0);
+	KUNIT_EXPECT_EQ(test, ept_mtrr_type(&state->mtrr, SZ_1G, NULL), EPT_MT_WB);
+	msrs->variable[10].mask = BIT_ULL(46) | 0x800;
+	msrs->maxphyaddr = 47;
+	KUNIT_EXPECT_EQ(test, ept_mtrr_decode(msrs, &state->mtrr), 0);
+	KUNIT_EXPECT_EQ(test, state->mtrr.width, 46);
+	msrs->maxphyaddr = 46;
 	msrs->fixed[3] = ~0ULL;
 	msrs->def_type &= ~0x400ULL;
 	KUNIT_EXPECT_EQ(test, ept_mtrr_decode(msrs, &state->mtrr), 0);

@@ -103,7 +103,7 @@ static void exit_views(struct kunit *test)
 	struct views *views = test->priv;
 	unsigned int i;
 
-	ept_hooks.invept_works = false;
+	ept_hooks.invept = NULL;
 	if (!views)
 		return;
 	for (i = 0; i < VIEWS; i++) {
@@ -281,7 +281,7 @@ static void one_flush_serves_all_views(struct kunit *test)
 
 	use_flush(views, true);
 	reserve(views, 1);
-	ept_hooks.invept_works = true;
+	ept_hooks.invept = invept_works;
 	here = get_cpu();
 	there = several ? cpumask_any_but(cpu_online_mask, here) : here;
 	smp_call_function_single(there, load_all, views, true);

@@ -248,6 +248,120 @@ static void accessed_and_dirty_part_a_run(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+static unsigned int live_entries(const u64 *table)
+{
+	unsigned int live = 0;
+
+	for (unsigned int i = 0; i < MMU_ENTRIES; i++)
+		live += table[i] != 0 && table[i] != BIT_ULL(63);
+	return live;
+}
+
+static void expect_entry(struct fixture *fixture, const struct ept_found *found)
+{
+	const u64 entry = *fixture_entry(fixture, found->gpa, found->level);
+	struct kunit *test = fixture->test;
+
+	KUNIT_EXPECT_EQ(test, found->gpa % flat_span(found->level), 0);
+	KUNIT_EXPECT_EQ(test, found->entry, entry);
+	if (mmu_kind(&fixture->mmu, entry, found->level) == MMU_TABLE)
+		KUNIT_EXPECT_EQ(test, found->live, live_entries(mmu_table(entry)));
+}
+
+/* A table before its entries, and each from its own place on */
+static void each_entry_is_found_in_its_order(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const u64 base = fixture_base(fixture), unit = fixture->unit;
+	struct ept_format fmt;
+	struct ept_stats stats;
+	struct ept_found found, again;
+	u64 from = 0, nr = 1, expected = 0;
+
+	ept_format_init(&fmt, &fixture->config);
+	must_map(fixture, 0, 0, SZ_16K, &EPT_ATTRS_RAM);
+	must_map(fixture, base, base, unit + SZ_8K, &EPT_ATTRS_RAM);
+	must_map(fixture, flat_width(fixture->flat) - SZ_4K, 0, SZ_4K, &EPT_ATTRS_RAM);
+	for (; ept_next_entry(fixture->ept, from, &found); from++, nr++) {
+		const u64 order = ept_found_order(&fmt, &found);
+
+		KUNIT_ASSERT_GE(test, order, from);
+		expect_entry(fixture, &found);
+		KUNIT_EXPECT_TRUE(test, ept_next_entry(fixture->ept, order, &again));
+		KUNIT_EXPECT_EQ(test, again.entry, found.entry);
+		KUNIT_EXPECT_EQ(test, again.gpa, found.gpa);
+		KUNIT_EXPECT_EQ(test, again.level, found.level);
+		from = order;
+	}
+	ept_get_stats(fixture->ept, &stats);
+	for (unsigned int i = 0; i < ARRAY_SIZE(stats.tables); i++)
+		expected += stats.tables[i];
+	for (unsigned int i = 0; i < ARRAY_SIZE(stats.leaves); i++)
+		expected += stats.leaves[i];
+	KUNIT_EXPECT_EQ(test, nr, expected);
+	KUNIT_EXPECT_FALSE(test, ept_next_entry(fixture->ept, flat_width(fixture->flat), &found));
+}
+
+#define MANY	1100	/* tables of 4K entries: more than a reader visits in a section of RCU's */
+
+static int count_mapping(const struct ept_mapping *mapping, void *arg)
+{
+	++*(unsigned int *)arg;
+	return 0;
+}
+
+static void expect_all_steps(struct fixture *fixture)
+{
+	struct kunit *test = fixture->test;
+	struct ept_mapping mapping;
+	unsigned int nr = 0;
+	u64 gpa = 0;
+
+	for (; ept_next_mapping(fixture->ept, gpa, &mapping); nr++) {
+		KUNIT_ASSERT_EQ(test, mapping.gpa, SZ_8G + nr * (u64)SZ_2M);
+		gpa = mapping.gpa + mapping.size;
+	}
+	KUNIT_EXPECT_EQ(test, nr, MANY);
+	KUNIT_EXPECT_FALSE(test, ept_next_mapping(fixture->ept, flat_width(fixture->flat),
+						  &mapping));
+}
+
+/* In sections of RCU's, between which who may sleep does, and others don't. */
+static void long_tours_meet_each_entry_once(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_check_report whole, entries;
+	struct ept *ept = fixture->ept;
+	unsigned int nr = 0;
+	struct ept_stats stats;
+	u64 *where, good;
+
+	for (unsigned int i = 0; i < MANY; i++)
+		must_map(fixture, SZ_8G + i * (u64)SZ_2M, 0, SZ_4K, &EPT_ATTRS_RAM);
+	preempt_disable();
+	ept_get_stats(ept, &stats);
+	ept_for_each_mapping(ept, 0, flat_width(fixture->flat), count_mapping, &nr);
+	preempt_enable();
+	KUNIT_EXPECT_EQ(test, stats.tables[EPT_4K], MANY);
+	KUNIT_EXPECT_EQ(test, stats.leaves[EPT_4K], MANY);
+	KUNIT_EXPECT_EQ(test, nr, MANY);
+	expect_all_steps(fixture);
+	KUNIT_EXPECT_EQ(test, ept_check(ept, &whole), 0);
+	KUNIT_EXPECT_EQ(test, ept_check_entries(ept, &entries), 0);
+	KUNIT_EXPECT_EQ(test, entries.tables, whole.tables);
+	KUNIT_EXPECT_EQ(test, entries.entries, whole.entries);
+
+	where = fixture_entry(fixture, SZ_8G + (MANY - 1) * (u64)SZ_2M, EPT_4K);
+	good = *where;
+	WRITE_ONCE(*where, good | BIT_ULL(62));
+	KUNIT_EXPECT_EQ(test, ept_check_entries(ept, &entries), -EUCLEAN);
+	KUNIT_EXPECT_EQ(test, entries.gpa, SZ_8G + (MANY - 1) * (u64)SZ_2M);
+	/* Sums aren't held to what is looked at entry by entry. */
+	WRITE_ONCE(*where, where[1]);
+	KUNIT_EXPECT_EQ(test, ept_check_entries(ept, &entries), 0);
+	WRITE_ONCE(*where, good);
+}
+
 static void a_visit_may_stop(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -473,6 +587,8 @@ static struct kunit_case query_cases[] = {
 	KUNIT_CASE_PARAM(visits_are_clipped_to_the_range, configs_gen_params),
 	KUNIT_CASE_PARAM(alike_neighbours_are_one_visit, configs_gen_params),
 	KUNIT_CASE_PARAM(accessed_and_dirty_part_a_run, configs_gen_params),
+	KUNIT_CASE_PARAM(each_entry_is_found_in_its_order, configs_gen_params),
+	KUNIT_CASE_PARAM(long_tours_meet_each_entry_once, configs_gen_params),
 	KUNIT_CASE_PARAM(a_visit_may_stop, configs_gen_params),
 	KUNIT_CASE_PARAM(bad_ranges_are_refused_in_order, configs_gen_params),
 	KUNIT_CASE(stats_of_nothing_are_zero),

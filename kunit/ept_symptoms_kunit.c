@@ -74,6 +74,63 @@ static void a_report_misses_no_flag_of_a_merged_table(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, reported, set, "page 5 was written to, and nobody is told");
 }
 
+/*
+ * To the page that is there, and of a part of a leaf: the plan found nothing to change, a CPU read
+ * from it then, and the commit had no table for the parts of the leaf whose flag it was to take.
+ */
+static void a_redirect_has_tables_for_a_leaf_that_is_marked_meanwhile(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_gather gather;
+	struct ept_mapping leaf;
+	struct ept *ept;
+
+	fixture_make_atomic(fixture);
+	ept = fixture->ept;
+	KUNIT_ASSERT_EQ(test, ept_reserve(ept, fixture->config.levels - 2), 0);
+	KUNIT_ASSERT_EQ(test, ept_map(ept, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
+	KUNIT_ASSERT_EQ(test, ept_reserved(ept), 0);
+	ept_gather_init(&gather, ept);
+	KUNIT_EXPECT_EQ(test, ept_redirect(ept, SZ_64K, SZ_64K, SZ_4K, 0, 0, &gather), -ENOMEM);
+	KUNIT_ASSERT_EQ(test, ept_reserve(ept, 1), 0);
+	KUNIT_EXPECT_EQ(test, ept_redirect(ept, SZ_64K, SZ_64K, SZ_4K, 0, 0, &gather), 0);
+	KUNIT_EXPECT_EQ(test, ept_lookup(ept, SZ_64K, &leaf), 0);
+	KUNIT_EXPECT_EQ(test, leaf.size, SZ_4K);
+	KUNIT_EXPECT_EQ(test, leaf.hpa, SZ_64K);
+	ept_gather_flush(&gather);
+}
+
+static void note_range(const struct ept_mapping *mapping, void *arg)
+{
+	*(u64 *)arg += mapping->size;
+}
+
+/* The leaf goes whole, and so do all the flags that were yet to be set in what it was made of. */
+static void a_zap_leaves_no_flag_to_be_set_in_a_merged_table(struct kunit *test)
+{
+	static const unsigned int pages[] = { 0, 5, EPT_ENTRIES - 1 };
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(pages); i++) {
+		struct ept_gather merged;
+		u64 told = 0, *old;
+
+		KUNIT_ASSERT_EQ(test, ept_map(ept, 0, 0, SZ_2M, &EPT_ATTRS_RAM), 0);
+		KUNIT_ASSERT_EQ(test, ept_split(ept, 0, SZ_2M, EPT_4K, NULL), 0);
+		old = fixture_entry(fixture, 0, EPT_4K);
+		ept_gather_init(&merged, ept);
+		KUNIT_ASSERT_EQ(test, ept_merge_gather(ept, 0, SZ_2M, EPT_2M, &merged), 1);
+		KUNIT_EXPECT_EQ(test, ept_zap(ept, pages[i] * SZ_4K, SZ_4K, NULL, note_range, &told,
+					      &merged), 0);
+		KUNIT_EXPECT_EQ(test, told, SZ_2M);
+		for (unsigned int page = 0; page < EPT_ENTRIES; page++)
+			KUNIT_EXPECT_FALSE_MSG(test, old[page] & EPT_PTE_RIGHTS,
+					       "page %u of the leaf around page %u", page, pages[i]);
+		ept_gather_flush(&merged);
+	}
+}
+
 /* An exit handler may come where the reserve has a table that isn't counted, or the reverse. */
 static void an_exit_amid_a_reserve_leaks_nothing(struct kunit *test)
 {
@@ -133,6 +190,11 @@ static void a_clone_returns_the_first_error(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_map(fixture->ept, 0, 0, SZ_4K, &exec), 0);
 	KUNIT_EXPECT_EQ(test, ept_map(to, SZ_4K, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
 	KUNIT_EXPECT_EQ(test, ept_clone(to, fixture->ept, 0, SZ_8K), -EOPNOTSUPP);
+	/* Whichever mapping it is of */
+	KUNIT_EXPECT_EQ(test, ept_unmap(fixture->ept, 0, SZ_4K, NULL), 0);
+	KUNIT_EXPECT_EQ(test, ept_map(fixture->ept, 0, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, ept_map(fixture->ept, SZ_8K, 0, SZ_4K, &exec), 0);
+	KUNIT_EXPECT_EQ(test, ept_clone(to, fixture->ept, 0, SZ_16K), -EOPNOTSUPP);
 	ept_destroy(to);
 }
 
@@ -166,6 +228,8 @@ static void a_map_if_returns_the_first_error(struct kunit *test)
 static struct kunit_case symptoms_cases[] = {
 	KUNIT_CASE(late_dirty_of_a_2m_leaf_survives_a_split),
 	KUNIT_CASE(a_report_misses_no_flag_of_a_merged_table),
+	KUNIT_CASE(a_zap_leaves_no_flag_to_be_set_in_a_merged_table),
+	KUNIT_CASE(a_redirect_has_tables_for_a_leaf_that_is_marked_meanwhile),
 	KUNIT_CASE(an_exit_amid_a_reserve_leaks_nothing),
 	KUNIT_CASE(a_flag_is_reported_once),
 	KUNIT_CASE(a_clone_returns_the_first_error),

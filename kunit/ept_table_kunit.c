@@ -57,7 +57,33 @@ static void who_may_not_wait_draws_on_the_reserve(struct kunit *test)
 	must_map(fixture, SZ_512G, SZ_4K, SZ_4K, &EPT_ATTRS_RAM);
 	KUNIT_EXPECT_EQ(test, reserved(fixture), RESERVE - (fixture->config.levels - 1));
 	KUNIT_EXPECT_EQ(test, table_pages(), pages);
+	/* Two tables, by a plan */
+	must_map(fixture, SZ_512G + SZ_1G - SZ_4K, SZ_4K, SZ_8K, &EPT_ATTRS_RAM);
+	KUNIT_EXPECT_EQ(test, reserved(fixture), RESERVE - (fixture->config.levels + 2));
+	KUNIT_EXPECT_EQ(test, table_pages(), pages);
 	memalloc_noreclaim_restore(scope);
+}
+
+/* Far more than moves at a time */
+static void a_large_reserve_is_drawn_on_at_once(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const u64 size = 200ULL * SZ_2M;
+	u64 tables, pages;
+
+	fixture_make_atomic(fixture);
+	tables = ept_tables_for(fixture->ept, SZ_512G, size, EPT_4K);
+	KUNIT_EXPECT_GT(test, tables, 200);
+	KUNIT_ASSERT_EQ(test, ept_reserve(fixture->ept, tables - 1), 0);
+	pages = table_pages();
+	KUNIT_EXPECT_EQ(test, ept_map(fixture->ept, SZ_512G, SZ_4K, size, &EPT_ATTRS_RAM), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, reserved(fixture), tables - 1);
+	KUNIT_EXPECT_EQ(test, table_pages(), pages);
+	KUNIT_ASSERT_EQ(test, ept_reserve(fixture->ept, tables + 5), 0);
+	KUNIT_EXPECT_EQ(test, ept_map(fixture->ept, SZ_512G, SZ_4K, size, &EPT_ATTRS_RAM), 0);
+	KUNIT_EXPECT_EQ(test, reserved(fixture), 5);
+	KUNIT_EXPECT_EQ(test, table_pages(), pages + 6);
+	KUNIT_EXPECT_EQ(test, ept_check(fixture->ept, NULL), 0);
 }
 
 /* The system may have some at once, and what is there of the reserve isn't lost for it. */
@@ -278,6 +304,7 @@ static void all_tables_of_a_gather_are_freed(struct kunit *test)
 static struct kunit_case table_cases[] = {
 	KUNIT_CASE_PARAM(the_reserve_is_left_to_who_may_not_wait, configs_gen_params),
 	KUNIT_CASE_PARAM(who_may_not_wait_draws_on_the_reserve, configs_gen_params),
+	KUNIT_CASE_PARAM(a_large_reserve_is_drawn_on_at_once, configs_gen_params),
 	KUNIT_CASE_PARAM(a_short_reserve_is_made_up_for_without_reclaim, configs_gen_params),
 	KUNIT_CASE_PARAM(a_notifier_may_change_the_table, configs_gen_params),
 	KUNIT_CASE_PARAM(a_notifier_may_zap_without_a_reserve, configs_gen_params),

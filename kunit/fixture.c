@@ -68,6 +68,11 @@ void mmu_for_config(struct mmu *mmu, const struct ept_config *config)
 	};
 }
 
+int invept_works(u64 pointer, bool global)
+{
+	return 0;
+}
+
 u64 *fixture_entry(struct fixture *fixture, u64 gpa, unsigned int level)
 {
 	unsigned int l = fixture->config.levels - 1;
@@ -122,6 +127,14 @@ void fixture_recreate(struct fixture *fixture, const struct ept_config *config)
 {
 	teardown(fixture);
 	setup(fixture, config);
+}
+
+void fixture_make_atomic(struct fixture *fixture)
+{
+	struct ept_config config = fixture->config;
+
+	config.flags |= EPT_CONFIG_ATOMIC;
+	fixture_recreate(fixture, &config);
 }
 
 int fixture_init(struct kunit *test)

@@ -241,12 +241,14 @@ static bool redirected(const struct flat *flat, const struct flat_piece *old, u6
 	       old->dirty;
 }
 
+/* A leaf that a CPU may mark at any time is split, whether it is marked yet or not. */
 static void redirect_cut(struct flat *flat, u64 page, u64 delta, const struct change *change)
 {
 	const struct flat_piece *piece = flat_at(flat, page << 12);
+	const bool flags = flat->config.features & EPT_FEATURE_AD;
 	struct flat_piece new;
 
-	if (piece && redirected(flat, piece, delta, change, &new))
+	if (piece && (redirected(flat, piece, delta, change, &new) || (flags && piece->attrs.prot)))
 		flat_split_at(flat, page);
 }
 

@@ -209,6 +209,15 @@ static void set_fixed(const struct mtrr_range *range, struct ept_mtrr_msrs *msrs
 	}
 }
 
+const struct recorded_mtrr *mtrr_log(const char *name)
+{
+	const struct recorded_mtrr *log = recorded_mtrrs;
+
+	while (strcmp(log->name, name))
+		log++;
+	return log;
+}
+
 void mtrr_from_log(const struct recorded_mtrr *log, struct ept_mtrr_msrs *msrs)
 {
 	unsigned int i;

@@ -40,6 +40,9 @@ struct recorded_mtrr {
 #define NR_RECORDED	17
 extern const struct recorded_mtrr recorded_mtrrs[NR_RECORDED];
 
+/* By its name, which has to be one of these */
+const struct recorded_mtrr *mtrr_log(const char *name);
+
 /* The values of the MSRs of which a kernel logged this. */
 void mtrr_from_log(const struct recorded_mtrr *log, struct ept_mtrr_msrs *msrs);
 

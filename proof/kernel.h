@@ -245,12 +245,17 @@ typedef struct {
 #define atomic_long_dec(v)		PROOF_ATOMIC(v, (v)->counter--)
 #define atomic_long_add(n, v)		PROOF_ATOMIC(v, (v)->counter += (n))
 
-static inline void atomic64_and(u64 mask, atomic64_t *v)
+/* For a build that announces accesses: the function's are none. */
+#ifndef PROOF_WHOLE
+#define PROOF_WHOLE
+#endif
+
+static inline PROOF_WHOLE void atomic64_and(u64 mask, atomic64_t *v)
 {
 	PROOF_ATOMIC(v, *(u64 *)v &= mask);
 }
 
-static inline u64 atomic64_fetch_and(u64 mask, atomic64_t *v)
+static inline PROOF_WHOLE u64 atomic64_fetch_and(u64 mask, atomic64_t *v)
 {
 	u64 old;
 
@@ -258,7 +263,7 @@ static inline u64 atomic64_fetch_and(u64 mask, atomic64_t *v)
 	return old;
 }
 
-static inline bool try_cmpxchg64(u64 *ptr, u64 *old, u64 new)
+static inline PROOF_WHOLE bool try_cmpxchg64(u64 *ptr, u64 *old, u64 new)
 {
 	bool same = false;
 
@@ -330,13 +335,13 @@ struct llist_head {
 #define raw_spin_lock_irqsave(lock, flags)	((flags) = (lock)->locked++)
 #define raw_spin_unlock_irqrestore(lock, flags)	((lock)->locked = (flags))
 
-static inline void llist_add(struct llist_node *node, struct llist_head *head)
+static inline PROOF_WHOLE void llist_add(struct llist_node *node, struct llist_head *head)
 {
 	node->next = head->first;
 	head->first = node;
 }
 
-static inline struct llist_node *llist_del_first(struct llist_head *head)
+static inline PROOF_WHOLE struct llist_node *llist_del_first(struct llist_head *head)
 {
 	struct llist_node *first = head->first;
 
@@ -345,7 +350,7 @@ static inline struct llist_node *llist_del_first(struct llist_head *head)
 	return first;
 }
 
-static inline struct llist_node *llist_del_all(struct llist_head *head)
+static inline PROOF_WHOLE struct llist_node *llist_del_all(struct llist_head *head)
 {
 	struct llist_node *first = head->first;
 
@@ -420,11 +425,15 @@ struct seq_file;
 #define PTR_ALIGN_DOWN(ptr, to)	((typeof(ptr))round_down((unsigned long)(ptr), to))
 
 #ifdef PROOF_NATIVE
-#define PROOF_PAGES		0x20000UL
+/* 512 MiB from 0 on, and as much from 4 GiB on */
+#define PROOF_LOW_PAGES		0x20000UL
+#define PROOF_HIGH		0x100000UL
+#define PROOF_PAGES		(PROOF_HIGH + PROOF_LOW_PAGES)
 extern struct page native_pages[PROOF_PAGES];
 #define pfn_to_page(pfn)	(native_pages + (pfn))
 #define page_to_pfn(page)	((unsigned long)((page) - native_pages))
-#define pfn_valid(pfn)		((pfn) < PROOF_PAGES)
+#define pfn_valid(pfn)		\
+	((pfn) < PROOF_LOW_PAGES || ((pfn) >= PROOF_HIGH && (pfn) < PROOF_PAGES))
 #else
 #ifndef PROOF_PAGES
 #define PROOF_PAGES		1
@@ -457,6 +466,9 @@ void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head));
 
 struct task_struct {
 	unsigned int flags;
+#ifdef PROOF_NATIVE
+	unsigned int fail_nth;
+#endif
 };
 
 #ifdef PROOF_NATIVE
