@@ -82,10 +82,11 @@ struct seq_file;
  *   could become illegal by it, ept_set_memtype(), ept_set_tag(), ept_set_attrs(). One-leaf maps
  *   that wait come in after 16 tables, or 32 leaves of 1G: some dozen microseconds, fifty where
  *   tables are in no cache, up to a hundred where each leaf had a flag to be reported, and a
- *   thread's waking. The pause lasts until all that wait are in, or 16 times 20 microseconds; other
- *   changes wait until the long one is over. A leaf that comes so into the range may or may not be
- *   among what was asked for. A change doesn't pause where its range begins or ends inside of a
- *   hole or a leaf of 2M or more, nor where large leaves have to become small.
+ *   thread's waking. A pause lasts until those have been in that waited when it began, or for 16
+ *   sleeps of 20 microseconds where the system doesn't run who is first in the queue; other changes
+ *   wait until the long one is over, and lend it no priority. A leaf that comes so into the range
+ *   may or may not be among what was asked for. A change doesn't pause where its range begins or
+ *   ends inside of a hole or a leaf of 2M or more, nor where large leaves have to become small.
  * - What is all or nothing for a reason that lies in each leaf has the table for itself until it is
  *   over, and one-leaf maps wait: ept_map() and its kin of several leaves, ept_remap(),
  *   ept_redirect(), ept_split(), ept_protect() where leaves are judged; ept_unmap_report() and

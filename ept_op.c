@@ -23,20 +23,23 @@ void ept_await_turn(struct ept *ept)
 }
 EXPORT_SYMBOL_IF_KUNIT(ept_await_turn);
 
-/* A machine on which who waits isn't run so long is too busy to be waited for. */
+/* Who isn't run so long, and hasn't got the lock, comes in at the next pause. */
 #define MAX_SLEEPS	16
 
 void ept_op_pause(struct ept *ept)
 {
+	/* Nobody comes in yet, and those that come from now on needn't be waited for. */
+	const int last = atomic_read(&ept->came_in) + atomic_read(&ept->waiting);
+
 	WRITE_ONCE(ept->paused, true);
 	up_write(&ept->lock);
 	if (ept_hooks.pausing)
 		ept_hooks.pausing(ept);
 	/*
 	 * Whoever is first in the queue has to wake up, to let the next one in, and this one, which
-	 * is awake, would have the lock before them. Those that come while it is free don't wait.
+	 * is awake, would have the lock before them.
 	 */
-	for (unsigned int i = 0; atomic_read(&ept->waiting) && i < MAX_SLEEPS; i++)
+	for (unsigned int i = 0; last - atomic_read(&ept->came_in) > 0 && i < MAX_SLEEPS; i++)
 		usleep_range(10, 20);
 	down_write(&ept->lock);
 	/* A full barrier. Pairs with that between who waits in ept_await_turn() and its look. */

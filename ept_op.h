@@ -169,6 +169,7 @@ static inline struct ept_cpu *ept_wait_shared(struct ept *ept)
 {
 	atomic_inc(&ept->waiting);
 	down_read(&ept->lock);
+	atomic_inc(&ept->came_in);
 	atomic_dec(&ept->waiting);
 	return NULL;
 }

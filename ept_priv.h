@@ -43,6 +43,7 @@ struct ept_cpu {
  * @external: EPT_CONFIG_EXTERNAL_LOCK
  * @lock: excludes functions that change the table, but one-leaf maps only from the others
  * @waiting: one-leaf maps that wait for the lock
+ * @came_in: how many that waited have had it
  * @paused: who has the lock let it go for one-leaf maps alone; written under it
  * @external_lock: what the client registered instead
  * @config: what it was made for; its name is that of the table
@@ -76,6 +77,7 @@ struct ept {
 	bool			external;
 	struct rw_semaphore	lock;
 	atomic_t		waiting;
+	atomic_t		came_in;
 	bool			paused;
 	struct lockdep_map	*external_lock;
 	struct ept_config	config;
