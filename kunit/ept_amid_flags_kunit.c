@@ -116,6 +116,11 @@ static int remap_same(struct ept *ept, u64 gpa, u64 size)
 	return ept_remap(ept, gpa, gpa, size, &EPT_ATTRS_RAM, NULL);
 }
 
+static int unmap(struct ept *ept, u64 gpa, u64 size)
+{
+	return ept_unmap(ept, gpa, size, NULL);
+}
+
 static int redirect_same(struct ept *ept, u64 gpa, u64 size)
 {
 	return ept_redirect(ept, gpa, gpa, size, 0, 0, NULL);
@@ -147,6 +152,7 @@ static const struct arena_config flags_ops[] = {
 	OP(set_memtype), OP(set_memtype, .large = true),
 	OP(set_attrs), OP(set_attrs, .large = true),
 	OP(remap_same, .renews = true), OP(remap_same, .large = true, .renews = true),
+	OP(unmap, .large = true, .renews = true),
 	OP(redirect_same, .whole = true, .renews = true),
 	OP(redirect_same, .large = true, .renews = true),
 	OP(split, .large = true),
