@@ -152,11 +152,11 @@ static void a_redirect_moves_each_page(struct kunit *test)
 	for (unsigned int i = 0; i < 16; i++)
 		must_map(fixture, i * SZ_4K, SZ_1M + (16 - i) * SZ_4K, SZ_4K, &READ_WRITE);
 	for (unsigned int i = 0; i < 16; i++) {
-		KUNIT_EXPECT_EQ(test, do_redirect(fixture, 0, SZ_1M + i * SZ_4K, SZ_64K, 0, 0, NULL),
-				0);
+		KUNIT_EXPECT_EQ(test, 0, do_redirect(fixture, 0, SZ_1M + i * SZ_4K, SZ_64K, 0, 0,
+						     NULL));
 		KUNIT_EXPECT_TRUE(test, verify(fixture));
-		KUNIT_EXPECT_EQ(test, do_redirect(fixture, 0, SZ_1M + i * SZ_4K, SZ_64K, 0, 0, NULL),
-				0);
+		KUNIT_EXPECT_EQ(test, 0, do_redirect(fixture, 0, SZ_1M + i * SZ_4K, SZ_64K, 0, 0,
+						     NULL));
 	}
 	/* A leaf that nobody can use is as it is to be. */
 	must_map(fixture, SZ_4M, SZ_4M, SZ_2M, &none);

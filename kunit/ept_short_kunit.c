@@ -136,7 +136,7 @@ static void what_lies_in_two_tables_is_planned(struct kunit *test)
 	expect_plans(fixture, BASE + SZ_2M - SZ_4K, SZ_8K, true);
 }
 
-/* Of a whole table, or a hole among the leaves, or a leaf that can't be read, no more than the end */
+/* Of a whole table, a hole among the leaves, a leaf that can't be read, no more than the end */
 static void what_is_not_simple_ends_alike(struct kunit *test)
 {
 	const struct ept_attrs none = { .prot = EPT_PROT_NONE, .memtype = EPT_MT_WB };

@@ -128,7 +128,7 @@ static void a_zap_leaves_no_flag_to_be_set_in_a_merged_table(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, told, SZ_2M);
 		for (unsigned int page = 0; page < EPT_ENTRIES; page++)
 			KUNIT_EXPECT_FALSE_MSG(test, old[page] & EPT_PTE_RIGHTS,
-					       "page %u of the leaf around page %u", page, pages[i]);
+					       "page %u, of the leaf around %u", page, pages[i]);
 		ept_gather_flush(&merged);
 	}
 }
