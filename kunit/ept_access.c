@@ -3,8 +3,10 @@
  * Accesses to memory: code that is built with -fsanitize=thread announces each one before it makes
  * it, here. A suite may name a function to be called then.
  */
+#include <kunit/test-bug.h>
 #include <linux/export.h>
 #include <linux/module.h>
+#include <linux/preempt.h>
 
 #include "ept_access.h"
 
@@ -13,7 +15,8 @@ EXPORT_SYMBOL_GPL(ept_access_hook);
 
 static void announce(void *where)
 {
-	if (unlikely(ept_access_hook))
+	/* Not what interrupts the test, or runs beside it: RCU's callbacks, work. */
+	if (unlikely(ept_access_hook) && in_task() && kunit_get_current_test())
 		ept_access_hook(where);
 }
 

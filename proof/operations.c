@@ -371,7 +371,7 @@ static int call_unmap_report(void)
  * ept_unmap_report() leaves holes, and tells of each page that was there, once, with its flags:
  * each range and tree of 3 levels with 2 entries a table
  * EXHAUST -DEPT_INDEX_BITS=1 -DDEPTH=3 -DTABLES=9 -DPROOF_PAGES=18 -DKINDS=0,1
- * FAULT ept_unmap.c s/ept_table_add_live(&run->entry.i., -1);//
+ * FAULT ept_unmap.c s/ept_table_add_live(run->entry, -gone);//
  * FAULT ept_unmap.c s/ept_gather_note(ept, unmap->op.gather, run, leaf, hole);//
  * LONG
  */

@@ -461,7 +461,7 @@ static void flush_both(void (*one)(void), void (*other)(void), bool loads)
  * returns, no CPU can use what any call took that returned before the flush began
  * EXHAUST -DPROOF_THREADS -DTHREADS=3 -DPROOF_PAGES=4
  * FAULT ept_op.h s/^	if (gather->owes) {/	if (false) {/;s/^	gather->owes = false;/&	smp_store_release(\&ept->changes, ept->changes + 1);/
- * FAULT ept_flush.c s/return atomic64_read_acquire(&ept->flushed) < (s64)changes;/return changes \&\& false;/
+ * FAULT ept_op.h s/return atomic64_read_acquire(&ept->flushed) < (s64)changes;/return changes \&\& false;/
  * FAULT ept_flush.c s/^	return READ_ONCE(cpu->running);/	return false;/
  */
 void race_flush(void)
