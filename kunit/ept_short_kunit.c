@@ -157,7 +157,28 @@ static void what_is_not_simple_ends_alike(struct kunit *test)
 	}
 }
 
+/* All that can be taken and given, and a right that there is not, on each that can be there */
+static void rights_are_judged_by_what_is_there(struct kunit *test)
+{
+	const u64 gpa = BASE + SZ_64K;
+	struct fixture *fixture = test->priv;
+
+	map_small_leaves(fixture);
+	for (unsigned int i = 0; i < 16 * 17 * 17; i++) {
+		const struct ept_attrs attrs = { .prot = i % 16, .memtype = EPT_MT_WB };
+		const u32 clear = i / 16 % 17, set = i / 16 / 17;
+
+		if (do_set_attrs(fixture, gpa, SZ_8K, &attrs, NULL))
+			continue;
+		do_protect(fixture, gpa, SZ_8K, clear, set, NULL);
+		KUNIT_ASSERT_TRUE_MSG(test, verify_address(fixture, gpa), "%x, -%x, +%x", i % 16,
+				      clear, set);
+	}
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
 static struct kunit_case short_cases[] = {
+	KUNIT_CASE_PARAM(rights_are_judged_by_what_is_there, configs_gen_params),
 	KUNIT_CASE_PARAM(what_lies_in_a_table_is_not_planned, configs_gen_params),
 	KUNIT_CASE_PARAM(what_lies_in_two_tables_is_planned, configs_gen_params),
 	KUNIT_CASE_PARAM(what_is_not_simple_ends_alike, configs_gen_params),
