@@ -66,8 +66,8 @@ static __always_inline u64 change_leaf(const struct ept_format *fmt, const struc
 }
 
 /*
- * Whether the leaf at @gpa is to change, or is when a CPU has set flags in it that the change takes:
- * the commit has to have the tables then.
+ * Whether the leaf at @gpa is to change, or is when a CPU has set flags in it that the change
+ * takes: the commit has to have the tables then.
  */
 static bool change_is_due(const struct ept_format *fmt, const struct change *change, u64 leaf,
 			  u64 gpa)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * For a build of the module's sources with -fsanitize=thread, which announce each access to memory:
- * what calls the suites' hook then, as kunit/ept_access.c does in the kernel. And the operations that
- * are one access.
+ * what calls the suites' hook then, as kunit/ept_access.c does in the kernel. And the operations
+ * that are one access.
  */
 #include "native.h"
 #include "ept_access.h"

@@ -116,6 +116,11 @@ static int remap_same(struct ept *ept, u64 gpa, u64 size)
 	return ept_remap(ept, gpa, gpa, size, &EPT_ATTRS_RAM, NULL);
 }
 
+static int unmap(struct ept *ept, u64 gpa, u64 size)
+{
+	return ept_unmap(ept, gpa, size, NULL);
+}
+
 static int redirect_same(struct ept *ept, u64 gpa, u64 size)
 {
 	return ept_redirect(ept, gpa, gpa, size, 0, 0, NULL);
@@ -147,6 +152,7 @@ static const struct arena_config flags_ops[] = {
 	OP(set_memtype), OP(set_memtype, .large = true),
 	OP(set_attrs), OP(set_attrs, .large = true),
 	OP(remap_same, .renews = true), OP(remap_same, .large = true, .renews = true),
+	OP(unmap, .large = true, .renews = true),
 	OP(redirect_same, .whole = true, .renews = true),
 	OP(redirect_same, .large = true, .renews = true),
 	OP(split, .large = true),
@@ -386,7 +392,54 @@ static void flags_of_a_leaf_go_to_the_parts_of_its_parts(struct kunit *test)
 	}
 }
 
+static int remap_elsewhere(struct ept *ept, u64 gpa, u64 size)
+{
+	return ept_remap(ept, gpa, SZ_1G + SZ_4K, size, &EPT_ATTRS_RAM, NULL);
+}
+
+static int redirect_elsewhere(struct ept *ept, u64 gpa, u64 size)
+{
+	return ept_redirect(ept, gpa, SZ_1G + SZ_4K, size, 0, 0, NULL);
+}
+
+/* What comes in the place of parts of a leaf, also the same page anew, starts clean. */
+static void flags_of_a_leaf_are_not_those_of_what_replaces_it(struct kunit *test)
+{
+	static int (*const replace[])(struct ept *ept, u64 gpa, u64 size) = {
+		remap_same, remap_elsewhere, redirect_same, redirect_elsewhere,
+	};
+	static const unsigned int at[] = { 100, 300, 500 };
+	const struct ept_config config = TABLE_FOR(4, EPT_2M, 46, EPT_MT_WB, EPT_FEATURE_AD, 0);
+	struct mmu mmu;
+
+	mmu_for_config(&mmu, &config);
+	for (unsigned int i = 0; i < ARRAY_SIZE(replace) * ARRAY_SIZE(at); i++) {
+		const struct mmu_access read = { .read = true };
+		struct ept *ept = ept_create(&config);
+		struct ept_mapping mapping;
+		struct mmu_result result;
+
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ept);
+		KUNIT_ASSERT_EQ(test, ept_map(ept, BLOCK, BLOCK, SZ_2M, &EPT_ATTRS_RAM), 0);
+		mmu_look(&mmu, ept_pointer(ept), BLOCK, &read, &result);
+		huge = result.where;
+		until = at[i % ARRAY_SIZE(at)];
+		ept_access_hook = set_flags_amid;
+		KUNIT_EXPECT_EQ(test, replace[i / ARRAY_SIZE(at)](ept, page_gpa(100), SZ_64K), 0);
+		KUNIT_EXPECT_NULL(test, ept_access_hook);
+		ept_access_hook = NULL;
+		for (unsigned int page = 0; page < PAGES; page++) {
+			const bool kept = page < 100 || page >= 116;
+
+			KUNIT_EXPECT_EQ(test, ept_lookup(ept, page_gpa(page), &mapping), 0);
+			KUNIT_EXPECT_EQ_MSG(test, mapping.dirty, kept, "page %u, %u", page, i);
+		}
+		ept_destroy(ept);
+	}
+}
+
 static struct kunit_case amid_flags_cases[] = {
+	KUNIT_CASE(flags_of_a_leaf_are_not_those_of_what_replaces_it),
 	KUNIT_CASE(flags_of_a_leaf_go_to_the_parts_of_its_parts),
 	KUNIT_CASE_PARAM(no_flag_that_a_cpu_sets_is_lost, flags_op_gen_params),
 	{}

@@ -146,17 +146,23 @@ static void who_finds_the_page_waits_for_nobody(struct kunit *test)
 /* Also to where the page behind it was */
 static void a_redirect_moves_each_page(struct kunit *test)
 {
+	const struct ept_attrs none = { .prot = EPT_PROT_NONE, .memtype = EPT_MT_WB };
 	struct fixture *fixture = test->priv;
 
 	for (unsigned int i = 0; i < 16; i++)
 		must_map(fixture, i * SZ_4K, SZ_1M + (16 - i) * SZ_4K, SZ_4K, &READ_WRITE);
 	for (unsigned int i = 0; i < 16; i++) {
-		KUNIT_EXPECT_EQ(test, do_redirect(fixture, 0, SZ_1M + i * SZ_4K, SZ_64K, 0, 0, NULL),
-				0);
+		KUNIT_EXPECT_EQ(test, 0, do_redirect(fixture, 0, SZ_1M + i * SZ_4K, SZ_64K, 0, 0,
+						     NULL));
 		KUNIT_EXPECT_TRUE(test, verify(fixture));
-		KUNIT_EXPECT_EQ(test, do_redirect(fixture, 0, SZ_1M + i * SZ_4K, SZ_64K, 0, 0, NULL),
-				0);
+		KUNIT_EXPECT_EQ(test, 0, do_redirect(fixture, 0, SZ_1M + i * SZ_4K, SZ_64K, 0, 0,
+						     NULL));
 	}
+	/* A leaf that nobody can use is as it is to be. */
+	must_map(fixture, SZ_4M, SZ_4M, SZ_2M, &none);
+	KUNIT_EXPECT_EQ(test, do_redirect(fixture, SZ_4M + SZ_64K, SZ_4M + SZ_64K, SZ_4K, 0, 0,
+					  NULL), 0);
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
 	/* Each page to where it would be if the run were the other way round */
 	must_unmap(fixture, 0, SZ_64K);
 	for (unsigned int i = 0; i < 16; i++)

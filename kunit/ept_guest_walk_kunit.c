@@ -211,6 +211,24 @@ static void a_large_page_is_one_translation(struct kunit *test)
 	}
 }
 
+/* What EPT's tables can't hold has no rights, whatever the last entry had. */
+static void a_table_beyond_the_guests_addresses_has_no_rights(struct kunit *test)
+{
+	struct guest_tables t;
+
+	lay(&t, test);
+	t.paging.maxphyaddr = 52;
+	for (unsigned int i = 0; i < t.levels; i++) {
+		const u64 entry = guest_entry(&t, i);
+
+		guest_entry_set(&t, i, BIT_ULL(51) | P | W | U);
+		KUNIT_EXPECT_EQ(test, guest_walk(&t, READ_), EPT_WALK_VIOLATION);
+		KUNIT_EXPECT_EQ(test, t.walk.violation.prot, 0);
+		KUNIT_EXPECT_GE(test, t.walk.gpa, BIT_ULL(51));
+		guest_entry_set(&t, i, entry);
+	}
+}
+
 /* What a CPU had there in long mode doesn't count. */
 static void cr3_has_32_bits_in_32_bit_paging(struct kunit *test)
 {
@@ -905,6 +923,7 @@ static struct kunit_case guest_walk_cases[] = {
 	KUNIT_CASE_PARAM(non_canonical_addresses_are_no_page_faults, longs_gen_params),
 	KUNIT_CASE(a_large_page_is_one_translation),
 	KUNIT_CASE(cr3_has_32_bits_in_32_bit_paging),
+	KUNIT_CASE_PARAM(a_table_beyond_the_guests_addresses_has_no_rights, longs_gen_params),
 	KUNIT_CASE(without_pse_bit_7_is_ignored_in_32_bit_paging),
 	KUNIT_CASE(pse_36_adds_address_bits_up_to_the_width),
 	KUNIT_CASE(pae_paging_needs_no_pse),

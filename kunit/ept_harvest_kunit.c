@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What CPUs set, in each pattern that a table of 4K leaves is read by, on large leaves that the range
- * cuts, and in tables that were merged: reported, taken, aged, all of it and once.
+ * What CPUs set, in each pattern that a table of 4K leaves is read by, on large leaves that the
+ * range cuts, and in tables that were merged: reported, taken, aged, all of it and once.
  */
 #include <kunit/test.h>
 #include <linux/err.h>
@@ -109,7 +109,7 @@ static void each_pattern_is_reported_and_taken(struct kunit *test)
 	}
 }
 
-/* Leaves that the range cuts keep their flags, and what lies behind them is harvested all the same. */
+/* Leaves that the range cuts keep their flags, and what lies behind them is harvested as well. */
 static void cut_leaves_keep_what_they_report(struct kunit *test)
 {
 	static const struct cut cuts[] = {
@@ -122,7 +122,8 @@ static void cut_leaves_keep_what_they_report(struct kunit *test)
 	must_map(fixture, base, base, 3 * unit, &EPT_ATTRS_RAM);
 	must_map(fixture, base - SZ_4K, base - SZ_4K, SZ_4K, &EPT_ATTRS_RAM);
 	for (unsigned int i = 0; i < 2 * ARRAY_SIZE(cuts); i++) {
-		const u64 gpa = cut_gpa(fixture, &cuts[i / 2]), size = cut_size(fixture, &cuts[i / 2]);
+		const struct cut *cut = &cuts[i / 2];
+		const u64 gpa = cut_gpa(fixture, cut), size = cut_size(fixture, cut);
 
 		for (unsigned int j = 0; j < 3; j++)
 			do_access(fixture, base + j * unit + unit / 8 * 3, true);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Long operations pause where somebody waits: what a pause leaves open, and how often one comes. Who
- * waits is this thread itself, from within the pause.
+ * Long operations pause where somebody waits: what a pause leaves open, and how often one comes.
+ * Who waits is this thread itself, from within the pause.
  */
 #include <kunit/test.h>
 #include <linux/err.h>

@@ -138,7 +138,7 @@ static void what_lies_in_two_tables_is_planned(struct kunit *test)
 	expect_plans(fixture, BASE + SZ_2M - SZ_4K, SZ_8K, true);
 }
 
-/* Of a whole table, or a hole among the leaves, or a leaf that can't be read, no more than the end */
+/* Of a whole table, a hole among the leaves, a leaf that can't be read, no more than the end */
 static void what_is_not_simple_ends_alike(struct kunit *test)
 {
 	const struct ept_attrs none = { .prot = EPT_PROT_NONE, .memtype = EPT_MT_WB };
@@ -159,7 +159,49 @@ static void what_is_not_simple_ends_alike(struct kunit *test)
 	}
 }
 
+/* All that can be taken and given, and a right that there is not, on each that can be there */
+static void rights_are_judged_by_what_is_there(struct kunit *test)
+{
+	const u64 gpa = BASE + SZ_64K;
+	struct fixture *fixture = test->priv;
+
+	map_small_leaves(fixture);
+	for (unsigned int i = 0; i < 16 * 17 * 17; i++) {
+		const struct ept_attrs attrs = { .prot = i % 16, .memtype = EPT_MT_WB };
+		const u32 clear = i / 16 % 17, set = i / 16 / 17;
+
+		if (do_set_attrs(fixture, gpa, SZ_8K, &attrs, NULL))
+			continue;
+		do_protect(fixture, gpa, SZ_8K, clear, set, NULL);
+		KUNIT_ASSERT_TRUE_MSG(test, verify_address(fixture, gpa), "%x, -%x, +%x", i % 16,
+				      clear, set);
+	}
+	KUNIT_EXPECT_TRUE(test, verify(fixture));
+}
+
+/* Leaves are changed by the stride, and beyond it none is, whatever it lacks. */
+static void a_run_ends_where_it_ends(struct kunit *test)
+{
+	const struct ept_attrs none = { .prot = EPT_PROT_NONE, .memtype = EPT_MT_WB };
+	struct fixture *fixture = test->priv;
+
+	map_small_leaves(fixture);
+	must_protect(fixture, BASE, SZ_2M, EPT_PROT_WRITE, 0);
+	for (unsigned int nr = 1; nr <= 24; nr++) {
+		KUNIT_EXPECT_EQ(test, give_write(fixture, BASE + SZ_64K, nr * SZ_4K), 0);
+		KUNIT_EXPECT_TRUE_MSG(test, verify(fixture), "%u pages", nr);
+		KUNIT_EXPECT_EQ(test, take_write(fixture, BASE + SZ_64K, nr * SZ_4K), 0);
+		KUNIT_EXPECT_TRUE_MSG(test, verify(fixture), "%u pages", nr);
+	}
+	/* Nothing is owed for what no CPU could use. */
+	must_unmap(fixture, BASE, SZ_64K);
+	must_map(fixture, BASE, SZ_64K, SZ_16K, &none);
+	must_unmap(fixture, BASE, SZ_16K);
+}
+
 static struct kunit_case short_cases[] = {
+	KUNIT_CASE_PARAM(a_run_ends_where_it_ends, configs_gen_params),
+	KUNIT_CASE_PARAM(rights_are_judged_by_what_is_there, configs_gen_params),
 	KUNIT_CASE_PARAM(what_lies_in_a_table_is_not_planned, configs_gen_params),
 	KUNIT_CASE_PARAM(what_lies_in_two_tables_is_planned, configs_gen_params),
 	KUNIT_CASE_PARAM(what_is_not_simple_ends_alike, configs_gen_params),

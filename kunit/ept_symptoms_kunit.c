@@ -108,10 +108,12 @@ static void note_range(const struct ept_mapping *mapping, void *arg)
 /* The leaf goes whole, and so do all the flags that were yet to be set in what it was made of. */
 static void a_zap_leaves_no_flag_to_be_set_in_a_merged_table(struct kunit *test)
 {
-	static const unsigned int pages[] = { 0, 5, EPT_ENTRIES - 1 };
+	static const unsigned int pages[] = { 0, 5, EPT_ENTRIES - 2, EPT_ENTRIES - 1 };
 	struct fixture *fixture = test->priv;
 	struct ept *ept = fixture->ept;
 
+	/* Leaves behind it are small. */
+	KUNIT_ASSERT_EQ(test, ept_map(ept, SZ_2M, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
 	for (unsigned int i = 0; i < ARRAY_SIZE(pages); i++) {
 		struct ept_gather merged;
 		u64 told = 0, *old;
@@ -126,7 +128,7 @@ static void a_zap_leaves_no_flag_to_be_set_in_a_merged_table(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, told, SZ_2M);
 		for (unsigned int page = 0; page < EPT_ENTRIES; page++)
 			KUNIT_EXPECT_FALSE_MSG(test, old[page] & EPT_PTE_RIGHTS,
-					       "page %u of the leaf around page %u", page, pages[i]);
+					       "page %u, of the leaf around %u", page, pages[i]);
 		ept_gather_flush(&merged);
 	}
 }

@@ -32,11 +32,13 @@ static int typed_init(struct kunit *test)
 {
 	int ret = fixture_init(test);
 	struct fixture *fixture = test->priv;
+	struct maps *maps;
 
 	if (ret)
 		return ret;
-	fixture->arg = vzalloc(sizeof(struct maps));
-	return fixture->arg ? 0 : -ENOMEM;
+	maps = vzalloc(sizeof(*maps));
+	fixture->arg = maps;
+	return maps ? 0 : -ENOMEM;
 }
 
 static void typed_exit(struct kunit *test)
@@ -67,7 +69,7 @@ static int flat_map_typed(struct fixture *fixture, u64 gpa, u64 hpa, u64 size,
 	return 0;
 }
 
-/* What is too large for that, from 0 on: spans are those of the module, which another suite holds. */
+/* What is too large for that, from 0 on: spans are the module's, which another suite holds. */
 static void flat_map_long(struct fixture *fixture, u64 end, const struct ept_attrs *attrs,
 			  const struct ept_mtrr *mtrr)
 {
