@@ -4,6 +4,7 @@
  */
 #include <kunit/test.h>
 #include <linux/err.h>
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/string.h>
 

@@ -184,9 +184,9 @@ int ept_space_log_start(struct ept_space *space, u64 gpa, u64 size, u32 flags)
 }
 EXPORT_SYMBOL_EPT(ept_space_log_start);
 
-/* What is noted at the same time is found now or the next time. */
 static unsigned long next_noted(const struct log *log, unsigned long bit, unsigned long end)
 {
+	/* What is noted at the same time is found now or the next time. */
 	return data_race(find_next_bit(log->bitmap, end, bit));
 }
 
