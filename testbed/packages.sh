@@ -30,7 +30,7 @@ group() {
 	lint)
 		echo perl sparse shellcheck coccinelle clang codespell ;;
 	deb)		# to build and judge packages
-		echo perl dpkg-dev debhelper dh-dkms lintian ;;
+		echo perl build-essential debhelper dh-dkms lintian ;;
 	ship)		# to try them in clean roots
 		echo debootstrap ;;
 	tools)
