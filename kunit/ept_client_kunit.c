@@ -627,9 +627,6 @@ static void no_page_counts_that_was_not_named(struct kunit *test)
 	pages[0] = NULL;
 	KUNIT_EXPECT_EQ(test, ept_map_pages(fixture->ept, SZ_1G, pages, 300, &READ_WRITE),
 			-EINVAL);
-	pages[0] = pfn_to_page(BIT_ULL(fixture->config.maxphyaddr) >> PAGE_SHIFT);
-	KUNIT_EXPECT_EQ(test, ept_map_pages(fixture->ept, SZ_1G, pages, 300, &READ_WRITE),
-			-ERANGE);
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
