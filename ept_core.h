@@ -81,8 +81,8 @@ struct seq_file;
  * - Long ones pause: ept_harvest() and its short forms, ept_merge(), ept_protect() where no leaf
  *   could become illegal by it, ept_set_memtype(), ept_set_tag(), ept_set_attrs(). One-leaf maps
  *   that wait come in after 16 tables, or 32 leaves of 1G: some dozen microseconds, fifty where
- *   tables are in no cache, up to a hundred where each leaf had a flag to be reported, and a
- *   thread's waking. A pause lasts until those have been in that waited when it began, or for 16
+ *   tables are in no cache, up to a hundred where each of these leaves is to be reported, and
+ *   a thread's waking. A pause lasts until those have been in that waited when it began, or for 16
  *   sleeps of 20 microseconds where the system doesn't run who is first in the queue; other changes
  *   wait until the long one is over, and lend it no priority. A leaf that comes so into the range
  *   may or may not be among what was asked for. A change doesn't pause where its range begins or

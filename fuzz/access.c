@@ -21,39 +21,8 @@ static void announce(void *where)
 	native_context = context;
 }
 
-#define ANNOUNCED_BY(name)	\
-void name(void *where);		\
-void name(void *where)		\
-{				\
-	announce(where);	\
-}
-
-#define ANNOUNCED_BY_SIZE(size)			\
-ANNOUNCED_BY(__tsan_read##size)			\
-ANNOUNCED_BY(__tsan_write##size)		\
-ANNOUNCED_BY(__tsan_volatile_read##size)	\
-ANNOUNCED_BY(__tsan_volatile_write##size)
-
-ANNOUNCED_BY_SIZE(1)
-ANNOUNCED_BY_SIZE(2)
-ANNOUNCED_BY_SIZE(4)
-ANNOUNCED_BY_SIZE(8)
-ANNOUNCED_BY_SIZE(16)
-
-#define RANGE_ANNOUNCED_BY(name)		\
-void name(void *where, unsigned long size);	\
-void name(void *where, unsigned long size)	\
-{						\
-	announce(where);			\
-}
-
-RANGE_ANNOUNCED_BY(__tsan_read_range)
-RANGE_ANNOUNCED_BY(__tsan_write_range)
-
-void __tsan_init(void);
-void __tsan_init(void)
-{
-}
+#define EXPORT_SYMBOL_GPL(symbol)	struct proof_nothing
+#include "ept_announced.h"
 
 bool native_try_cmpxchg(void *ptr, void *old, u64 new, size_t size)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Threads that work on one table at the same time, for a bounded time. What one of them finds wrong
- * ends the work of all, and is reported when they are done:
- * expectations belong to the case's own thread.
+ * ends the work of all, and is reported when they are done: expectations belong to the case's own
+ * thread.
  */
 #ifndef EPT_KUNIT_CREW_H
 #define EPT_KUNIT_CREW_H
@@ -10,7 +10,6 @@
 #include <kunit/test.h>
 #include <linux/hrtimer.h>
 #include <linux/prandom.h>
-#include <linux/rwsem.h>
 #include <linux/wait.h>
 
 #include "arena.h"

@@ -485,9 +485,9 @@ static const struct arena_config long_calls[] = {
 KUNIT_ARRAY_PARAM_DESC(long_call, long_calls, name);
 
 /*
- * What comes in may change the leaf in which the range ends. The pause is after
- * EPT_OP_RUNS, which are two for each table; so many lie before that leaf, and where the range
- * begins amid a table, its own run is the one that would pause.
+ * What comes in may change the leaf in which the range ends. The pause is after EPT_OP_RUNS, which
+ * are two for each table; so many lie before that leaf, and where the range begins amid a table,
+ * its own run is the one that would pause.
  */
 
 #define CUT		(SMALL + LONG_SIZE)	/* a 2M leaf in which the range ends, */

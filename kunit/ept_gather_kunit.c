@@ -445,11 +445,15 @@ static void put(void *ept)
 	ept_vcpu_put(ept);
 }
 
-static void load_here(struct ept *ept)
+/* An expectation that fails may sleep, so not within. */
+static int load_here(struct ept *ept)
 {
+	int err;
+
 	preempt_disable();
-	load(ept);
+	err = ept_vcpu_load(ept);
 	preempt_enable();
+	return err;
 }
 
 static void put_here(struct ept *ept)
@@ -536,13 +540,9 @@ static int refuse_invept(u64 pointer, bool global)
 static void a_cpu_that_cannot_invalidate_does_not_load(struct kunit *test)
 {
 	struct ept *ept = create_with_own_flush(test);
-	int err;
 
 	ept_hooks.invept = refuse_invept;
-	preempt_disable();
-	err = ept_vcpu_load(ept);
-	preempt_enable();
-	KUNIT_EXPECT_EQ(test, err, -ENODEV);
+	KUNIT_EXPECT_EQ(test, load_here(ept), -ENODEV);
 	/* It doesn't count as running, so that a flush is no business of its. */
 	KUNIT_EXPECT_EQ(test, ept_map(ept, 0, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
 	KUNIT_EXPECT_EQ(test, ept_unmap(ept, 0, SZ_4K, NULL), 0);
@@ -613,9 +613,7 @@ static void a_cpu_that_refuses_one_table_invalidates_all(struct kunit *test)
 	asked.context_err = -EINVAL;
 	ept_hooks.invept = note_invept;
 	migrate_disable();
-	preempt_disable();
-	KUNIT_EXPECT_EQ(test, ept_vcpu_load(ept), 0);
-	preempt_enable();
+	KUNIT_EXPECT_EQ(test, load_here(ept), 0);
 	expect_asked(test, ept, 1, 1);
 	ept_flush(ept);
 	expect_asked(test, ept, 2, 2);
@@ -623,19 +621,15 @@ static void a_cpu_that_refuses_one_table_invalidates_all(struct kunit *test)
 	/* What it refuses for another reason it wasn't asked in vain. */
 	asked.context_err = -ENODEV;
 	ept_flush(ept);
-	preempt_disable();
-	KUNIT_EXPECT_EQ(test, ept_vcpu_load(ept), -ENODEV);
-	preempt_enable();
+	KUNIT_EXPECT_EQ(test, load_here(ept), -ENODEV);
 	expect_asked(test, ept, 3, 2);
 	asked.context_err = -EINVAL;
 	asked.global_err = -EINVAL;
-	preempt_disable();
-	KUNIT_EXPECT_EQ(test, ept_vcpu_load(ept), -EINVAL);
+	KUNIT_EXPECT_EQ(test, load_here(ept), -EINVAL);
 	/* It is as far behind as it was. */
 	asked.global_err = 0;
-	KUNIT_EXPECT_EQ(test, ept_vcpu_load(ept), 0);
-	ept_vcpu_put(ept);
-	preempt_enable();
+	KUNIT_EXPECT_EQ(test, load_here(ept), 0);
+	put_here(ept);
 	expect_asked(test, ept, 5, 4);
 	migrate_enable();
 	ept_destroy(ept);
@@ -937,14 +931,14 @@ static void a_cpu_catches_up_with_the_tables_that_it_runs(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, ept_map(tables[i], 0, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
 			KUNIT_EXPECT_EQ(test, ept_unmap(tables[i], 0, SZ_4K, all[i]), 0);
 		}
-		preempt_disable();
-		KUNIT_EXPECT_EQ(test, ept_vcpu_load(tables[runs]), 0);
+		migrate_disable();
+		KUNIT_EXPECT_EQ(test, load_here(tables[runs]), 0);
 		ept_gather_flush_all(all, 3);
 		KUNIT_EXPECT_EQ(test, flushes(tables[0]), runs + 1);
 		KUNIT_EXPECT_EQ(test, flushes(tables[1]), runs + 1);
 		KUNIT_EXPECT_EQ(test, flushes(unchanged), 0);
-		ept_vcpu_put(tables[runs]);
-		preempt_enable();
+		put_here(tables[runs]);
+		migrate_enable();
 	}
 	ept_destroy(tables[0]);
 	ept_destroy(tables[1]);

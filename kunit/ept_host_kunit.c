@@ -17,7 +17,7 @@
 
 #include "ept_memtype.h"
 #include "fixture.h"
-#include "model_mtrr.h"
+#include "typed.h"
 #include "verify.h"
 
 CONFIG_PARAMS;
@@ -35,12 +35,6 @@ struct host {
 static struct host *host_of(const struct fixture *fixture)
 {
 	return fixture->arg;
-}
-
-static void take_log(struct kunit *test, struct ept_mtrr *mtrr, const char *name)
-{
-	mtrr_from_log(mtrr_log(name), &mtrr->msrs);
-	KUNIT_ASSERT_EQ(test, ept_mtrr_decode(&mtrr->msrs, mtrr), 0);
 }
 
 static int host_init(struct kunit *test)
@@ -102,37 +96,6 @@ static void add_resource(struct fixture *fixture, u64 start, u64 size)
  * What is expected, in the flat model
  */
 
-/* Spans are those of the module, which another suite holds. */
-static u64 long_span(struct kunit *test, const struct ept_mtrr *mtrr, u64 hpa, u64 end)
-{
-	u64 span;
-
-	KUNIT_ASSERT_EQ(test, ept_mtrr_type(mtrr, hpa, &span), mtrr_model_type(&mtrr->msrs, hpa));
-	return min(span, end - hpa);
-}
-
-/* What of [start, end) isn't mapped is mapped to itself. */
-static void flat_fill(struct fixture *fixture, u64 start, u64 end, const struct ept_attrs *attrs,
-		      const struct ept_mtrr *mtrr)
-{
-	struct ept_attrs typed = *attrs;
-	struct flat_range range;
-	u64 gpa, span;
-
-	for (gpa = start; gpa < end; gpa += span) {
-		const bool found = flat_next(fixture->flat, PHYS_PFN(gpa), &range);
-		const u64 next = found ? PFN_PHYS(range.first) : end;
-
-		if (next <= gpa) {
-			span = PFN_PHYS(range.last + 1) - gpa;
-			continue;
-		}
-		typed.memtype = mtrr_model_type(&mtrr->msrs, gpa);
-		span = long_span(fixture->test, mtrr, gpa, min(next, end));
-		KUNIT_ASSERT_EQ(fixture->test, flat_map(fixture->flat, gpa, gpa, span, &typed), 0);
-	}
-}
-
 /* All of the resource tree, read here as a list; nobody else changes it meanwhile. */
 static void flat_map_host(struct fixture *fixture, u64 limit, const struct ept_attrs *attrs,
 			  const struct ept_mtrr *mtrr)
@@ -163,7 +126,7 @@ static void flat_correct(struct fixture *fixture, u64 limit, const struct ept_mt
 		if (range.piece->delta)
 			continue;
 		for (; gpa < end; gpa += span) {
-			span = long_span(fixture->test, mtrr, gpa, end);
+			span = typed_span(fixture->test, mtrr, gpa, end);
 			flat_set_memtype(fixture->flat, gpa, span,
 					 mtrr_model_type(&mtrr->msrs, gpa));
 		}

@@ -321,7 +321,10 @@ static void recorded_machines_are_what_their_logs_mean(struct kunit *test)
 	u64 span;
 
 	for (i = 0; i < ARRAY_SIZE(known); i++) {
-		mtrr_from_log(mtrr_log(known[i].name), &state->msrs);
+		const struct recorded_mtrr *log = mtrr_log(known[i].name);
+
+		KUNIT_ASSERT_NOT_NULL(test, log);
+		mtrr_from_log(log, &state->msrs);
 		KUNIT_ASSERT_EQ(test, ept_mtrr_decode(&state->msrs, &state->mtrr), 0);
 		KUNIT_EXPECT_EQ_MSG(test, ept_mtrr_type(&state->mtrr, known[i].hpa, &span),
 				    known[i].type, "%s %llx", known[i].name, known[i].hpa);

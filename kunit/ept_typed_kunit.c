@@ -5,13 +5,11 @@
  */
 #include <kunit/test.h>
 #include <linux/err.h>
-#include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/vmalloc.h>
 
 #include "ept_memtype.h"
-#include "fixture.h"
-#include "model_mtrr.h"
+#include "typed.h"
 #include "verify.h"
 
 CONFIG_PARAMS;
@@ -21,12 +19,6 @@ struct maps {
 	struct ept_mtrr	mtrr;
 	struct ept_mtrr	other;
 };
-
-static void take_log(struct kunit *test, struct ept_mtrr *mtrr, const char *name)
-{
-	mtrr_from_log(mtrr_log(name), &mtrr->msrs);
-	KUNIT_ASSERT_EQ(test, ept_mtrr_decode(&mtrr->msrs, mtrr), 0);
-}
 
 static int typed_init(struct kunit *test)
 {
@@ -67,21 +59,6 @@ static int flat_map_typed(struct fixture *fixture, u64 gpa, u64 hpa, u64 size,
 		cond_resched();
 	}
 	return 0;
-}
-
-/* What is too large for that, from 0 on: spans are the module's, which another suite holds. */
-static void flat_map_long(struct fixture *fixture, u64 end, const struct ept_attrs *attrs,
-			  const struct ept_mtrr *mtrr)
-{
-	struct ept_attrs typed = *attrs;
-	u64 hpa, span;
-
-	for (hpa = 0; hpa < end; hpa += span) {
-		typed.memtype = mtrr_model_type(&mtrr->msrs, hpa);
-		KUNIT_ASSERT_EQ(fixture->test, ept_mtrr_type(mtrr, hpa, &span), typed.memtype);
-		span = min(span, end - hpa);
-		KUNIT_ASSERT_EQ(fixture->test, flat_map(fixture->flat, hpa, hpa, span, &typed), 0);
-	}
 }
 
 static void leaves_are_the_largest_of_one_type(struct kunit *test)
@@ -130,7 +107,7 @@ static void the_whole_low_memory_of_recorded_machines(struct kunit *test)
 	for (i = 0; i < NR_RECORDED; i++) {
 		mtrr_from_log(&recorded_mtrrs[i], &maps->mtrr.msrs);
 		KUNIT_ASSERT_EQ(test, ept_mtrr_decode(&maps->mtrr.msrs, &maps->mtrr), 0);
-		flat_map_long(fixture, 5ULL * SZ_1G, &EPT_ATTRS_DEVICE, &maps->mtrr);
+		flat_fill(fixture, 0, 5ULL * SZ_1G, &EPT_ATTRS_DEVICE, &maps->mtrr);
 		KUNIT_ASSERT_EQ(test, ept_map_typed(fixture->ept, 0, 0, 5ULL * SZ_1G,
 						    &EPT_ATTRS_DEVICE, &maps->mtrr), 0);
 		KUNIT_ASSERT_TRUE_MSG(test, verify(fixture), "%s", recorded_mtrrs[i].name);

@@ -211,11 +211,10 @@ static void set_fixed(const struct mtrr_range *range, struct ept_mtrr_msrs *msrs
 
 const struct recorded_mtrr *mtrr_log(const char *name)
 {
-	const struct recorded_mtrr *log = recorded_mtrrs;
-
-	while (strcmp(log->name, name))
-		log++;
-	return log;
+	for (unsigned int i = 0; i < NR_RECORDED; i++)
+		if (!strcmp(recorded_mtrrs[i].name, name))
+			return &recorded_mtrrs[i];
+	return NULL;
 }
 
 void mtrr_from_log(const struct recorded_mtrr *log, struct ept_mtrr_msrs *msrs)

@@ -40,7 +40,7 @@ struct recorded_mtrr {
 #define NR_RECORDED	17
 extern const struct recorded_mtrr recorded_mtrrs[NR_RECORDED];
 
-/* By its name, which has to be one of these */
+/* By its name; NULL: none has it */
 const struct recorded_mtrr *mtrr_log(const char *name);
 
 /* The values of the MSRs of which a kernel logged this. */
