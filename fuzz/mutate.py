@@ -35,6 +35,11 @@ BUILDS = {
 # Suites that take longer than all others together
 SLOW = ["random", "protect", "map", "unmap", "pte", "create"]
 
+# Suites of KUnit that are likely to notice, before all are run
+KUNIT = {"ept_visit.c": "ept_observe*", "ept_cursor.c": "ept_query", "ept_core.c": "ept_create",
+         "ept_op.h": "ept_exclude", "ept_map.c": "ept_race*", "ept_harvest.c": "ept_race*",
+         "memtype/": "ept_host", "guest/": "ept_*guest*"}
+
 # What is looked for in a line, and what takes its place. The first letter names the kind.
 SWAPS = [
     ("comparison", r"(?<![<>=!+\-*/&|^-])==", "!="),
@@ -161,6 +166,11 @@ def tests_of(path):
     return quick if ARGS.quick else quick + long
 
 
+def kunit_notices(path, tree):
+    likely = [suites for start, suites in KUNIT.items() if path.startswith(start)]
+    return any(not works(["testbed/kunit", suites], tree) for suites in likely + ["*"])
+
+
 class Build:
     """Objects and programs of a tree of sources. What a mutant changed of them is put back."""
     def __init__(self, tree, name):
@@ -245,7 +255,7 @@ class Tree:
         # Barriers are no code in user space.
         if ARGS.kunit and (verdict == "SURVIVES" or
                            verdict == "same code" and mutant.kind in ("barrier", "lock")):
-            verdict = verdict if works(["testbed/kunit"], self.path) else "KUnit"
+            verdict = "KUnit" if kunit_notices(mutant.path, self.path) else verdict
         # In this order: a run that is ended here finds the source broken, and builds it again.
         for build in self.builds.values():
             build.restore()
