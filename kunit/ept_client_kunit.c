@@ -402,23 +402,28 @@ static void a_clone_that_falls_short_leaves_nothing(struct kunit *test)
 	struct ept_config config = fixture->config;
 	unsigned int nr = 0;
 	struct ept *to;
+	u64 beyond;
 	int ret;
 
 	config.flags |= EPT_CONFIG_ATOMIC;
 	to = another_table(fixture, &config);
-	for (u64 gpa = SZ_1G; gpa < 4ULL * SZ_1G; gpa += SZ_1G)
+	for (u64 gpa = SZ_1G; gpa <= SZ_4G; gpa += SZ_1G)
 		must_map(fixture, gpa, gpa, SZ_4K, &EPT_ATTRS_RAM);
+	KUNIT_ASSERT_EQ(test, ept_reserve(to, config.levels), 0);
+	KUNIT_ASSERT_EQ(test, ept_map(to, 5ULL * SZ_1G, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
+	beyond = digest(to, 5ULL * SZ_1G, SZ_1G);
 	do {
 		KUNIT_ASSERT_EQ(test, ept_reserve(to, nr), 0);
 		ret = ept_clone(to, fixture->ept, SZ_1G, SZ_4G);
 		if (!ret)
 			break;
 		KUNIT_ASSERT_EQ(test, ret, -ENOMEM);
-		KUNIT_EXPECT_EQ(test, digest(to, 0, SZ_8G), 0);
+		KUNIT_EXPECT_EQ(test, digest(to, 0, 5ULL * SZ_1G), 0);
+		KUNIT_EXPECT_EQ(test, digest(to, 5ULL * SZ_1G, SZ_1G), beyond);
 	} while (++nr < 100);
 	KUNIT_EXPECT_EQ(test, ret, 0);
 	KUNIT_EXPECT_GT(test, nr, 6);
-	KUNIT_EXPECT_EQ(test, digest(to, 0, SZ_8G), digest(fixture->ept, 0, SZ_8G));
+	KUNIT_EXPECT_EQ(test, digest(to, 0, 5ULL * SZ_1G), digest(fixture->ept, 0, 5ULL * SZ_1G));
 	ept_destroy(to);
 }
 
