@@ -653,6 +653,32 @@ static void holes_are_filled_around_what_is_there(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+/* Of all that an entry of the root's table spans, a page and its two tables are there. */
+static void a_gib_is_filled_where_tables_lack(struct kunit *test)
+{
+	const unsigned long nr = SZ_1G / SZ_4K;
+	struct page **pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL);
+	unsigned long *filled = kvcalloc(BITS_TO_LONGS(nr), sizeof(*filled), GFP_KERNEL);
+	struct fixture *fixture = test->priv;
+	struct ept_mapping mapping;
+	unsigned int holes = 0;
+
+	KUNIT_ASSERT_TRUE(test, pages && filled);
+	for (unsigned long i = 0; i < nr; i++)
+		pages[i] = pfn_to_page(PHYS_PFN(SZ_16M));
+	must_map(fixture, SZ_1G + SZ_2M, SZ_4K, SZ_4K, &READ_WRITE);
+	KUNIT_EXPECT_EQ(test, ept_fill_pages(fixture->ept, SZ_1G, pages, nr, &READ_WRITE, filled,
+					     NULL, 0), 0);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(filled, nr), nr - 1);
+	KUNIT_EXPECT_FALSE(test, test_bit(SZ_2M / SZ_4K, filled));
+	for (u64 gpa = SZ_1G; gpa < SZ_2G; gpa += SZ_1M - SZ_4K)
+		holes += ept_lookup(fixture->ept, gpa, &mapping) != 0;
+	KUNIT_EXPECT_EQ(test, holes, 0);
+	KUNIT_EXPECT_EQ(test, ept_check(fixture->ept, NULL), 0);
+	kvfree(filled);
+	kvfree(pages);
+}
+
 /* What replaces a table, a leaf and a hole at once, in small leaves */
 static void what_is_remapped_small_replaces_all(struct kunit *test)
 {
@@ -866,6 +892,7 @@ static struct kunit_case client_cases[] = {
 	KUNIT_CASE_PARAM(a_page_that_lies_elsewhere_makes_no_leaf, configs_gen_params),
 	KUNIT_CASE_PARAM(no_page_counts_that_was_not_named, configs_gen_params),
 	KUNIT_CASE_PARAM(holes_are_filled_around_what_is_there, configs_gen_params),
+	KUNIT_CASE(a_gib_is_filled_where_tables_lack),
 	KUNIT_CASE_PARAM(what_is_remapped_small_replaces_all, configs_gen_params),
 	KUNIT_CASE_PARAM(a_map_is_refused_when_the_number_changed, configs_gen_params),
 	KUNIT_CASE_PARAM(an_install_tells_what_was_possible_already, configs_gen_params),
