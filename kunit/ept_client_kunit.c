@@ -402,23 +402,28 @@ static void a_clone_that_falls_short_leaves_nothing(struct kunit *test)
 	struct ept_config config = fixture->config;
 	unsigned int nr = 0;
 	struct ept *to;
+	u64 beyond;
 	int ret;
 
 	config.flags |= EPT_CONFIG_ATOMIC;
 	to = another_table(fixture, &config);
-	for (u64 gpa = SZ_1G; gpa < 4ULL * SZ_1G; gpa += SZ_1G)
+	for (u64 gpa = SZ_1G; gpa <= SZ_4G; gpa += SZ_1G)
 		must_map(fixture, gpa, gpa, SZ_4K, &EPT_ATTRS_RAM);
+	KUNIT_ASSERT_EQ(test, ept_reserve(to, config.levels), 0);
+	KUNIT_ASSERT_EQ(test, ept_map(to, 5ULL * SZ_1G, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
+	beyond = digest(to, 5ULL * SZ_1G, SZ_1G);
 	do {
 		KUNIT_ASSERT_EQ(test, ept_reserve(to, nr), 0);
 		ret = ept_clone(to, fixture->ept, SZ_1G, SZ_4G);
 		if (!ret)
 			break;
 		KUNIT_ASSERT_EQ(test, ret, -ENOMEM);
-		KUNIT_EXPECT_EQ(test, digest(to, 0, SZ_8G), 0);
+		KUNIT_EXPECT_EQ(test, digest(to, 0, 5ULL * SZ_1G), 0);
+		KUNIT_EXPECT_EQ(test, digest(to, 5ULL * SZ_1G, SZ_1G), beyond);
 	} while (++nr < 100);
 	KUNIT_EXPECT_EQ(test, ret, 0);
 	KUNIT_EXPECT_GT(test, nr, 6);
-	KUNIT_EXPECT_EQ(test, digest(to, 0, SZ_8G), digest(fixture->ept, 0, SZ_8G));
+	KUNIT_EXPECT_EQ(test, digest(to, 0, 5ULL * SZ_1G), digest(fixture->ept, 0, 5ULL * SZ_1G));
 	ept_destroy(to);
 }
 
@@ -648,6 +653,32 @@ static void holes_are_filled_around_what_is_there(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, verify(fixture));
 }
 
+/* Of all that an entry of the root's table spans, a page and its two tables are there. */
+static void a_gib_is_filled_where_tables_lack(struct kunit *test)
+{
+	const unsigned long nr = SZ_1G / SZ_4K;
+	struct page **pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL);
+	unsigned long *filled = kvcalloc(BITS_TO_LONGS(nr), sizeof(*filled), GFP_KERNEL);
+	struct fixture *fixture = test->priv;
+	struct ept_mapping mapping;
+	unsigned int holes = 0;
+
+	KUNIT_ASSERT_TRUE(test, pages && filled);
+	for (unsigned long i = 0; i < nr; i++)
+		pages[i] = pfn_to_page(PHYS_PFN(SZ_16M));
+	must_map(fixture, SZ_1G + SZ_2M, SZ_4K, SZ_4K, &READ_WRITE);
+	KUNIT_EXPECT_EQ(test, ept_fill_pages(fixture->ept, SZ_1G, pages, nr, &READ_WRITE, filled,
+					     NULL, 0), 0);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(filled, nr), nr - 1);
+	KUNIT_EXPECT_FALSE(test, test_bit(SZ_2M / SZ_4K, filled));
+	for (u64 gpa = SZ_1G; gpa < SZ_2G; gpa += SZ_1M - SZ_4K)
+		holes += ept_lookup(fixture->ept, gpa, &mapping) != 0;
+	KUNIT_EXPECT_EQ(test, holes, 0);
+	KUNIT_EXPECT_EQ(test, ept_check(fixture->ept, NULL), 0);
+	kvfree(filled);
+	kvfree(pages);
+}
+
 /* What replaces a table, a leaf and a hole at once, in small leaves */
 static void what_is_remapped_small_replaces_all(struct kunit *test)
 {
@@ -861,6 +892,7 @@ static struct kunit_case client_cases[] = {
 	KUNIT_CASE_PARAM(a_page_that_lies_elsewhere_makes_no_leaf, configs_gen_params),
 	KUNIT_CASE_PARAM(no_page_counts_that_was_not_named, configs_gen_params),
 	KUNIT_CASE_PARAM(holes_are_filled_around_what_is_there, configs_gen_params),
+	KUNIT_CASE(a_gib_is_filled_where_tables_lack),
 	KUNIT_CASE_PARAM(what_is_remapped_small_replaces_all, configs_gen_params),
 	KUNIT_CASE_PARAM(a_map_is_refused_when_the_number_changed, configs_gen_params),
 	KUNIT_CASE_PARAM(an_install_tells_what_was_possible_already, configs_gen_params),

@@ -290,6 +290,37 @@ static void an_operation_that_fails_changes_nothing(struct kunit *test)
 	}
 }
 
+/* From the reserve come some tables, and from the system more than are allocated at a time. */
+static void the_reserve_gets_back_what_it_gave(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned int nth, refusals = 0;
+	bool failed = true;
+
+	for (nth = 1; failed && nth < 1000; nth++) {
+		unsigned int scope;
+		unsigned long pages;
+		int ret;
+
+		fill_table(fixture);
+		KUNIT_ASSERT_EQ(test, ept_reserve(fixture->ept, 2), 0);
+		pages = table_pages();
+		scope = memalloc_noreclaim_save();
+		fail_allocation(nth);
+		ret = ept_map(fixture->ept, FREE, SZ_4K, SZ_256M, &EPT_ATTRS_RAM);
+		failed = an_allocation_failed();
+		memalloc_noreclaim_restore(scope);
+		if (!ret)
+			continue;
+		refusals++;
+		KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+		KUNIT_EXPECT_EQ(test, ept_reserved(fixture->ept), 2);
+		KUNIT_EXPECT_EQ(test, table_pages(), pages);
+	}
+	/* The first allocation, with the reserve's tables alone, and one with others there */
+	KUNIT_EXPECT_GE(test, refusals, 2);
+}
+
 static void a_creation_that_fails_leaves_nothing(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -455,6 +486,7 @@ static void a_request_for_more_than_there_is_allocates_nothing(struct kunit *tes
 
 static struct kunit_case memory_cases[] = {
 	KUNIT_CASE_PARAM(an_operation_that_fails_changes_nothing, configs_gen_params),
+	KUNIT_CASE(the_reserve_gets_back_what_it_gave),
 	KUNIT_CASE_PARAM(a_creation_that_fails_leaves_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(a_clone_that_fails_leaves_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(a_zap_allocates_nothing, configs_gen_params),

@@ -302,7 +302,8 @@ static void each_entry_is_found_in_its_order(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ept_next_entry(fixture->ept, flat_width(fixture->flat), &found));
 }
 
-#define MANY	1100	/* tables of 4K entries: more than a reader visits in a section of RCU's */
+#define MANY	1100	/* tables of 4K entries: more than a reader visits in a section of RCU's, */
+#define APART	(3ULL * SZ_2M)		/* with holes between them */
 
 static int count_mapping(const struct ept_mapping *mapping, void *arg)
 {
@@ -318,7 +319,7 @@ static void expect_all_steps(struct fixture *fixture)
 	u64 gpa = 0;
 
 	for (; ept_next_mapping(fixture->ept, gpa, &mapping); nr++) {
-		KUNIT_ASSERT_EQ(test, mapping.gpa, SZ_8G + nr * (u64)SZ_2M);
+		KUNIT_ASSERT_EQ(test, mapping.gpa, SZ_8G + nr * APART);
 		gpa = mapping.gpa + mapping.size;
 	}
 	KUNIT_EXPECT_EQ(test, nr, MANY);
@@ -337,7 +338,7 @@ static void long_tours_meet_each_entry_once(struct kunit *test)
 	u64 *where, good;
 
 	for (unsigned int i = 0; i < MANY; i++)
-		must_map(fixture, SZ_8G + i * (u64)SZ_2M, 0, SZ_4K, &EPT_ATTRS_RAM);
+		must_map(fixture, SZ_8G + i * APART, 0, SZ_4K, &EPT_ATTRS_RAM);
 	preempt_disable();
 	ept_get_stats(ept, &stats);
 	ept_for_each_mapping(ept, 0, flat_width(fixture->flat), count_mapping, &nr);
@@ -351,11 +352,11 @@ static void long_tours_meet_each_entry_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, entries.tables, whole.tables);
 	KUNIT_EXPECT_EQ(test, entries.entries, whole.entries);
 
-	where = fixture_entry(fixture, SZ_8G + (MANY - 1) * (u64)SZ_2M, EPT_4K);
+	where = fixture_entry(fixture, SZ_8G + (MANY - 1) * APART, EPT_4K);
 	good = *where;
 	WRITE_ONCE(*where, good | BIT_ULL(62));
 	KUNIT_EXPECT_EQ(test, ept_check_entries(ept, &entries), -EUCLEAN);
-	KUNIT_EXPECT_EQ(test, entries.gpa, SZ_8G + (MANY - 1) * (u64)SZ_2M);
+	KUNIT_EXPECT_EQ(test, entries.gpa, SZ_8G + (MANY - 1) * APART);
 	/* Sums aren't held to what is looked at entry by entry. */
 	WRITE_ONCE(*where, where[1]);
 	KUNIT_EXPECT_EQ(test, ept_check_entries(ept, &entries), 0);
