@@ -56,7 +56,7 @@ struct seq_file;
  *               beyond the configured MAXPHYADDR, or a range that overflows
  * -EOPNOTSUPP   legal, but this table's configuration lacks it
  * -EAGAIN       the client's number has changed: look again (ept_map_if(), ept_install(),
- *               ept_fill_pages())
+ *               ept_fill_pages(), ept_grant())
  * -EEXIST       something is mapped there
  * -ENOENT       nothing is mapped there
  * -ENOMEM       no memory for tables, or the reserve of an atomic table is short

@@ -78,7 +78,8 @@ struct page;
  *	by a fault. No page is pinned, but while the host writes to it. Needs a kernel with
  *	CONFIG_MMU_NOTIFIER, -EOPNOTSUPP elsewhere
  * @EPT_REGION_PAGES: pages of the client's, one for each 4K, that need not be contiguous
- * @EPT_REGION_MMIO: nothing; faults are reported with offset and cookie
+ * @EPT_REGION_MMIO: nothing; faults are reported with offset and cookie, whatever the access and
+ *	&ept_region.attrs, which aren't looked at
  * @EPT_REGION_CLIENT: what &struct ept_backend says
  * @EPT_REGION_PINNED: as %EPT_REGION_USER, but the pages that the process has when the region is
  *	added are pinned until their part of it is removed, for devices that reach them, and charged
@@ -155,7 +156,8 @@ struct ept_backend {
  * @kind: what is behind it
  * @attrs: what its mappings are like; rights are the most that the guest gets
  * @cookie: the client's own
- * @offset: the client's own, for @gpa; what is found in the middle of a region has it advanced
+ * @offset: the client's own, for @gpa; what is left of a region that was cut has it advanced, and
+ *	the address or the pages below, too
  * @hpa: of %EPT_REGION_LINEAR: multiple of 4K
  * @user: of %EPT_REGION_USER and %EPT_REGION_PINNED
  * @user.mm: the process' memory. The space keeps the structure, not the memory
