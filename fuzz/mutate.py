@@ -229,6 +229,8 @@ class Tree:
         for build, *test in tests_of(""):
             if not self.builds[build].passes(*test):
                 sys.exit(f"the tests fail for the sources as they are: {build}, {test}")
+        if ARGS.kunit and kunit_notices("", self.path):
+            sys.exit("KUnit fails for the sources as they are")
 
     def verdict(self, mutant):
         """By whom it is noticed, or why that isn't asked, or SURVIVES"""

@@ -123,7 +123,7 @@ static u64 cost_of_tables(struct kunit *test, const struct ept_config *config)
 	for (unsigned int turn = 0; turn < 10; turn++) {
 		u64 start;
 
-		/* What the last turn freed is there again: no memory is touched for the first time. */
+		/* What the last turn freed is there again: no memory is touched first here. */
 		ept_barrier();
 		start = ktime_get_ns();
 		for (unsigned int i = 0; i < 20; i++) {

@@ -15,6 +15,8 @@ group() {
 		echo gcc-12 make libc6-dev libelf1 libssl3 pahole kmod ;;
 	guest)		# to give a guest a root file system, and read its log
 		echo busybox-static cpio python3 ;;
+	kunit)		# to tell what differs
+		echo rsync ;;
 	qemu)
 		echo qemu-system-x86 ;;
 	bochs)		# emulates CPUs with VMX; boots from a CD
