@@ -332,8 +332,8 @@ struct ept_attrs {
  *	with no lock of the module held, but the client's own where that holds one: who spins for it
  *	with interrupts off is not to be waited for. Called once by ept_destroy(), too, as another
  *	table may get the root's address, and may do nothing then where no CPU runs any more. May
- *	sleep unless %EPT_CONFIG_ATOMIC; may change other tables, but not @ept. Two flushes may be in
- *	it at once, for one table too. @cookie is &ept_config.cookie.
+ *	sleep unless %EPT_CONFIG_ATOMIC; may change other tables, but not @ept. Two flushes, also of
+ *	one table, may be in it at once. @cookie is &ept_config.cookie.
  */
 struct ept_ops {
 	void (*invalidate)(struct ept *ept, void *cookie);
