@@ -65,7 +65,8 @@ struct page;
  * - The notifiers of a process' memory allocate nothing, and wait for no lock but the table's.
  * - Whoever has the table (ept_space_table()) may call its readers, ept_reserve(), ept_flush(), the
  *   functions for vCPUs, and harvest accessed flags. Mapping, unmapping and dirty flags are the
- *   space's.
+ *   space's. ept_guest.h is for it only where no region's memory is a process' or goes meanwhile:
+ *   what is unmapped here is given back after the flush, and waits for no grace period of RCU's.
  */
 
 /**
@@ -128,15 +129,18 @@ struct ept_piece {
  *	called for memory that is mapped already. Its errors end the fault; -EAGAIN: look again.
  *	Memory that was given and couldn't be mapped isn't reported to @gone. Where it gives other
  *	memory than is mapped, as for a write to what is shared, that is taken back first, as by
- *	ept_space_zap(), and @get is asked once more: it has to give the same again.
+ *	ept_space_zap(), and @get is asked once more: it has to give the same again. So it may be
+ *	asked again beside ept_space_zap(): what it gives then isn't taken back by that call.
  * @gone: NULL, or called for memory that is no longer mapped, before the flush: it may not be put
  *	to other use yet. Under the table's lock: may not sleep.
  * @flushed: NULL, or called after the flush that follows a @gone, when nobody uses that memory any
- *	more, and once for all of a commit, also where parts of the region were moved.
+ *	more, and once for all of a commit, also where parts of the region were moved. Those two of a
+ *	space are called by one thread at a time, so that all that @gone told of is flushed.
  * @access: NULL: the host reads and writes what @get gives. Else called for ept_space_read() and
  *	ept_space_write(), never across a page. May sleep. Returns 0 or an error.
  * @release: NULL, or called once, when no part of the region is left, and nothing is under way in
- *	it. May sleep. Not called for a region that was refused.
+ *	it, before the change, or the commit that it is part of, returns. May sleep. Not called for a
+ *	region that was refused.
  *
  * @cookie is &ept_region.cookie. Offsets count from &ept_region.offset of the region as it was
  * added, wherever it was moved.
@@ -242,7 +246,11 @@ struct ept_space_stats {
 };
 
 /* How a log learns of writes */
-/* The client hands in what CPUs logged, ept_space_log_pml(); EPT_FEATURE_AD */
+/*
+ * The client hands in what CPUs logged, ept_space_log_pml(); EPT_FEATURE_AD. Each VMCS has PML on
+ * from before the start until after the stop: a page whose dirty flag is set and that isn't handed
+ * in isn't logged by the CPU again.
+ */
 #define EPT_LOG_PML	BIT(0)
 /* By faults whatever the table has, and large leaves stay large until a part of them is written */
 #define EPT_LOG_LAZY	BIT(1)
@@ -258,6 +266,9 @@ typedef int (*ept_progress_fn)(u64 done, u64 size, void *arg);
  * ept_space_create() - an empty space, with a table of its own
  * @config: as for ept_create(), NULL included
  *
+ * An &ept_ops.invalidate of the client's may be called from a notifier of a process' memory: it
+ * waits for nobody who waits for reclaim, an mmap_lock or a fault of the space.
+ *
  * Context: Process; may sleep.
  * Return: the space, or an ERR_PTR(): as ept_create(); -EOPNOTSUPP for
  *	%EPT_CONFIG_EXTERNAL_LOCK and %EPT_CONFIG_ATOMIC.
@@ -268,8 +279,8 @@ struct ept_space *ept_space_create(const struct ept_config *config);
  * ept_space_destroy() - remove all regions, and free the space with its table
  * @space: NULL and an ERR_PTR() are fine
  *
- * As ept_destroy(): no CPU uses the table, no other call is under way, and no other thread has
- * begun something, which would be waited for. What this thread has begun ends.
+ * As ept_destroy(): no CPU uses the table, no other call is under way, no window is open, and no
+ * other thread has begun something, which would be waited for. What this thread has begun ends.
  *
  * Context: Process; may sleep; as changes.
  */
@@ -534,7 +545,8 @@ ssize_t ept_space_write(struct ept_space *space, u64 gpa, const void *buffer, si
  * @old: what is expected; set to what was there
  * @new: what is to be there
  *
- * As one access of a CPU, with the rights of one that reads and writes.
+ * As one access of a CPU, with the rights of one that reads and writes. Unlike ept_guest_cmpxchg()
+ * it returns whether it was exchanged.
  *
  * Context: As ept_space_fault().
  * Return: 1 if it was exchanged, 0 if something else was there, -EINVAL also for a misaligned @gpa,
@@ -654,7 +666,9 @@ int ept_space_window_close(struct ept_window *window, bool wrote);
  * just writing is waited for. The flag is for guests that write little: each page costs a fault
  * after each ept_space_log_get(), and no table where nothing is written. Regions may come, go and
  * change in the range meanwhile. That one came is no write, though the guest reads other bytes
- * there: mark it. A bit for each page is allocated.
+ * there: mark it. A bit for each page is allocated. Dirty flags that are set are cleared, and
+ * flushed, before it returns; an entry that a CPU logged before and that is handed in afterwards
+ * counts as a write.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL also for unknown flags and both, -ERANGE, -EOPNOTSUPP for %EPT_LOG_PML without
@@ -672,7 +686,8 @@ int ept_space_log_start(struct ept_space *space, u64 gpa, u64 size, u32 flags);
  *
  * Whoever copies the pages afterwards has everything that was written before the call; what is
  * written later is in the next. Includes what was unmapped meanwhile, what the host wrote through
- * the space, and what was marked. With %EPT_LOG_PML, hand in all buffers before.
+ * the space, and what was marked. With %EPT_LOG_PML, hand in all buffers before. Flushes before it
+ * returns, so that the next write to each of these pages is noted again.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL also for no @bitmap, -ERANGE, -ENOENT if the range isn't part of one log,
