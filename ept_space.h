@@ -412,12 +412,31 @@ int ept_space_set_memtype(struct ept_space *space, u64 gpa, u64 size, enum ept_m
  * its mapping knows, stays. Holes are fine.
  *
  * Pages that are pinned or a file's are the same as before. Who takes memory from the guest, as a
- * balloon does, lets go of them, and of anonymous ones, by ept_space_set() of the same region.
+ * balloon does, lets go of them by ept_space_set() of the same region, and of anonymous ones by
+ * ept_space_discard().
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL, -ERANGE, -ENOMEM, -EINTR.
  */
 int ept_space_zap(struct ept_space *space, u64 gpa, u64 size);
+
+/**
+ * ept_space_discard() - give anonymous memory back, and keep its regions
+ * @space: a space
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ *
+ * For a balloon, and for pages that a guest reports as free: what of the range is in anonymous
+ * regions (%EPT_REGION_ANON) reads as zero when it is touched again, by memory that comes as it
+ * first did. All other memory stays as it is; of a process it is the process that discards. Large
+ * leaves that the edges cut are split. All of it counts as written where it is logged. When it
+ * returns no CPU and no call uses the old memory, which goes to the system then, or with the commit
+ * that it is part of. It flushes by itself, as ept_space_zap() does.
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL, -ERANGE, -ENOMEM, -EINTR.
+ */
+int ept_space_discard(struct ept_space *space, u64 gpa, u64 size);
 
 /**
  * ept_space_move() - give regions another address
@@ -575,6 +594,50 @@ int ept_space_cmpxchg(struct ept_space *space, u64 gpa, unsigned int size, u64 *
  */
 int ept_space_walk(struct ept_space *space, const struct ept_guest_paging *paging, u64 gva,
 		   u32 access, struct ept_guest_walk *walk, struct ept_fault *fault);
+
+/**
+ * ept_space_read_virt() - read memory at a linear address of the guest
+ * @space: a space
+ * @paging: as ept_space_walk()
+ * @gva: as ept_space_walk(); linear addresses of 32 bits go on at 0 behind the last
+ * @buffer: in the kernel
+ * @size: bytes, not 0
+ * @access: as ept_space_walk()
+ * @walk: filled in with the last walk that was made
+ * @fault: the same, where no error is returned
+ *
+ * ept_space_walk() and ept_space_read() for one page after the other, up to the first that the
+ * walk, or the space, refuses, mmio included: then @walk, with @fault, says why, and @walk.gpa
+ * where. Bytes of each page are those of the time of its turn.
+ *
+ * Context: As ept_space_fault().
+ * Return: how many bytes were read; all, if @walk.verdict is %EPT_WALK_OK; 0 if the first page is
+ *	refused; if nothing was read, also -EINVAL for a @buffer of NULL or a @size that is 0 or
+ *	negative as ssize_t, and the errors of ept_space_walk() and ept_space_read().
+ */
+ssize_t ept_space_read_virt(struct ept_space *space, const struct ept_guest_paging *paging, u64 gva,
+			    void *buffer, size_t size, u32 access, struct ept_guest_walk *walk,
+			    struct ept_fault *fault);
+
+/**
+ * ept_space_write_virt() - write memory at a linear address of the guest
+ * @space: as ept_space_read_virt()
+ * @paging: as ept_space_read_virt()
+ * @gva: as ept_space_read_virt()
+ * @buffer: in the kernel
+ * @size: bytes, not 0
+ * @access: as ept_space_walk(); with %EPT_PROT_WRITE, the write of a CPU
+ * @walk: as ept_space_read_virt()
+ * @fault: as ept_space_read_virt()
+ *
+ * As ept_space_read_virt(). The pages are in the log.
+ *
+ * Context: As ept_space_fault().
+ * Return: how many bytes were written; as ept_space_read_virt().
+ */
+ssize_t ept_space_write_virt(struct ept_space *space, const struct ept_guest_paging *paging,
+			     u64 gva, const void *buffer, size_t size, u32 access,
+			     struct ept_guest_walk *walk, struct ept_fault *fault);
 
 /**
  * struct ept_window - a page that the host reads and writes where it is
