@@ -277,7 +277,27 @@ static void a_fault_maps_no_more_than_a_leaf_where_leaves_are_small(struct kunit
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, SZ_1G, SZ_1G), 0);
 }
 
+/* Neither in the tree nor in the table */
+static void rights_that_a_region_has_already_cut_nothing(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_ANON, GPA, GUEST_SIZE, 0);
+	struct ept_region found = {};
+	enum ept_level level;
+
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	guest_store(guest, GPA, 1);
+	level = level_at(guest, GPA);
+	KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA + SZ_4K, SZ_4K,
+						region.attrs.prot), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_find(guest->space, GPA, &found), 0);
+	KUNIT_EXPECT_EQ(test, found.size, GUEST_SIZE);
+	KUNIT_EXPECT_EQ(test, level_at(guest, GPA), level);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(rights_that_a_region_has_already_cut_nothing),
 	KUNIT_CASE_PARAM(a_fault_maps_no_more_than_a_leaf_where_leaves_are_small,
 			 configs_gen_params),
 	KUNIT_CASE_PARAM(a_fetch_makes_leaves_small_that_may_not_be_executed_whole,
