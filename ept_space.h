@@ -199,7 +199,7 @@ struct ept_region {
  * enum ept_verdict - what became of a fault
  * @EPT_VERDICT_RESUME: the access is possible now; run the guest again
  * @EPT_VERDICT_MMIO: emulate it
- * @EPT_VERDICT_READONLY: a write to a region that never was writable: ROM
+ * @EPT_VERDICT_READONLY: a write to a region that was added without that right: ROM
  * @EPT_VERDICT_PROTECTED: a right that the region doesn't give
  * @EPT_VERDICT_TABLE_READONLY: the CPU walks guest page tables in a region that isn't writable.
  *	With accessed and dirty flags each such walk counts as a write, so the guest can't go on:
@@ -485,7 +485,8 @@ int ept_space_find(struct ept_space *space, u64 gpa, struct ept_region *region);
  *	count, @page_walk, and, of a fetch, @advanced and @user
  * @fault: filled in where 0 is returned
  *
- * Maps what the access needs, in a leaf as large as region, backing and log allow. A fault that
+ * Maps what the access needs, in a leaf as large as region, backing and log allow; where it is
+ * attributes that keep leaves small, in those of up to 2M at once. A fault that
  * another CPU answered already, or that a CPU took on rights that it still had, is a resume. A
  * fetch needs the right of its mode where the table has mode-based execute; if @violation doesn't
  * know the mode, both. Where the memory is just being invalidated or changed it waits, and so it
@@ -807,7 +808,7 @@ int ept_space_log_pml(struct ept_space *space, const u64 *entries, unsigned int 
 /**
  * ept_space_get_stats() - count
  * @space: a space
- * @stats: filled in; zeroed where @space is NULL
+ * @stats: filled in; zeroed where @space is NULL; NULL is fine
  *
  * Context: Any.
  */

@@ -185,6 +185,15 @@ static enum ept_level largest(const struct place *place, u64 low, u64 high, u64 
 	return level;
 }
 
+/* Where leaves are small for what they are like, what one table of them has: not a thousand. */
+static enum ept_level most_at_once(const struct place *place, const struct ept_attrs *attrs)
+{
+	const bool exec = attrs->prot & (EPT_PROT_EXEC | EPT_PROT_UEXEC);
+
+	return (exec && place->space->exec_small) || attrs->flags & EPT_ATTR_SUBPAGE ? EPT_2M :
+											EPT_1G;
+}
+
 /*
  * Makes @access possible to memory that is behind [@gpa, @gpa + @size) and may be used with @prot:
  * by the leaf at the place, as large as that, the span and the log allow. Returns 0, PLACE_TAKEN or
@@ -201,7 +210,8 @@ int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32
 
 	hpa += low - gpa;
 	for (; !place->mapped; place_look_up(place)) {
-		bytes = level_size(largest(place, low, high, hpa, place->there.level));
+		bytes = level_size(largest(place, low, high, hpa,
+					   min(place->there.level, most_at_once(place, &attrs))));
 		leaf = place->gpa & ~(bytes - 1);
 		err = ept_map_if(ept, leaf, hpa + (leaf - low), bytes, &attrs, seq, place->seen);
 		if (err != -EEXIST)
