@@ -276,6 +276,8 @@ static int read_amid(void *unused)
 		guest_access(guest, &guest->cpu, AT, &value, 1, true);
 	complete(&torn.read);
 	current->kunit_test = NULL;
+	/* Also where they didn't meet */
+	complete(&torn.harvested);
 	complete(&torn.over);
 	return 0;
 }
@@ -301,6 +303,7 @@ static void a_log_that_has_a_page_has_its_later_writes_another_time(struct kunit
 	guest_store(guest, AT, OLD);
 	torn.generation = guest->generation;
 	guest_discard(guest, 1, 1);
+	complete(&torn.noted);
 	wait_for_completion(&torn.over);
 	ept_access_hook = NULL;
 
