@@ -1734,8 +1734,8 @@ void ept_flush(struct ept *ept);
  *
  * Runs INVEPT if this CPU is behind: a flush since its last load, or its first load of this table.
  * Until ept_vcpu_put() the CPU counts as running, and a flush interrupts it; the guest must exit on
- * external interrupts. Loads nest. Interrupts may be off meanwhile, but flushes wait for such a CPU:
- * who enters the guest again and again without a put lets them in between.
+ * external interrupts. Loads nest. Interrupts may be off meanwhile, but flushes wait for such a
+ * CPU: who enters the guest again and again without a put lets them in between.
  *
  * A guest that switches tables with VMFUNC may use each of its EPTP list: load them all, before it
  * runs; the switch itself needs no INVEPT. A thin hypervisor, under which the running system is the

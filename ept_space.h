@@ -134,13 +134,13 @@ struct ept_piece {
  * @gone: NULL, or called for memory that is no longer mapped, before the flush: it may not be put
  *	to other use yet. Under the table's lock: may not sleep.
  * @flushed: NULL, or called after the flush that follows a @gone, when nobody uses that memory any
- *	more, and once for all of a commit, also where parts of the region were moved. Those two of a
- *	space are called by one thread at a time, so that all that @gone told of is flushed.
+ *	more, and once for all of a commit, also where parts of the region were moved. One thread at
+ *	a time calls @gone and @flushed of a space: all that @gone told of is flushed then.
  * @access: NULL: the host reads and writes what @get gives. Else called for ept_space_read() and
  *	ept_space_write(), never across a page. May sleep. Returns 0 or an error.
- * @release: NULL, or called once, when no part of the region is left, and nothing is under way in
- *	it, before the change, or the commit that it is part of, returns. May sleep. Not called for a
- *	region that was refused.
+ * @release: NULL, or called once, when no part of the region is left, and nothing is under way
+ *	in it, before the change, or the commit that it is part of, returns. May sleep. Not called
+ *	for a region that was refused.
  *
  * @cookie is &ept_region.cookie. Offsets count from &ept_region.offset of the region as it was
  * added, wherever it was moved.

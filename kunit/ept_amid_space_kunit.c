@@ -232,7 +232,7 @@ static struct torn {
 	struct completion	over;
 	unsigned int		stage;
 	u64			generation;	/* of the CPU's translation */
-	bool			told;		/* and it was told to drop it, when the log was read */
+	bool			told;		/* to drop it, when the log was read */
 } torn;
 
 static void meet(void *where)

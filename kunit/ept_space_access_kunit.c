@@ -201,7 +201,8 @@ static void copies_follow_the_guests_tables(struct kunit *test)
 {
 	struct guest *guest = test->priv;
 	const u64 gva = 6 * SZ_4K - 150;
-	u8 *bytes = kunit_kzalloc(test, NR, GFP_KERNEL), *back = kunit_kzalloc(test, NR, GFP_KERNEL);
+	u8 *bytes = kunit_kzalloc(test, NR, GFP_KERNEL);
+	u8 *back = kunit_kzalloc(test, NR, GFP_KERNEL);
 	unsigned long logged[1] = {};
 	struct ept_guest_walk walk;
 	struct ept_fault fault;

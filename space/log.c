@@ -209,9 +209,9 @@ static void collect(struct ept_space *space, struct log *log, u64 gpa, u64 size,
 		cond_resched();
 	}
 	/*
-	 * Who noted a page as its leaf goes has the table's lock, and flushes when it has let it go;
-	 * until then CPUs write to the page, and no flag is left to say so. Behind that lock it is
-	 * owed to a flush, and so to that which ends this call.
+	 * Who noted a page as its leaf goes has the table's lock, and flushes when it has let it
+	 * go; until then CPUs write to the page, and no flag is left to say so. Behind that lock it
+	 * is owed to a flush, and so to that which ends this call.
 	 */
 	if (last != end && !log->by_fault && !(log->flags & EPT_LOG_PML))
 		ept_clear_dirty(space->ept, log->gpa + ((u64)last << PAGE_SHIFT), &space->gather);
