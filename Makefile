@@ -83,7 +83,7 @@ help:
 	@echo 'make bench    time and count each operation beside limits and peers'
 	@echo 'make instructions  accept new instruction counts, for a commit that says why'
 	@echo 'make docs     the documentation as HTML, in Documentation/html'
-	@echo 'make deb      Debian packages, in packages/: ept-dkms, ept-dev'
+	@echo 'make deb      Debian packages, in packages/: ept-dkms, ept-dev, ept-tools'
 	@echo 'make ship     install, upgrade and remove them in clean roots; SUITES="bookworm"'
 	@echo 'make matrix   kernels and compilers, seen: Documentation/kernels-seen.txt'
 	@echo 'make lint     kernel-doc, checkpatch and sparse alone'

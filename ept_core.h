@@ -56,7 +56,7 @@ struct seq_file;
  *               beyond the configured MAXPHYADDR, or a range that overflows
  * -EOPNOTSUPP   legal, but this table's configuration lacks it
  * -EAGAIN       the client's number has changed: look again (ept_map_if(), ept_install(),
- *               ept_fill_pages())
+ *               ept_fill_pages(), ept_grant())
  * -EEXIST       something is mapped there
  * -ENOENT       nothing is mapped there
  * -ENOMEM       no memory for tables, or the reserve of an atomic table is short
@@ -332,8 +332,8 @@ struct ept_attrs {
  *	with no lock of the module held, but the client's own where that holds one: who spins for it
  *	with interrupts off is not to be waited for. Called once by ept_destroy(), too, as another
  *	table may get the root's address, and may do nothing then where no CPU runs any more. May
- *	sleep unless %EPT_CONFIG_ATOMIC; may change other tables, but not @ept.
- *	@cookie is &ept_config.cookie.
+ *	sleep unless %EPT_CONFIG_ATOMIC; may change other tables, but not @ept. Two flushes, also of
+ *	one table, may be in it at once. @cookie is &ept_config.cookie.
  */
 struct ept_ops {
 	void (*invalidate)(struct ept *ept, void *cookie);
@@ -342,8 +342,9 @@ struct ept_ops {
 /**
  * struct ept_config - what a table is made for
  * @name: copied; the name of its debugfs directory. NULL or empty: the module picks one, "ept" and
- *	digits; taken, "caps", or like one that the module picks: it adds a suffix. -EINVAL is a
- *	name with a '/', or one that is '.' or '..' or longer than 64 characters.
+ *	8 hexadecimal digits; taken, "caps", or like one that the module picks: it adds a suffix,
+ *	'-' and such digits. -EINVAL is a name with a '/', or one that is '.' or '..' or longer
+ *	than 64 characters.
  * @levels: 4 or 5
  * @max_leaf: the largest leaf: %EPT_4K, %EPT_2M or %EPT_1G
  * @maxphyaddr: width of host-physical addresses in bits, 32 to 52
@@ -1733,7 +1734,8 @@ void ept_flush(struct ept *ept);
  *
  * Runs INVEPT if this CPU is behind: a flush since its last load, or its first load of this table.
  * Until ept_vcpu_put() the CPU counts as running, and a flush interrupts it; the guest must exit on
- * external interrupts. Loads nest.
+ * external interrupts. Loads nest. Interrupts may be off meanwhile, but flushes wait for such a
+ * CPU: who enters the guest again and again without a put lets them in between.
  *
  * A guest that switches tables with VMFUNC may use each of its EPTP list: load them all, before it
  * runs; the switch itself needs no INVEPT. A thin hypervisor, under which the running system is the

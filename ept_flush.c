@@ -170,6 +170,15 @@ static void end_invalidation(const struct ept_gather *gather)
 		;
 }
 
+/* Of its table: the others are covered by what this one causes. */
+static bool is_first(struct ept_gather **gathers, unsigned int i)
+{
+	for (unsigned int j = 0; j < i; j++)
+		if (gathers[j]->ept == gathers[i]->ept)
+			return false;
+	return true;
+}
+
 static bool has_own_way(const struct ept *ept)
 {
 	return ept->config.ops && ept->config.ops->invalidate;
@@ -184,7 +193,7 @@ static void invalidate(struct ept_gather **gathers, unsigned int nr)
 		struct ept_gather *gather = gathers[i];
 		const struct ept_config *config;
 
-		if (!gather->owes)
+		if (!gather->owes || !is_first(gathers, i))
 			continue;
 		begin_invalidation(gather);
 		if (!has_own_way(gather->ept))
@@ -252,15 +261,6 @@ static void release(struct ept_gather *gather)
 		ept_table_free_retired(dead);
 	else
 		keep_stuck(gather->ept, dead);
-}
-
-/* Of its table: the others are covered by what this one causes. */
-static bool is_first(struct ept_gather **gathers, unsigned int i)
-{
-	for (unsigned int j = 0; j < i; j++)
-		if (gathers[j]->ept == gathers[i]->ept)
-			return false;
-	return true;
 }
 
 static void flush_all(struct ept_gather **gathers, unsigned int nr)

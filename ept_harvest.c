@@ -255,15 +255,20 @@ EXPORT_SYMBOL_EPT(ept_clear_dirty);
 
 /**
  * struct age - ept_age()
- * @walk: over the range
+ * @tour: over the range
  * @clear: take the flag
  * @young: some leaf had it
  */
 struct age {
-	struct ept_walk	walk;
+	struct ept_tour	tour;
 	bool		clear;
 	bool		young;
 };
+
+static struct age *to_age(struct ept_walk *walk)
+{
+	return container_of(walk, struct age, tour.walk);
+}
 
 /* True: no other leaf matters any more. */
 static bool age_leaf(struct age *age, u64 *entry, u64 leaf)
@@ -279,12 +284,14 @@ static bool age_leaf(struct age *age, u64 *entry, u64 leaf)
 
 static int age_run(struct ept_walk *walk, const struct ept_run *run)
 {
-	struct age *age = container_of(walk, struct age, walk);
+	struct age *age = to_age(walk);
 
 	for (unsigned int i = 0; i < run->nr; i++) {
 		const u64 entry = READ_ONCE(run->entry[i]);
 
 		if (ept_pte_is_table(entry, run->level)) {
+			if (!ept_tour_may_open(walk, run, i))
+				return -EAGAIN;
 			ept_walk_open(walk, run, entry);
 			return i;
 		}
@@ -301,7 +308,7 @@ static int age_edge(struct ept_walk *walk, const struct ept_run *run)
 
 	if (ept_pte_is_table(entry, run->level))
 		ept_walk_open(walk, run, entry);
-	else if (age_leaf(container_of(walk, struct age, walk), run->entry, entry))
+	else if (age_leaf(to_age(walk), run->entry, entry))
 		return -ECANCELED;
 	return 0;
 }
@@ -314,7 +321,6 @@ static const struct ept_visitor age_visitor = {
 int ept_age(struct ept *ept, u64 gpa, u64 size, bool clear)
 {
 	struct age age = { .clear = clear };
-	bool brief;
 	int err;
 
 	if (IS_ERR_OR_NULL(ept))
@@ -323,14 +329,8 @@ int ept_age(struct ept *ept, u64 gpa, u64 size, bool clear)
 	if (err)
 		return err;
 
-	age.walk.fmt = &ept->fmt;
-	age.walk.root = ept->root;
-	age.walk.gpa = gpa;
-	age.walk.end = gpa + size;
-	brief = ept_read_lock(ept);
-	ept_walk_begin(&age.walk);
-	ept_walk_pass(&age.walk, &age_visitor);
-	ept_read_unlock(brief);
+	ept_tour_init(&age.tour, ept, gpa, gpa + size, false);
+	ept_tour(&age.tour, &age_visitor);
 	return age.young;
 }
 EXPORT_SYMBOL_EPT(ept_age);

@@ -85,7 +85,8 @@ static inline bool ept_tour_may_open(struct ept_walk *walk, const struct ept_run
 		return true;
 	}
 	tour->resume = run->gpa + i * ept_level_size(run->level);
-	return false;
+	/* A section that began with the first entry would come to the table that it is in, too. */
+	return !ept_index(tour->resume, run->level);
 }
 
 #endif /* _EPT_READ_H */

@@ -269,7 +269,8 @@ static void fold_table(struct ept *ept, u64 *table)
 {
 	const enum ept_level level = ept_table_level(table);
 	const u64 size = ept_level_size(level), gpa = ept_table_gpa(table);
-	const bool one = is_leaf_at(ept, table, gpa);
+	/* Its first entry says which memory it was, unless that was retracted. */
+	const bool one = !ept_pte_is_hole(READ_ONCE(*table)) && is_leaf_at(ept, table, gpa);
 	u64 ad = 0;
 
 	for (unsigned int i = 0; i < EPT_ENTRIES; i++) {
@@ -314,11 +315,14 @@ void ept_fold_all(struct ept *ept, u64 gpa, u64 end)
 	const struct page *page;
 
 	list_for_each_entry(gather, &ept->unfolded, node)
-		for (page = gather->merged; page; page = ept_table_next_retired(page))
+		for (page = gather->merged; page; page = ept_table_next_retired(page)) {
 			if (overlaps(page_address(page), gpa, end)) {
 				ept_let_in(ept, &folded, RUNS_OF_A_FOLD);
 				fold_table(ept, page_address(page));
 			}
+			if (!ept->store.atomic)
+				cond_resched();
+		}
 }
 
 /* As fold_entry(), and no CPU sets dirty there any more. What lies in the range is a hole then. */
@@ -358,8 +362,12 @@ void ept_retract_merged(struct ept *ept, u64 gpa, u64 end)
 	const struct page *page;
 
 	list_for_each_entry(gather, &ept->unfolded, node)
-		for (page = gather->merged; page; page = ept_table_next_retired(page))
-			retract_table(ept, page_address(page), gpa, end);
+		for (page = gather->merged; page; page = ept_table_next_retired(page)) {
+			if (overlaps(page_address(page), gpa, end))
+				retract_table(ept, page_address(page), gpa, end);
+			if (!ept->store.atomic)
+				cond_resched();
+		}
 }
 
 int ept_merge_gather(struct ept *ept, u64 gpa, u64 size, enum ept_level level,

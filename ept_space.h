@@ -65,7 +65,8 @@ struct page;
  * - The notifiers of a process' memory allocate nothing, and wait for no lock but the table's.
  * - Whoever has the table (ept_space_table()) may call its readers, ept_reserve(), ept_flush(), the
  *   functions for vCPUs, and harvest accessed flags. Mapping, unmapping and dirty flags are the
- *   space's.
+ *   space's. ept_guest.h is for it only where no region's memory is a process' or goes meanwhile:
+ *   what is unmapped here is given back after the flush, and waits for no grace period of RCU's.
  */
 
 /**
@@ -78,7 +79,8 @@ struct page;
  *	by a fault. No page is pinned, but while the host writes to it. Needs a kernel with
  *	CONFIG_MMU_NOTIFIER, -EOPNOTSUPP elsewhere
  * @EPT_REGION_PAGES: pages of the client's, one for each 4K, that need not be contiguous
- * @EPT_REGION_MMIO: nothing; faults are reported with offset and cookie
+ * @EPT_REGION_MMIO: nothing; faults are reported with offset and cookie, whatever the access and
+ *	&ept_region.attrs, which aren't looked at
  * @EPT_REGION_CLIENT: what &struct ept_backend says
  * @EPT_REGION_PINNED: as %EPT_REGION_USER, but the pages that the process has when the region is
  *	added are pinned until their part of it is removed, for devices that reach them, and charged
@@ -127,15 +129,18 @@ struct ept_piece {
  *	called for memory that is mapped already. Its errors end the fault; -EAGAIN: look again.
  *	Memory that was given and couldn't be mapped isn't reported to @gone. Where it gives other
  *	memory than is mapped, as for a write to what is shared, that is taken back first, as by
- *	ept_space_zap(), and @get is asked once more: it has to give the same again.
+ *	ept_space_zap(), and @get is asked once more: it has to give the same again. So it may be
+ *	asked again beside ept_space_zap(): what it gives then isn't taken back by that call.
  * @gone: NULL, or called for memory that is no longer mapped, before the flush: it may not be put
  *	to other use yet. Under the table's lock: may not sleep.
  * @flushed: NULL, or called after the flush that follows a @gone, when nobody uses that memory any
- *	more, and once for all of a commit, also where parts of the region were moved.
+ *	more, and once for all of a commit, also where parts of the region were moved. One thread at
+ *	a time calls @gone and @flushed of a space: all that @gone told of is flushed then.
  * @access: NULL: the host reads and writes what @get gives. Else called for ept_space_read() and
  *	ept_space_write(), never across a page. May sleep. Returns 0 or an error.
- * @release: NULL, or called once, when no part of the region is left, and nothing is under way in
- *	it. May sleep. Not called for a region that was refused.
+ * @release: NULL, or called once, when no part of the region is left, and nothing is under way
+ *	in it, before the change, or the commit that it is part of, returns. May sleep. Not called
+ *	for a region that was refused.
  *
  * @cookie is &ept_region.cookie. Offsets count from &ept_region.offset of the region as it was
  * added, wherever it was moved.
@@ -155,7 +160,8 @@ struct ept_backend {
  * @kind: what is behind it
  * @attrs: what its mappings are like; rights are the most that the guest gets
  * @cookie: the client's own
- * @offset: the client's own, for @gpa; what is found in the middle of a region has it advanced
+ * @offset: the client's own, for @gpa; what is left of a region that was cut has it advanced, and
+ *	the address or the pages below, too
  * @hpa: of %EPT_REGION_LINEAR: multiple of 4K
  * @user: of %EPT_REGION_USER and %EPT_REGION_PINNED
  * @user.mm: the process' memory. The space keeps the structure, not the memory
@@ -193,7 +199,7 @@ struct ept_region {
  * enum ept_verdict - what became of a fault
  * @EPT_VERDICT_RESUME: the access is possible now; run the guest again
  * @EPT_VERDICT_MMIO: emulate it
- * @EPT_VERDICT_READONLY: a write to a region that never was writable: ROM
+ * @EPT_VERDICT_READONLY: a write to a region that was added without that right: ROM
  * @EPT_VERDICT_PROTECTED: a right that the region doesn't give
  * @EPT_VERDICT_TABLE_READONLY: the CPU walks guest page tables in a region that isn't writable.
  *	With accessed and dirty flags each such walk counts as a write, so the guest can't go on:
@@ -240,7 +246,11 @@ struct ept_space_stats {
 };
 
 /* How a log learns of writes */
-/* The client hands in what CPUs logged, ept_space_log_pml(); EPT_FEATURE_AD */
+/*
+ * The client hands in what CPUs logged, ept_space_log_pml(); EPT_FEATURE_AD. Each VMCS has PML on
+ * from before the start until after the stop: a page whose dirty flag is set and that isn't handed
+ * in isn't logged by the CPU again.
+ */
 #define EPT_LOG_PML	BIT(0)
 /* By faults whatever the table has, and large leaves stay large until a part of them is written */
 #define EPT_LOG_LAZY	BIT(1)
@@ -256,6 +266,9 @@ typedef int (*ept_progress_fn)(u64 done, u64 size, void *arg);
  * ept_space_create() - an empty space, with a table of its own
  * @config: as for ept_create(), NULL included
  *
+ * An &ept_ops.invalidate of the client's may be called from a notifier of a process' memory: it
+ * waits for nobody who waits for reclaim, an mmap_lock or a fault of the space.
+ *
  * Context: Process; may sleep.
  * Return: the space, or an ERR_PTR(): as ept_create(); -EOPNOTSUPP for
  *	%EPT_CONFIG_EXTERNAL_LOCK and %EPT_CONFIG_ATOMIC.
@@ -266,8 +279,8 @@ struct ept_space *ept_space_create(const struct ept_config *config);
  * ept_space_destroy() - remove all regions, and free the space with its table
  * @space: NULL and an ERR_PTR() are fine
  *
- * As ept_destroy(): no CPU uses the table, no other call is under way, and no other thread has
- * begun something, which would be waited for. What this thread has begun ends.
+ * As ept_destroy(): no CPU uses the table, no other call is under way, no window is open, and no
+ * other thread has begun something, which would be waited for. What this thread has begun ends.
  *
  * Context: Process; may sleep; as changes.
  */
@@ -399,12 +412,31 @@ int ept_space_set_memtype(struct ept_space *space, u64 gpa, u64 size, enum ept_m
  * its mapping knows, stays. Holes are fine.
  *
  * Pages that are pinned or a file's are the same as before. Who takes memory from the guest, as a
- * balloon does, lets go of them, and of anonymous ones, by ept_space_set() of the same region.
+ * balloon does, lets go of them by ept_space_set() of the same region, and of anonymous ones by
+ * ept_space_discard().
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL, -ERANGE, -ENOMEM, -EINTR.
  */
 int ept_space_zap(struct ept_space *space, u64 gpa, u64 size);
+
+/**
+ * ept_space_discard() - give anonymous memory back, and keep its regions
+ * @space: a space
+ * @gpa: multiple of 4K
+ * @size: bytes, multiple of 4K
+ *
+ * For a balloon, and for pages that a guest reports as free: what of the range is in anonymous
+ * regions (%EPT_REGION_ANON) reads as zero when it is touched again, by memory that comes as it
+ * first did. All other memory stays as it is; of a process it is the process that discards. Large
+ * leaves that the edges cut are split. All of it counts as written where it is logged. When it
+ * returns no CPU and no call uses the old memory, which goes to the system then, or with the commit
+ * that it is part of. It flushes by itself, as ept_space_zap() does.
+ *
+ * Context: Process; may sleep; as changes.
+ * Return: 0, -EINVAL, -ERANGE, -ENOMEM, -EINTR.
+ */
+int ept_space_discard(struct ept_space *space, u64 gpa, u64 size);
 
 /**
  * ept_space_move() - give regions another address
@@ -453,7 +485,8 @@ int ept_space_find(struct ept_space *space, u64 gpa, struct ept_region *region);
  *	count, @page_walk, and, of a fetch, @advanced and @user
  * @fault: filled in where 0 is returned
  *
- * Maps what the access needs, in a leaf as large as region, backing and log allow. A fault that
+ * Maps what the access needs, in a leaf as large as region, backing and log allow; where it is
+ * attributes that keep leaves small, in those of up to 2M at once. A fault that
  * another CPU answered already, or that a CPU took on rights that it still had, is a resume. A
  * fetch needs the right of its mode where the table has mode-based execute; if @violation doesn't
  * know the mode, both. Where the memory is just being invalidated or changed it waits, and so it
@@ -532,7 +565,8 @@ ssize_t ept_space_write(struct ept_space *space, u64 gpa, const void *buffer, si
  * @old: what is expected; set to what was there
  * @new: what is to be there
  *
- * As one access of a CPU, with the rights of one that reads and writes.
+ * As one access of a CPU, with the rights of one that reads and writes. Unlike ept_guest_cmpxchg()
+ * it returns whether it was exchanged.
  *
  * Context: As ept_space_fault().
  * Return: 1 if it was exchanged, 0 if something else was there, -EINVAL also for a misaligned @gpa,
@@ -561,6 +595,50 @@ int ept_space_cmpxchg(struct ept_space *space, u64 gpa, unsigned int size, u64 *
  */
 int ept_space_walk(struct ept_space *space, const struct ept_guest_paging *paging, u64 gva,
 		   u32 access, struct ept_guest_walk *walk, struct ept_fault *fault);
+
+/**
+ * ept_space_read_virt() - read memory at a linear address of the guest
+ * @space: a space
+ * @paging: as ept_space_walk()
+ * @gva: as ept_space_walk(); linear addresses of 32 bits go on at 0 behind the last
+ * @buffer: in the kernel
+ * @size: bytes, not 0
+ * @access: as ept_space_walk()
+ * @walk: filled in with the last walk that was made
+ * @fault: the same, where no error is returned
+ *
+ * ept_space_walk() and ept_space_read() for one page after the other, up to the first that the
+ * walk, or the space, refuses, mmio included: then @walk, with @fault, says why, and @walk.gpa
+ * where. Bytes of each page are those of the time of its turn.
+ *
+ * Context: As ept_space_fault().
+ * Return: how many bytes were read; all, if @walk.verdict is %EPT_WALK_OK; 0 if the first page is
+ *	refused; if nothing was read, also -EINVAL for a @buffer of NULL or a @size that is 0 or
+ *	negative as ssize_t, and the errors of ept_space_walk() and ept_space_read().
+ */
+ssize_t ept_space_read_virt(struct ept_space *space, const struct ept_guest_paging *paging, u64 gva,
+			    void *buffer, size_t size, u32 access, struct ept_guest_walk *walk,
+			    struct ept_fault *fault);
+
+/**
+ * ept_space_write_virt() - write memory at a linear address of the guest
+ * @space: as ept_space_read_virt()
+ * @paging: as ept_space_read_virt()
+ * @gva: as ept_space_read_virt()
+ * @buffer: in the kernel
+ * @size: bytes, not 0
+ * @access: as ept_space_walk(); with %EPT_PROT_WRITE, the write of a CPU
+ * @walk: as ept_space_read_virt()
+ * @fault: as ept_space_read_virt()
+ *
+ * As ept_space_read_virt(). The pages are in the log.
+ *
+ * Context: As ept_space_fault().
+ * Return: how many bytes were written; as ept_space_read_virt().
+ */
+ssize_t ept_space_write_virt(struct ept_space *space, const struct ept_guest_paging *paging,
+			     u64 gva, const void *buffer, size_t size, u32 access,
+			     struct ept_guest_walk *walk, struct ept_fault *fault);
 
 /**
  * struct ept_window - a page that the host reads and writes where it is
@@ -652,7 +730,9 @@ int ept_space_window_close(struct ept_window *window, bool wrote);
  * just writing is waited for. The flag is for guests that write little: each page costs a fault
  * after each ept_space_log_get(), and no table where nothing is written. Regions may come, go and
  * change in the range meanwhile. That one came is no write, though the guest reads other bytes
- * there: mark it. A bit for each page is allocated.
+ * there: mark it. A bit for each page is allocated. Dirty flags that are set are cleared, and
+ * flushed, before it returns; an entry that a CPU logged before and that is handed in afterwards
+ * counts as a write.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL also for unknown flags and both, -ERANGE, -EOPNOTSUPP for %EPT_LOG_PML without
@@ -670,7 +750,8 @@ int ept_space_log_start(struct ept_space *space, u64 gpa, u64 size, u32 flags);
  *
  * Whoever copies the pages afterwards has everything that was written before the call; what is
  * written later is in the next. Includes what was unmapped meanwhile, what the host wrote through
- * the space, and what was marked. With %EPT_LOG_PML, hand in all buffers before.
+ * the space, and what was marked. With %EPT_LOG_PML, hand in all buffers before. Flushes before it
+ * returns, so that the next write to each of these pages is noted again.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL also for no @bitmap, -ERANGE, -ENOENT if the range isn't part of one log,
@@ -727,7 +808,7 @@ int ept_space_log_pml(struct ept_space *space, const u64 *entries, unsigned int 
 /**
  * ept_space_get_stats() - count
  * @space: a space
- * @stats: filled in; zeroed where @space is NULL
+ * @stats: filled in; zeroed where @space is NULL; NULL is fine
  *
  * Context: Any.
  */

@@ -17,7 +17,7 @@ def node(path):
 
 def edges(top):
     sources = [p.relative_to(top) for p in sorted(top.glob('ept_*.[ch]'))]
-    folders = ['guest', 'memtype', 'view', 'space']
+    folders = ['guest', 'memtype', 'space']
     sources += [p.relative_to(top) for f in folders for p in sorted(top.glob(f + '/*.[ch]'))]
     for path in sources:
         for name in INCLUDE.findall((top / path).read_text()):

@@ -5,7 +5,9 @@
  */
 #include <kunit/test.h>
 #include <linux/bitmap.h>
+#include <linux/completion.h>
 #include <linux/irqflags.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/rwsem.h>
 #include <linux/string.h>
@@ -215,6 +217,107 @@ static void what_is_written_after_a_log_was_read_is_in_the_next(struct kunit *te
 	}
 }
 
+/*
+ * Two threads that meet amid each other. The log is read, of a table with dirty flags. When that
+ * has harvested, and found none, a CPU writes, and a notifier takes the page. It has noted that in
+ * the log, and holds the table's lock still, when the other thread goes on: collects, and returns.
+ * The CPU, which nobody has told of anything, writes once more.
+ */
+static struct torn {
+	struct guest		*guest;
+	struct task_struct	*reader;
+	struct completion	harvested;
+	struct completion	noted;
+	struct completion	read;
+	struct completion	over;
+	unsigned int		stage;
+	u64			generation;	/* of the CPU's translation */
+	bool			told;		/* to drop it, when the log was read */
+} torn;
+
+static void meet(void *where)
+{
+	struct ept *ept = torn.guest->ept;
+	const bool locked = rwsem_is_locked(&ept->lock);
+	struct ept_mapping mapping;
+
+	if (irqs_disabled())
+		return;
+	if (current == torn.reader) {
+		if (torn.stage == 0 && locked) {
+			torn.stage = 1;
+		} else if (torn.stage == 1 && !locked) {
+			torn.stage = 2;
+			complete(&torn.harvested);
+			wait_for_completion(&torn.noted);
+		}
+	} else if (torn.stage == 2 && locked && where == &ept->changes) {
+		torn.stage = 3;
+		if (!ept_lookup(ept, AT, &mapping)) {
+			torn.stage = 2;
+			return;
+		}
+		complete(&torn.noted);
+		/* Whoever reads the log may as well wait for the table's lock. */
+		wait_for_completion_timeout(&torn.read, HZ / 5);
+	}
+}
+
+static int read_amid(void *unused)
+{
+	struct guest *guest = torn.guest;
+	u8 value = NEW;
+
+	current->kunit_test = guest->test;
+	torn.reader = current;
+	ept_space_log_get(guest->space, GPA, SZ_64K, logged);
+	torn.told = torn.generation != guest->generation;
+	if (!torn.told)
+		guest_access(guest, &guest->cpu, AT, &value, 1, true);
+	complete(&torn.read);
+	current->kunit_test = NULL;
+	/* Also where they didn't meet */
+	complete(&torn.harvested);
+	complete(&torn.over);
+	return 0;
+}
+
+static void a_log_that_has_a_page_has_its_later_writes_another_time(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	guest_need_process(guest);
+	torn = (struct torn){ .guest = guest };
+	init_completion(&torn.harvested);
+	init_completion(&torn.noted);
+	init_completion(&torn.read);
+	init_completion(&torn.over);
+	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
+	guest_store(guest, AT, OLD);
+	KUNIT_ASSERT_EQ(test, ept_space_log_start(guest->space, GPA, SZ_64K, 0), 0);
+	bitmap_zero(logged, SZ_64K / SZ_4K);
+
+	ept_access_hook = meet;
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, kthread_run(read_amid, NULL, "read_amid"));
+	wait_for_completion(&torn.harvested);
+	guest_store(guest, AT, OLD);
+	torn.generation = guest->generation;
+	guest_discard(guest, 1, 1);
+	complete(&torn.noted);
+	wait_for_completion(&torn.over);
+	ept_access_hook = NULL;
+
+	KUNIT_EXPECT_EQ(test, torn.stage, 3);
+	KUNIT_EXPECT_TRUE(test, test_bit(1, logged));
+	bitmap_zero(logged, SZ_64K / SZ_4K);
+	KUNIT_EXPECT_EQ(test, read_log(guest), 0);
+	/* Either the CPU was stopped before the log was read, or its write is in the next. */
+	KUNIT_EXPECT_TRUE(test, torn.told || test_bit(1, logged));
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA, SZ_64K), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+	guest_end_process(guest);
+}
+
 static int init(struct kunit *test)
 {
 	const void *param = test->param_value;
@@ -230,6 +333,7 @@ static int init(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(nothing_is_mapped_after_it_went, changes_gen_params),
 	KUNIT_CASE(what_is_written_after_a_log_was_read_is_in_the_next),
+	KUNIT_CASE(a_log_that_has_a_page_has_its_later_writes_another_time),
 	{}
 };
 

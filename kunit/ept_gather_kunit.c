@@ -1002,7 +1002,25 @@ static void hooks_are_off(struct kunit *test)
 	fixture_exit(test);
 }
 
+static void a_gather_named_twice_is_one_invalidation_by_the_modules_way(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept_gather gather, *gathers[] = { &gather, &gather };
+	struct ept_stats before, after;
+	struct ept *ept = fixture->ept;
+
+	fixture->ops.invalidate = NULL;
+	KUNIT_ASSERT_EQ(test, ept_map(ept, SZ_4G, 0, SZ_4K, &EPT_ATTRS_RAM), 0);
+	ept_gather_init(&gather, ept);
+	KUNIT_ASSERT_EQ(test, ept_unmap(ept, SZ_4G, SZ_4K, &gather), 0);
+	ept_get_stats(ept, &before);
+	ept_gather_flush_all(gathers, 2);
+	ept_get_stats(ept, &after);
+	KUNIT_EXPECT_EQ(test, after.flushes, before.flushes + 1);
+}
+
 static struct kunit_case gather_cases[] = {
+	KUNIT_CASE(a_gather_named_twice_is_one_invalidation_by_the_modules_way),
 	KUNIT_CASE(a_cpu_catches_up_with_the_tables_that_it_runs),
 	KUNIT_CASE_PARAM(freed_tables_are_back_after_a_barrier, configs_gen_params),
 	KUNIT_CASE_PARAM(a_gather_defers_one_invalidation, configs_gen_params),

@@ -576,7 +576,32 @@ static void a_cpu_without_ept_is_named(struct kunit *test)
 			   "this CPU has no VMX\nfirmware locked VMX off\nVMX without EPT\n");
 }
 
+/*
+ * A tour's section ends in front of the table that it may no more open. Where that is the first in
+ * another one, which was opened and counted, the next section begins where that one does.
+ */
+static void tables_are_counted_once_wherever_a_section_ends(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const unsigned int nr = 300;
+	struct ept_check_report report;
+	struct ept_stats stats;
+
+	for (unsigned int i = 0; i < nr; i++)
+		KUNIT_ASSERT_EQ(test, ept_map(fixture->ept, i * (u64)SZ_1G, i * (u64)SZ_4K, SZ_4K,
+					      &EPT_ATTRS_RAM), 0);
+	ept_get_stats(fixture->ept, &stats);
+	KUNIT_EXPECT_EQ(test, stats.leaves[EPT_4K], nr);
+	KUNIT_EXPECT_EQ(test, stats.tables[EPT_4K], nr);
+	KUNIT_EXPECT_EQ(test, stats.tables[EPT_2M], nr);
+	KUNIT_EXPECT_EQ(test, stats.tables[EPT_1G], 1);
+	KUNIT_EXPECT_EQ(test, ept_check_entries(fixture->ept, &report), 0);
+	/* With the root */
+	KUNIT_EXPECT_EQ(test, report.tables, 2 * nr + 2);
+}
+
 static struct kunit_case query_cases[] = {
+	KUNIT_CASE(tables_are_counted_once_wherever_a_section_ends),
 	KUNIT_CASE(capabilities_are_shown_by_name),
 	KUNIT_CASE(msrs_are_shown_raw),
 	KUNIT_CASE(a_cpu_without_ept_is_named),

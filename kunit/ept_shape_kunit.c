@@ -596,7 +596,42 @@ static void a_merged_entry_that_loses_a_part_is_not_written_through(struct kunit
 	ept_gather_flush(&gather);
 }
 
+/*
+ * Merged, split, a page unmapped and reported, and mapped again, merged once more, and all of it
+ * not yet flushed: a CPU may know the first table still, and sets flags there of the leaf that is
+ * there now, and of the same memory.
+ */
+static void flags_of_a_table_that_lost_its_first_entry_are_the_leafs(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct ept *ept = fixture->ept;
+	static unsigned long bitmap[512 / BITS_PER_LONG];
+	struct ept_gather gather;
+	unsigned int written = 0;
+	u64 *table;
+
+	bitmap_zero(bitmap, 512);
+	KUNIT_ASSERT_EQ(test, ept_map(ept, SZ_4G, 0, SZ_2M, &rw), 0);
+	KUNIT_ASSERT_EQ(test, ept_split(ept, SZ_4G, SZ_2M, EPT_4K, NULL), 0);
+	table = fixture_entry(fixture, SZ_4G, EPT_4K);
+	ept_gather_init(&gather, ept);
+	KUNIT_ASSERT_EQ(test, ept_merge_gather(ept, SZ_4G, SZ_2M, EPT_2M, &gather), 1);
+	KUNIT_ASSERT_EQ(test, ept_split(ept, SZ_4G, SZ_2M, EPT_4K, &gather), 0);
+	KUNIT_ASSERT_EQ(test, ept_unmap_report(ept, SZ_4G, SZ_4K, count_written, &written,
+					       &gather), 0);
+	KUNIT_ASSERT_EQ(test, ept_map(ept, SZ_4G, 0, SZ_4K, &rw), 0);
+	KUNIT_ASSERT_EQ(test, ept_merge_gather(ept, SZ_4G, SZ_2M, EPT_2M, &gather), 1);
+	/* Bit 1: the CPU may write there. It does: bits 8 and 9. */
+	KUNIT_ASSERT_TRUE(test, table[5] & BIT_ULL(1));
+	table[5] |= BIT_ULL(8) | BIT_ULL(9);
+	KUNIT_EXPECT_EQ(test, ept_harvest_dirty(ept, SZ_4G, SZ_2M, bitmap, false, &gather), 0);
+	ept_gather_flush(&gather);
+	KUNIT_EXPECT_EQ(test, ept_harvest_dirty(ept, SZ_4G, SZ_2M, bitmap, false, NULL), 0);
+	KUNIT_EXPECT_TRUE(test, test_bit(5, bitmap));
+}
+
 static struct kunit_case shape_cases[] = {
+	KUNIT_CASE(flags_of_a_table_that_lost_its_first_entry_are_the_leafs),
 	KUNIT_CASE_PARAM(a_merged_entry_that_loses_a_part_is_not_written_through,
 			 configs_gen_params),
 	KUNIT_CASE_PARAM(a_merged_table_tells_nothing_of_what_was_unmapped, configs_gen_params),

@@ -172,6 +172,107 @@ static void a_walk_says_why_it_ends(struct kunit *test)
 }
 
 /*
+ * Copies by linear address, of two pages and what lies around them
+ */
+
+#define NR	(2 * SZ_4K + 300)
+
+static ssize_t read_virt(struct guest *guest, u64 gva, void *buffer, size_t size, u32 access,
+			 struct ept_guest_walk *walk, struct ept_fault *fault)
+{
+	return ept_space_read_virt(guest->space, &paging, gva, buffer, size, access, walk, fault);
+}
+
+static ssize_t write_virt(struct guest *guest, u64 gva, const void *buffer, size_t size,
+			  u32 access, struct ept_guest_walk *walk, struct ept_fault *fault)
+{
+	return ept_space_write_virt(guest->space, &paging, gva, buffer, size, access, walk, fault);
+}
+
+/* Each page is another one's neighbour for the guest alone. */
+static void scatter(struct guest *guest)
+{
+	for (u64 i = 0; i < 64; i++)
+		write_entry(guest, GPA + 3 * SZ_4K + i * 8,
+			    (DATA + (i ^ 5) * SZ_4K) | ENTRY_PRESENT);
+}
+
+static void copies_follow_the_guests_tables(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const u64 gva = 6 * SZ_4K - 150;
+	u8 *bytes = kunit_kzalloc(test, NR, GFP_KERNEL);
+	u8 *back = kunit_kzalloc(test, NR, GFP_KERNEL);
+	unsigned long logged[1] = {};
+	struct ept_guest_walk walk;
+	struct ept_fault fault;
+	u8 byte;
+
+	KUNIT_ASSERT_TRUE(test, bytes && back);
+	must_add(guest, EPT_REGION_ANON, GPA, SZ_64K);
+	must_add(guest, EPT_REGION_PAGES, DATA, 3 * SZ_4K);
+	must_add(guest, EPT_REGION_ANON, DATA + 3 * SZ_4K, SZ_2M - 3 * SZ_4K);
+	make_tables(guest);
+	scatter(guest);
+	for (unsigned int i = 0; i < NR; i++)
+		bytes[i] = i * 31 + 7;
+	KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, DATA, SZ_64K, 0), 0);
+	KUNIT_EXPECT_EQ(test, write_virt(guest, gva, bytes, NR, EPT_PROT_WRITE, &walk, &fault), NR);
+	KUNIT_EXPECT_EQ(test, walk.verdict, EPT_WALK_OK);
+	KUNIT_EXPECT_EQ(test, read_virt(guest, gva, back, NR, EPT_PROT_READ, &walk, &fault), NR);
+	KUNIT_EXPECT_EQ(test, memcmp(bytes, back, NR), 0);
+	for (unsigned int i = 0; i < NR; i += 50) {
+		const u64 at = gva + i;
+
+		KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, DATA + (at ^ (5 * SZ_4K)), &byte,
+						     1, 0), 1);
+		KUNIT_EXPECT_EQ(test, byte, bytes[i]);
+	}
+	KUNIT_EXPECT_EQ(test, ept_space_log_get(guest->space, DATA, SZ_64K, logged), 0);
+	KUNIT_EXPECT_EQ(test, logged[0], BIT(5 ^ 5) | BIT(6 ^ 5) | BIT(7 ^ 5) | BIT(8 ^ 5));
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, DATA, SZ_64K), 0);
+}
+
+static void copies_end_before_what_is_refused(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_guest_walk walk;
+	struct ept_fault fault;
+	u8 bytes[256] = {};
+
+	must_add(guest, EPT_REGION_ANON, GPA, SZ_64K);
+	must_add(guest, EPT_REGION_ANON, DATA, SZ_2M);
+	make_tables(guest);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, DATA + SZ_4K, SZ_4K), 0);
+	must_add(guest, EPT_REGION_MMIO, DATA + SZ_4K, SZ_4K);
+	KUNIT_EXPECT_EQ(test, read_virt(guest, SZ_4K - 100, bytes, 256, EPT_PROT_READ, &walk,
+					&fault), 100);
+	KUNIT_EXPECT_EQ(test, walk.verdict, EPT_WALK_VIOLATION);
+	KUNIT_EXPECT_EQ(test, walk.gpa, DATA + SZ_4K);
+	KUNIT_EXPECT_EQ(test, fault.verdict, EPT_VERDICT_MMIO);
+	KUNIT_EXPECT_EQ(test, write_virt(guest, SZ_4K, bytes, 1, EPT_PROT_WRITE, &walk, &fault), 0);
+	KUNIT_EXPECT_EQ(test, fault.verdict, EPT_VERDICT_MMIO);
+	/* A fault of the guest's */
+	KUNIT_EXPECT_EQ(test, read_virt(guest, SZ_2M - 1, bytes, 2, EPT_PROT_READ, &walk, &fault),
+			1);
+	KUNIT_EXPECT_EQ(test, walk.verdict, EPT_WALK_FAULT);
+	KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, DATA, SZ_4K, EPT_PROT_READ), 0);
+	KUNIT_EXPECT_EQ(test, write_virt(guest, 0, bytes, 1, EPT_PROT_WRITE, &walk, &fault), 0);
+	KUNIT_EXPECT_EQ(test, fault.verdict, EPT_VERDICT_PROTECTED);
+	KUNIT_EXPECT_EQ(test, write_virt(guest, 0, bytes, 1, EPT_GUEST_AS_HOST, &walk, &fault), 1);
+
+	KUNIT_EXPECT_EQ(test, read_virt(guest, 0, NULL, 1, 0, &walk, &fault), -EINVAL);
+	KUNIT_EXPECT_EQ(test, read_virt(guest, 0, bytes, 0, 0, &walk, &fault), -EINVAL);
+	KUNIT_EXPECT_EQ(test, read_virt(guest, 0, bytes, 1UL << 63, 0, &walk, &fault), -EINVAL);
+	KUNIT_EXPECT_EQ(test, read_virt(guest, 0, bytes, 1, EPT_GUEST_ONCE, &walk, &fault),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, write_virt(guest, 0, bytes, 1, 0, NULL, &fault), -EINVAL);
+	KUNIT_EXPECT_EQ(test, write_virt(guest, 0, bytes, 1, 0, &walk, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_space_write_virt(NULL, &paging, 0, bytes, 1, 0, &walk, &fault),
+			-EINVAL);
+}
+
+/*
  * Windows
  */
 
@@ -291,6 +392,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(a_walk_brings_what_it_needs, configs_gen_params),
 	KUNIT_CASE_PARAM(flags_that_a_walk_sets_are_in_the_log, configs_gen_params),
 	KUNIT_CASE_PARAM(a_walk_says_why_it_ends, configs_gen_params),
+	KUNIT_CASE_PARAM(copies_follow_the_guests_tables, configs_gen_params),
+	KUNIT_CASE_PARAM(copies_end_before_what_is_refused, configs_gen_params),
 	KUNIT_CASE_PARAM(guest_and_window_show_the_same, configs_gen_params),
 	KUNIT_CASE(a_window_is_stale_when_its_page_is_not_the_guests),
 	KUNIT_CASE_PARAM(windows_that_cannot_be_are_refused, configs_gen_params),

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Changes that leave what is behind a region: another address, another memory type. */
+/*
+ * Changes that leave what is behind a region: another address, another memory type. And that which
+ * leaves the region alone.
+ */
 #include <kunit/test.h>
 #include <linux/bitmap.h>
 #include <linux/io.h>
@@ -242,6 +245,82 @@ static void bad_memory_types_are_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_space_set_memtype(space, GPA, SZ_1G, EPT_MT_UC), 0);
 }
 
+/*
+ * Discarding
+ */
+
+static void what_is_discarded_is_zero_again(struct kunit *test)
+{
+	const u64 cut = SZ_2M - SZ_64K, size = SZ_64K + SZ_4K;
+	struct guest *guest = test->priv;
+	struct ept_region region;
+
+	must_add(guest, EPT_REGION_ANON, GPA, GUEST_SIZE);
+	KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, GPA, GUEST_SIZE, RW, NULL, NULL), 0);
+	fill(guest, GPA, GUEST_SIZE);
+	KUNIT_EXPECT_EQ(test, ept_space_discard(guest->space, GPA + cut, size), 0);
+	KUNIT_EXPECT_EQ(test, guest_anon_pages(guest), GUEST_PAGES - (size >> PAGE_SHIFT));
+	for (u64 at = 0; at < size; at += SZ_4K)
+		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + cut + at), 0);
+	expect_filled(guest, GPA, 0, cut);
+	expect_filled(guest, GPA + cut + size, cut + size, GUEST_SIZE - cut - size);
+	/* One region, as it was added */
+	KUNIT_EXPECT_EQ(test, ept_space_find(guest->space, GPA + cut, &region), 0);
+	KUNIT_EXPECT_EQ(test, region.gpa, GPA);
+	KUNIT_EXPECT_EQ(test, region.size, GUEST_SIZE);
+	KUNIT_EXPECT_EQ(test, ept_check(guest->ept, NULL), 0);
+	/* Holes are fine. */
+	KUNIT_EXPECT_EQ(test, ept_space_discard(guest->space, 0, 2 * (u64)SZ_1G), 0);
+	KUNIT_EXPECT_EQ(test, guest_anon_pages(guest), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 0);
+}
+
+static void what_is_not_anonymous_is_not_discarded(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(mapped_kinds); i++) {
+		if (mapped_kinds[i] == EPT_REGION_ANON)
+			continue;
+		must_add(guest, mapped_kinds[i], GPA, SZ_64K);
+		fill(guest, GPA, SZ_64K);
+		KUNIT_EXPECT_EQ(test, ept_space_discard(guest->space, GPA, SZ_64K), 0);
+		KUNIT_EXPECT_EQ(test, guest->gone, 0);
+		expect_filled(guest, GPA, 0, SZ_64K);
+		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_64K), 0);
+	}
+}
+
+/* Its memory was not dirty, and reads otherwise now. */
+static void what_is_discarded_is_in_the_log(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	unsigned long logged[1] = {};
+
+	must_add(guest, EPT_REGION_ANON, GPA, SZ_64K);
+	must_add(guest, EPT_REGION_PAGES, GPA + SZ_64K, SZ_64K);
+	fill(guest, GPA, 2 * SZ_64K);
+	KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, GPA, 2 * SZ_64K, 0), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_discard(guest->space, GPA + SZ_64K - SZ_8K, SZ_64K), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_log_get(guest->space, GPA, 2 * SZ_64K, logged), 0);
+	KUNIT_EXPECT_EQ(test, logged[0], BIT(14) | BIT(15));
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA, 2 * SZ_64K), 0);
+}
+
+static void bad_ranges_are_not_discarded(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	must_add(guest, EPT_REGION_ANON, GPA, SZ_64K);
+	fill(guest, GPA, SZ_64K);
+	KUNIT_EXPECT_EQ(test, ept_space_discard(NULL, GPA, SZ_4K), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_space_discard(guest->space, GPA, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_space_discard(guest->space, GPA + 8, SZ_4K), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_space_discard(guest->space, GPA, SZ_4K + 8), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_space_discard(guest->space, GPA, 1ULL << 60), -ERANGE);
+	expect_filled(guest, GPA, 0, SZ_64K);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(what_moves_keeps_what_is_in_it, configs_gen_params),
 	KUNIT_CASE(a_moved_region_is_found_as_it_was_added),
@@ -251,6 +330,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(moves_that_cannot_be_change_nothing, configs_gen_params),
 	KUNIT_CASE_PARAM(a_memory_type_holds_for_pages_that_come_later, configs_gen_params),
 	KUNIT_CASE_PARAM(bad_memory_types_are_refused, configs_gen_params),
+	KUNIT_CASE_PARAM(what_is_discarded_is_zero_again, configs_gen_params),
+	KUNIT_CASE(what_is_not_anonymous_is_not_discarded),
+	KUNIT_CASE_PARAM(what_is_discarded_is_in_the_log, configs_gen_params),
+	KUNIT_CASE(bad_ranges_are_not_discarded),
 	{}
 };
 

@@ -257,7 +257,49 @@ static void a_files_memory_is_written_where_it_is_in_memory_alone(struct kunit *
 	kern_unmount(mount);
 }
 
+/* One leaf, as it says, or at most what a table of them holds */
+static void a_fault_maps_no_more_than_a_leaf_where_leaves_are_small(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_LINEAR, GPA, GUEST_SIZE, 0);
+	struct ept_stats stats;
+
+	if (!(guest->config.flags & EPT_CONFIG_NO_EXEC_LARGE))
+		kunit_skip(test, "large leaves may be executed");
+	region.gpa = SZ_1G;
+	region.hpa = SZ_1G;
+	region.size = SZ_1G;
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, SZ_1G, EPT_PROT_READ), EPT_VERDICT_RESUME);
+	ept_get_stats(guest->ept, &stats);
+	KUNIT_EXPECT_LE(test, stats.leaves[EPT_4K], 512);
+	KUNIT_EXPECT_LE(test, stats.tables[EPT_4K], 1);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, SZ_1G, SZ_1G), 0);
+}
+
+/* Neither in the tree nor in the table */
+static void rights_that_a_region_has_already_cut_nothing(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_ANON, GPA, GUEST_SIZE, 0);
+	struct ept_region found = {};
+	enum ept_level level;
+
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	guest_store(guest, GPA, 1);
+	level = level_at(guest, GPA);
+	KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA + SZ_4K, SZ_4K,
+						region.attrs.prot), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_find(guest->space, GPA, &found), 0);
+	KUNIT_EXPECT_EQ(test, found.size, GUEST_SIZE);
+	KUNIT_EXPECT_EQ(test, level_at(guest, GPA), level);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(rights_that_a_region_has_already_cut_nothing),
+	KUNIT_CASE_PARAM(a_fault_maps_no_more_than_a_leaf_where_leaves_are_small,
+			 configs_gen_params),
 	KUNIT_CASE_PARAM(a_fetch_makes_leaves_small_that_may_not_be_executed_whole,
 			 configs_gen_params),
 	KUNIT_CASE_PARAM(a_fetch_asks_for_the_right_of_its_mode, configs_gen_params),

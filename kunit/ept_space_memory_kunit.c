@@ -216,6 +216,11 @@ static int zap(struct guest *guest)
 	return ept_space_zap(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M);
 }
 
+static int discard(struct guest *guest)
+{
+	return ept_space_discard(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M);
+}
+
 static int get_lazy_log(struct guest *guest)
 {
 	return ept_space_log_start(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M, EPT_LOG_LAZY);
@@ -245,6 +250,7 @@ static const struct {
 	{ "add", add }, { "set", set }, { "remove", remove }, { "protect", protect },
 	{ "memtype", set_memtype },
 	{ "move", move }, { "log", get_log }, { "lazy log", get_lazy_log }, { "zap", zap },
+	{ "discard", discard },
 	{ "fault", fault }, { "populate", populate },
 	{ "pinned", add_pinned }, { "file", use_file }, { "walk", walk }, { "window", open_window },
 	{ "move pinned", move_pinned }, { "move file", move_file }, { "move client", move_client },

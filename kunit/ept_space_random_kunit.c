@@ -136,6 +136,15 @@ static void zap(struct run *run)
 	same(run, ept_space_zap(run->guest->space, gpa_of(first), nr * SZ_4K), 0);
 }
 
+static void discard(struct run *run)
+{
+	unsigned long first, nr;
+
+	range(run, &first, &nr);
+	same(run, ept_space_discard(run->guest->space, gpa_of(first), nr * SZ_4K), 0);
+	model_discard(run->model, first, nr);
+}
+
 static void set_memtype(struct run *run)
 {
 	static const enum ept_memtype some[] = { EPT_MT_WB, EPT_MT_WB, EPT_MT_UC, EPT_MT_WC };
@@ -281,7 +290,7 @@ static void take_log(struct run *run)
 
 static void change(struct run *run)
 {
-	switch (below(run, 7)) {
+	switch (below(run, 8)) {
 	case 0: case 1:
 		return remove(run);
 	case 2: case 3:
@@ -290,6 +299,8 @@ static void change(struct run *run)
 		return protect(run);
 	case 5:
 		return zap(run);
+	case 6:
+		return discard(run);
 	default:
 		return set_memtype(run);
 	}

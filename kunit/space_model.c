@@ -91,6 +91,16 @@ static u8 *fresh_bytes(const struct model *model, unsigned long page)
 	return model->memory[model->fresh] + page * PAGE_BYTES;
 }
 
+void model_discard(struct model *model, unsigned long first, unsigned long nr)
+{
+	for (unsigned long i = first; i < first + nr; i++) {
+		if (model->pages[i].kind != model->fresh)
+			continue;
+		memset(fresh_bytes(model, i), 0, PAGE_BYTES);
+		model->pages[i].written = true;
+	}
+}
+
 /* To where nothing is */
 /* What moves up may come to where it had a hole: from the end, then. */
 void model_move(struct model *model, unsigned long first, unsigned long nr, unsigned long to)

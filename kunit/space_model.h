@@ -41,6 +41,8 @@ void model_set(struct model *model, unsigned long first, unsigned long nr, u8 ki
 void model_remove(struct model *model, unsigned long first, unsigned long nr);
 void model_protect(struct model *model, unsigned long first, unsigned long nr, u8 rights);
 void model_set_memtype(struct model *model, unsigned long first, unsigned long nr, u8 memtype);
+/* What is the guest page's own is zero again. */
+void model_discard(struct model *model, unsigned long first, unsigned long nr);
 void model_move(struct model *model, unsigned long first, unsigned long nr, unsigned long to);
 
 enum model_verdict model_verdict(const struct model *model, unsigned long page, u8 rights);

@@ -103,8 +103,11 @@ static int anon_fault(struct place *place, u32 access)
 	struct ept *ept = place->space->ept;
 	int err = 0;
 
-	if (unlikely(place_needs_small(place, access)))
-		err = ept_split(ept, place->gpa, SZ_4K, EPT_4K, NULL);
+	if (unlikely(place_needs_small(place, access))) {
+		place_look_up(place);
+		if (place->mapped && place->there.level > EPT_4K)
+			err = ept_split(ept, place->gpa, SZ_4K, EPT_4K, NULL);
+	}
 	if (err)
 		return err;
 	do {

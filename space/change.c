@@ -256,7 +256,7 @@ void change_store_parts(struct ept_space *space, struct change *change, bool new
 		if (part->gpa > at)
 			change_store_surely(space, at, part->gpa - at, NULL);
 		at = part->gpa + part->size;
-		if (new)
+		if (new && part->new != part->old)
 			change_store_surely(space, part->gpa, part->size, part->new);
 		else
 			store_old(space, change, part);
@@ -298,7 +298,7 @@ int change_stop_faults(struct ept_space *space, struct change *change)
 	list_for_each_entry(part, &change->parts, node)
 		backing_move_on(part->old->backing);
 	list_for_each_entry(part, &change->parts, node) {
-		if (!part->old->backing->kind->owns || change->keeps)
+		if (!part->old->backing->kind->owns || change->keeps || part->new == part->old)
 			continue;
 		err = space_split_edges(space, part->gpa, part->size);
 		if (err) {

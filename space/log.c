@@ -196,16 +196,25 @@ static void collect(struct ept_space *space, struct log *log, u64 gpa, u64 size,
 {
 	const unsigned long first = (gpa - log->gpa) >> PAGE_SHIFT;
 	const unsigned long end = first + (size >> PAGE_SHIFT);
-	unsigned long bit;
+	unsigned long bit, last = end;
 
 	for (bit = next_noted(log, first, end); bit < end; bit = next_noted(log, bit + 1, end)) {
 		if (!test_and_clear_bit(bit, log->bitmap))
 			continue;
 		__set_bit(bit - first, bitmap);
+		last = bit;
 		if (log->flags & EPT_LOG_PML)
 			ept_clear_dirty(space->ept, log->gpa + ((u64)bit << PAGE_SHIFT),
 					&space->gather);
+		cond_resched();
 	}
+	/*
+	 * Who noted a page as its leaf goes has the table's lock, and flushes when it has let it
+	 * go; until then CPUs write to the page, and no flag is left to say so. Behind that lock it
+	 * is owed to a flush, and so to that which ends this call.
+	 */
+	if (last != end && !log->by_fault && !(log->flags & EPT_LOG_PML))
+		ept_clear_dirty(space->ept, log->gpa + ((u64)last << PAGE_SHIFT), &space->gather);
 }
 
 static int get(struct ept_space *space, u64 gpa, u64 size, unsigned long *bitmap)

@@ -24,6 +24,7 @@ static void init_tree(struct ept_space *space, struct maple_tree *tree)
 static void init(struct ept_space *space, const struct ept_config *config)
 {
 	space->max_leaf = config->max_leaf;
+	space->exec_small = config->flags & EPT_CONFIG_NO_EXEC_LARGE;
 	space->accessed_dirty = config->features & EPT_FEATURE_AD;
 	space->mode_exec = config->features & EPT_FEATURE_MODE_EXEC;
 	space->nid = config->nid;
@@ -107,6 +108,8 @@ void ept_space_get_stats(struct ept_space *space, struct ept_space_stats *stats)
 {
 	int cpu;
 
+	if (!stats)
+		return;
 	memset(stats, 0, sizeof(*stats));
 	if (IS_ERR_OR_NULL(space))
 		return;

@@ -185,6 +185,13 @@ static enum ept_level largest(const struct place *place, u64 low, u64 high, u64 
 	return level;
 }
 
+/* Leaves are of 4K for what they are like: a fault makes those of one table, not of a GiB. */
+static bool are_small(const struct place *place, const struct ept_attrs *attrs)
+{
+	return (place->space->exec_small && attrs->prot & (EPT_PROT_EXEC | EPT_PROT_UEXEC)) ||
+	       attrs->flags & EPT_ATTR_SUBPAGE;
+}
+
 /*
  * Makes @access possible to memory that is behind [@gpa, @gpa + @size) and may be used with @prot:
  * by the leaf at the place, as large as that, the span and the log allow. Returns 0, PLACE_TAKEN or
@@ -201,7 +208,11 @@ int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32
 
 	hpa += low - gpa;
 	for (; !place->mapped; place_look_up(place)) {
-		bytes = level_size(largest(place, low, high, hpa, place->there.level));
+		enum ept_level level = place->there.level;
+
+		if (level > EPT_2M && are_small(place, &attrs))
+			level = EPT_2M;
+		bytes = level_size(largest(place, low, high, hpa, level));
 		leaf = place->gpa & ~(bytes - 1);
 		err = ept_map_if(ept, leaf, hpa + (leaf - low), bytes, &attrs, seq, place->seen);
 		if (err != -EEXIST)

@@ -212,9 +212,10 @@ EXPORT_SYMBOL_EPT(ept_space_remove);
 /*
  * What is mapped goes, and comes back by faults: after the flush, so that no CPU uses the old
  * memory any more when another one has the new. Nothing of the regions changes, and so none of it
- * waits for the commit of other changes.
+ * waits for the commit of other changes. @owned: that of which the table alone knows, which is no
+ * more then, or all other
  */
-static int take_back(struct ept_space *space, u64 gpa, u64 size)
+static int take_back(struct ept_space *space, u64 gpa, u64 size, bool owned)
 {
 	struct change *change = change_make(space, gpa, size);
 	struct part *part;
@@ -224,13 +225,20 @@ static int take_back(struct ept_space *space, u64 gpa, u64 size)
 		return -ENOMEM;
 	if (list_empty(&change->parts))
 		return 0;
-	change->keeps = true;
+	change->keeps = !owned;
 	err = change_stop_faults(space, change);
 	if (err)
 		return err;
-	list_for_each_entry(part, &change->parts, node)
-		if (part->old->backing->kind->fault && !part->old->backing->kind->owns)
-			space_zap(space, part, &space->gather);
+	list_for_each_entry(part, &change->parts, node) {
+		const struct kind *kind = part->old->backing->kind;
+
+		if (!kind->fault || kind->owns != owned)
+			continue;
+		space_zap(space, part, &space->gather);
+		/* What is read there afterwards is something else. */
+		if (owned)
+			log_note_range(space, part->gpa, part->size);
+	}
 	ept_gather_flush(&space->gather);
 	ept_gather_init(&space->gather, space->ept);
 	/* Before anyone may use what comes in its place */
@@ -249,7 +257,7 @@ int space_clear_place(struct ept_space *space, u64 gpa)
 	if (err)
 		return err;
 	if (!ept_lookup(space->ept, gpa, &mapping))
-		err = take_back(space, mapping.gpa, mapping.size);
+		err = take_back(space, mapping.gpa, mapping.size, false);
 	space_unlock(space);
 	return err;
 }
@@ -261,9 +269,23 @@ int ept_space_zap(struct ept_space *space, u64 gpa, u64 size)
 
 	if (err)
 		return err;
-	err = take_back(space, gpa, size);
+	err = take_back(space, gpa, size, false);
 	change_leave(space, own);
 	trace_ept_space_zap(ept_pointer(space->ept), gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_space_zap);
+
+int ept_space_discard(struct ept_space *space, u64 gpa, u64 size)
+{
+	bool own;
+	int err = change_enter(space, space_judge(space, gpa, size), &own);
+
+	if (err)
+		return err;
+	err = take_back(space, gpa, size, true);
+	change_leave(space, own);
+	trace_ept_space_discard(ept_pointer(space->ept), gpa, size, err);
+	return err;
+}
+EXPORT_SYMBOL_EPT(ept_space_discard);

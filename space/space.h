@@ -255,6 +255,7 @@ extern const struct kind space_file;
  * struct ept_space - a space
  * @ept: its table
  * @max_leaf: the largest leaf
+ * @exec_small: leaves that may be executed are of 4K
  * @accessed_dirty: the table has these flags
  * @mode_exec: the table has mode-based execute
  * @nid: NUMA node of anonymous memory
@@ -284,6 +285,7 @@ extern const struct kind space_file;
 struct ept_space {
 	struct ept			*ept;
 	enum ept_level			max_leaf;
+	bool				exec_small;
 	bool				accessed_dirty;
 	bool				mode_exec;
 	int				nid;

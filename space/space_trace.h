@@ -57,6 +57,7 @@ EPT_SPACE_RANGE_EVENT(ept_space_add);
 EPT_SPACE_RANGE_EVENT(ept_space_set);
 EPT_SPACE_RANGE_EVENT(ept_space_remove);
 EPT_SPACE_RANGE_EVENT(ept_space_zap);
+EPT_SPACE_RANGE_EVENT(ept_space_discard);
 EPT_SPACE_RANGE_EVENT(ept_space_protect);
 EPT_SPACE_RANGE_EVENT(ept_space_set_memtype);
 EPT_SPACE_RANGE_EVENT(ept_space_move);

@@ -73,9 +73,14 @@ static int touch_once(struct ept_space *space, struct touch *touch)
 	    (touch->write && place.span->backing->readonly))
 		return -EACCES;
 	ret = kind->touch ? kind->touch(&place, touch) : space_touch_mapped(&place, touch);
-	/* After the write: a log that was harvested before has to have it another time. */
-	if (touch->write && place.log)
+	if (touch->write && place.log) {
+		/*
+		 * After the write: a log that was harvested before has to have it another time. And
+		 * whoever takes the bit that is found there sees the write.
+		 */
+		smp_mb();
 		log_note(place.log, place.gpa);
+	}
 	return ret;
 }
 

@@ -23,8 +23,8 @@ group() {
 		echo bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso ;;
 	chart)
 		echo gnuplot-nox ;;
-	prove)		# CBMC's preprocessor; models of concurrency
-		echo gcc libc6-dev python3 spin ;;
+	prove)		# CBMC's preprocessor
+		echo gcc libc6-dev python3 ;;
 	fuzz)		# the sources as a program
 		echo gcc make libc6-dev ;;
 	guided)		# libFuzzer

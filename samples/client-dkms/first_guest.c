@@ -59,13 +59,20 @@ static int create_table(struct guest *guest)
 
 static int give_page(struct guest *guest, u64 gpa)
 {
-	struct page **page = &guest->page[gpa / SZ_4K];
+	struct page **slot = &guest->page[gpa / SZ_4K], *page = READ_ONCE(*slot), *other;
 
-	if (!*page)
-		*page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	if (!*page)
-		return -ENOMEM;
-	return ept_map(guest->ept, ALIGN_DOWN(gpa, SZ_4K), page_to_phys(*page), SZ_4K,
+	if (!page) {
+		page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (!page)
+			return -ENOMEM;
+		/* Another CPU may be about the same page: the first one's is the guest's. */
+		other = cmpxchg(slot, NULL, page);
+		if (other) {
+			__free_page(page);
+			page = other;
+		}
+	}
+	return ept_map(guest->ept, ALIGN_DOWN(gpa, SZ_4K), page_to_phys(page), SZ_4K,
 		       &EPT_ATTRS_RAM);
 }
 
