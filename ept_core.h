@@ -342,8 +342,8 @@ struct ept_ops {
 /**
  * struct ept_config - what a table is made for
  * @name: copied; the name of its debugfs directory. NULL or empty: the module picks one, "ept" and
- *	8 hexadecimal digits; taken, "caps", or like one that the module picks: it adds a suffix,
- *	'-' and such digits. -EINVAL is a name with a '/', or one that is '.' or '..' or longer
+ *	8 hexadecimal digits; taken, "caps", or like one that the module picks: it adds a suffix, a
+ *	dash and such digits. -EINVAL is a name with a '/', or one that is '.' or '..' or longer
  *	than 64 characters.
  * @levels: 4 or 5
  * @max_leaf: the largest leaf: %EPT_4K, %EPT_2M or %EPT_1G

@@ -16,6 +16,8 @@ BED=${BED:-}				# the bed that is speaking, if any
 RUN=${RUN:-}				# the folder of the run, see new_run
 EPT_T0=${EPT_T0:-$EPOCHSECONDS}		# when make was typed
 export EPT_T0 LC_ALL=C
+# Those of the make that was typed: -C has each one below it say where it is.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 
 mkdir -p "$CACHE/lock"
 
