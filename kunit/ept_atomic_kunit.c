@@ -377,14 +377,18 @@ static void a_number_that_changed_needs_no_table(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_reserved(fixture->ept), 10 - (fixture->config.levels - 1));
 }
 
-/* A merge in root, and its tables given away there */
+static void ignore(const struct ept_mapping *mapping, void *arg)
+{
+}
+
+/* A merge in root, what looks into it before it is flushed, and its tables given away there */
 static void a_merge_is_gathered_with_interrupts_off(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 	u64 base = fixture_base(fixture);
 	struct ept_gather from, to;
 	unsigned long flags;
-	int merged, spliced;
+	int merged, cleared, zapped, spliced;
 
 	if (fixture->config.max_leaf == EPT_4K)
 		kunit_skip(test, "nothing to merge");
@@ -396,10 +400,15 @@ static void a_merge_is_gathered_with_interrupts_off(struct kunit *test)
 	merged = ept_merge_gather(fixture->ept, base, fixture->unit, EPT_1G, &from);
 	if (merged == -EOPNOTSUPP)
 		merged = ept_merge_gather(fixture->ept, base, fixture->unit, EPT_2M, &from);
+	cleared = ept_clear_dirty(fixture->ept, base, &from);
+	zapped = ept_zap(fixture->ept, base, SZ_4K, NULL, ignore, NULL, &from);
 	spliced = ept_gather_splice(&to, &from);
 	ept_gather_free(&to);
 	local_irq_restore(flags);
 	KUNIT_EXPECT_EQ(test, merged, 1);
+	KUNIT_EXPECT_EQ(test, cleared,
+			fixture->config.features & EPT_FEATURE_AD ? 0 : -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, zapped, 0);
 	KUNIT_EXPECT_EQ(test, spliced, 0);
 	KUNIT_EXPECT_EQ(test, ept_check(fixture->ept, NULL), 0);
 }

@@ -336,13 +336,16 @@ static void long_tours_meet_each_entry_once(struct kunit *test)
 	unsigned int nr = 0;
 	struct ept_stats stats;
 	u64 *where, good;
+	int young;
 
 	for (unsigned int i = 0; i < MANY; i++)
 		must_map(fixture, SZ_8G + i * APART, 0, SZ_4K, &EPT_ATTRS_RAM);
 	preempt_disable();
 	ept_get_stats(ept, &stats);
 	ept_for_each_mapping(ept, 0, flat_width(fixture->flat), count_mapping, &nr);
+	young = ept_age(ept, 0, flat_width(fixture->flat), true);
 	preempt_enable();
+	KUNIT_EXPECT_EQ(test, young, fixture->config.features & EPT_FEATURE_AD ? 0 : -EOPNOTSUPP);
 	KUNIT_EXPECT_EQ(test, stats.tables[EPT_4K], MANY);
 	KUNIT_EXPECT_EQ(test, stats.leaves[EPT_4K], MANY);
 	KUNIT_EXPECT_EQ(test, nr, MANY);
