@@ -356,6 +356,59 @@ static void the_kernels_zero_page_can_be_read_and_not_written(struct kunit *test
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SIZE + SZ_4K), 0);
 }
 
+/* Gives what the case wants, whatever is asked for. */
+static int get_given(void *cookie, u64 offset, u32 access, struct ept_piece *piece)
+{
+	*piece = *(const struct ept_piece *)cookie;
+	return 0;
+}
+
+#define FIRST	SZ_1M		/* offset of the region */
+#define ASKED	(FIRST + SZ_8K)
+
+static void a_piece_lies_in_the_region_and_has_the_page(struct kunit *test)
+{
+	static const struct ept_backend backend = { .get = get_given };
+	const struct {
+		u64	offset, hpa, size;
+		int	ret;
+	} pieces[] = {
+		{ FIRST, 0, SIZE, EPT_VERDICT_RESUME },
+		{ ASKED, 0, SIZE - SZ_8K, EPT_VERDICT_RESUME },
+		{ ASKED, 0, SZ_4K, EPT_VERDICT_RESUME },
+		{ FIRST, 0, SZ_8K + SZ_4K, EPT_VERDICT_RESUME },
+		{ FIRST, 0, SZ_8K, -EINVAL },
+		{ ASKED + SZ_4K, 0, SZ_4K, -EINVAL },
+		{ FIRST - SZ_4K, 0, SIZE, -EINVAL },
+		{ FIRST, 0, SIZE + SZ_4K, -EINVAL },
+		{ ASKED, 0, SIZE - SZ_4K, -EINVAL },
+		{ ASKED, 0, 0, -EINVAL },
+		{ ASKED, 0, -(u64)SZ_4K, -EINVAL },
+		{ ASKED, 8, SZ_4K, -EINVAL },
+		{ ASKED - 8, 0, SZ_8K, -EINVAL },
+		{ ASKED, 0, SZ_4K + 8, -EINVAL },
+	};
+	struct guest *guest = test->priv;
+	struct ept_piece piece;
+	const struct ept_region region = {
+		.gpa = GPA, .size = SIZE, .kind = EPT_REGION_CLIENT, .attrs = EPT_ATTRS_RAM,
+		.cookie = &piece, .offset = FIRST, .backend = &backend,
+	};
+
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(pieces); i++) {
+		piece = (struct ept_piece){
+			.offset = pieces[i].offset, .size = pieces[i].size, .prot = RW,
+			.hpa = page_to_phys(guest->linear) + pieces[i].hpa,
+		};
+		KUNIT_EXPECT_EQ_MSG(test, guest_fault(guest, GPA + SZ_8K, EPT_PROT_READ),
+				    pieces[i].ret, "piece %u", i);
+		KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, GPA, SIZE), 0);
+	}
+	/* The cookie is this frame's. */
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SIZE), 0);
+}
+
 static void what_may_be_taken_back_and_what_not(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -393,6 +446,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(what_is_taken_back_amid_changes_is_gone_at_once),
 	KUNIT_CASE(nothing_new_is_mapped_before_the_old_is_flushed),
 	KUNIT_CASE(the_kernels_zero_page_can_be_read_and_not_written),
+	KUNIT_CASE(a_piece_lies_in_the_region_and_has_the_page),
 	KUNIT_CASE_PARAM(what_may_be_taken_back_and_what_not, configs_gen_params),
 	{}
 };

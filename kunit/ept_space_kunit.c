@@ -315,6 +315,24 @@ static void populating_says_how_far_it_is_and_ends_when_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, GPA + SZ_4M - 1, RW, NULL), 0);
 }
 
+/* Until it has been called more often than there are leaves, and holes around them */
+static int count_steps(u64 done, u64 size, void *arg)
+{
+	return ++*(unsigned int *)arg > SZ_4M / SZ_4K + 2;
+}
+
+static void populating_skips_holes_whole(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const u64 limit = BIT_ULL(guest->config.levels == 5 ? 57 : 48);
+	unsigned int steps = 0;
+
+	must_add(guest, EPT_REGION_PAGES, GPA, SZ_4M);
+	KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, 0, limit, RW, count_steps, &steps),
+			0);
+	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, GPA + SZ_4M - 1, RW, NULL), 0);
+}
+
 /*
  * The host
  */
@@ -737,6 +755,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(anonymous_memory_is_zero_and_goes_when_its_region_does,
 			 configs_gen_params),
 	KUNIT_CASE(populating_says_how_far_it_is_and_ends_when_told),
+	KUNIT_CASE_PARAM(populating_skips_holes_whole, configs_gen_params),
 	KUNIT_CASE(the_host_reads_and_writes_across_kinds),
 	KUNIT_CASE(the_host_exchanges_as_a_cpu_does),
 	KUNIT_CASE_PARAM(the_log_has_each_page_that_was_written, configs_gen_params),
