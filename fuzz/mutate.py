@@ -240,7 +240,7 @@ class Tree:
         for build, *test in tests_of(""):
             if not self.builds[build].passes(*test):
                 sys.exit(f"the tests fail for the sources as they are: {build}, {test}")
-        if ARGS.kunit and kunit_notices("", self.path):
+        if (ARGS.kunit or set(ARGS.files or SPACE) & set(SPACE)) and kunit_notices("", self.path):
             sys.exit("KUnit fails for the sources as they are")
 
     def verdict(self, mutant):

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Changes that add, set and remove regions, and that which takes nothing but their mappings. */
+/* Changes that add, set and remove regions, and those that take nothing but what is mapped. */
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -262,30 +262,32 @@ int space_clear_place(struct ept_space *space, u64 gpa)
 	return err;
 }
 
-int ept_space_zap(struct ept_space *space, u64 gpa, u64 size)
+static int enter_and_take_back(struct ept_space *space, u64 gpa, u64 size, bool owned)
 {
 	bool own;
 	int err = change_enter(space, space_judge(space, gpa, size), &own);
 
 	if (err)
 		return err;
-	err = take_back(space, gpa, size, false);
+	err = take_back(space, gpa, size, owned);
 	change_leave(space, own);
-	trace_ept_space_zap(ept_pointer(space->ept), gpa, size, err);
+	return err;
+}
+
+int ept_space_zap(struct ept_space *space, u64 gpa, u64 size)
+{
+	const int err = enter_and_take_back(space, gpa, size, false);
+
+	trace_ept_space_zap(ept_pointer(ept_space_table(space)), gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_space_zap);
 
 int ept_space_discard(struct ept_space *space, u64 gpa, u64 size)
 {
-	bool own;
-	int err = change_enter(space, space_judge(space, gpa, size), &own);
+	const int err = enter_and_take_back(space, gpa, size, true);
 
-	if (err)
-		return err;
-	err = take_back(space, gpa, size, true);
-	change_leave(space, own);
-	trace_ept_space_discard(ept_pointer(space->ept), gpa, size, err);
+	trace_ept_space_discard(ept_pointer(ept_space_table(space)), gpa, size, err);
 	return err;
 }
 EXPORT_SYMBOL_EPT(ept_space_discard);
