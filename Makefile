@@ -74,7 +74,7 @@ help:
 	@echo 'make install  install it, and tell depmod'
 	@echo 'make clean    remove what was built here'
 	@echo 'make demo     boot Debian in an emulated CPU, run a guest and Debian itself on our tables'
-	@echo 'make check    every test; BEDS="uml-fast lint" for some of them'
+	@echo 'make check    every test; BEDS="uml-fast lint" for some of them, FULL=y for long forms'
 	@echo 'make prove    the proofs; PROOFS="legality split" for some of them'
 	@echo 'make hw       CPUs, in Bochs, on our tables, case by case; MODELS="haswell" for some'
 	@echo 'make fuzz     ten million random operations; OPERATIONS=0 without end; GUIDED=600: libFuzzer'

@@ -19,6 +19,13 @@
 #define WB	EPT_MT_WB
 #define UC	EPT_MT_UC
 
+static bool brief;
+module_param(brief, bool, 0444);
+MODULE_PARM_DESC(brief, "skip two configurations in three");
+
+/* The short form has those that differ most. */
+static const unsigned long brief_configs = BIT(0) | BIT(5) | BIT(9) | BIT(10) | BIT(14);
+
 const struct test_config test_configs[NR_TEST_CONFIGS] = {
 	{ "4l_1g_ad_xo", TABLE_FOR(4, EPT_1G, 46, WB, AD | XO, 0) },
 	{ "4l_2m_xo", TABLE_FOR(4, EPT_2M, 40, WB, XO, 0) },
@@ -38,6 +45,14 @@ const struct test_config test_configs[NR_TEST_CONFIGS] = {
 	  TABLE_FOR(5, EPT_1G, 46, WB, MBEC | AD, EPT_CONFIG_NO_EXEC_LARGE) },
 	{ "5l_1g_all", TABLE_FOR(5, EPT_1G, 52, WB, ALL_FEATURES, 0) },
 };
+
+void skip_if_brief(struct kunit *test)
+{
+	const struct test_config *config = test->param_value;
+
+	if (brief && config && !(brief_configs & BIT(config - test_configs)))
+		kunit_skip(test, "not in the short form");
+}
 
 static void count_invalidation(struct ept *ept, void *cookie)
 {
@@ -140,8 +155,10 @@ void fixture_make_atomic(struct fixture *fixture)
 int fixture_init(struct kunit *test)
 {
 	const struct test_config *config = test->param_value;
-	struct fixture *fixture = kunit_kzalloc(test, sizeof(*fixture), GFP_KERNEL);
+	struct fixture *fixture;
 
+	skip_if_brief(test);
+	fixture = kunit_kzalloc(test, sizeof(*fixture), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, fixture);
 	test->priv = fixture;
 	fixture->test = test;

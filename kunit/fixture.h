@@ -63,6 +63,9 @@ static inline bool is_atomic(const struct fixture *fixture)
 	return fixture->config.flags & EPT_CONFIG_ATOMIC;
 }
 
+/* For .init: in the short form of all suites, the test is skipped for most configurations. */
+void skip_if_brief(struct kunit *test);
+
 /* For .init and .exit of a suite; the table is made for the case's parameter, or the first one. */
 int fixture_init(struct kunit *test);
 void fixture_exit(struct kunit *test);

@@ -287,8 +287,10 @@ module_exit(free_linear);
 int guest_init(struct kunit *test)
 {
 	const struct test_config *param = test->param_value;
-	struct guest *guest = kunit_kzalloc(test, sizeof(*guest), GFP_KERNEL);
+	struct guest *guest;
 
+	skip_if_brief(test);
+	guest = kunit_kzalloc(test, sizeof(*guest), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, guest);
 	test->priv = guest;
 	guest->test = test;

@@ -9,6 +9,8 @@ BOOT_SECONDS=${BOOT_SECONDS:-1200}	# no machine may run for longer
 INITRAMFS=$BED_DIR/initramfs
 LOG=$BED_DIR/console.log
 GUEST_ARGS=(printk.devkmsg=on panic=-1)
+SHORT_FORM=(BRIEF=y)		# for a machine that repeats what another bed runs whole
+[ -z "${FULL:-}" ] || SHORT_FORM=()
 
 # guest SCRIPT: a root file system with guest/SCRIPT, busybox and the modules.
 guest() {

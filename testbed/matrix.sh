@@ -11,7 +11,7 @@ cell() {
 
 # compiler: that of the modules above, by what it left in them.
 compiler() {
-	readelf -p .comment "$MODULES/ept.o" | sed -nE 's/.*\] +(GCC|[A-Za-z ]*clang).* ([0-9]+[.][0-9.]+).*/\1 \2/p' |
+	readelf -p .comment "$MODULES/ept.ko" | sed -nE 's/.*\] +(GCC|[A-Za-z ]*clang).* ([0-9]+[.][0-9.]+).*/\1 \2/p' |
 		sed 's/.*clang/clang/; s/GCC/gcc/; q'
 }
 

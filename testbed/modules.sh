@@ -3,7 +3,8 @@
 #
 # Modules: each kernel gets its own copy of the sources, so that objects of two
 # kernels never mix and the work tree stays as it is. All copies of a run come
-# from one snapshot, so that all beds test the same sources.
+# from one snapshot, so that all beds test the same sources. They are built where
+# objects of earlier runs are, of which those are made anew whose sources differ.
 
 # snapshot: the sources as they are now, to $RUN/src.
 snapshot() {
@@ -11,24 +12,60 @@ snapshot() {
 		tar -C "$RUN/src" -xf -
 }
 
+# same_as SOURCES FOLDER: makes the folder's sources the same. Content tells what differs, and what
+# does is new to make, also where its time is an older one.
+same_as() {
+	mkdir -p "$2"
+	touch "$2"
+	rsync -rlp --checksum --delete --exclude=.git --exclude-from="$TOP/.gitignore" "$1/" "$2/"
+}
+
 # modules OPTION...: builds ept.ko and what else OPTION... asks of kbuild for the
 # kernel that was chosen last, once in a run. Sets MODULES, the folder they are in;
 # what the build printed is in $MODULES.log. All beds of a run must ask the same of
-# one kernel.
+# one kernel. With IN_PLACE, they are built in that folder, and there alone.
 modules() {
 	MODULES=$RUN/modules/$KNAME
 	with_lock "$MODULES.lock" build_modules "$@"
 }
 
 build_modules() {
+	local build=$MODULES
+
 	[ ! -e "$MODULES.ok" ] || return 0
 	[ ! -e "$MODULES.failed" ] || die "building the modules failed: $MODULES.log"
-	cp -r "$RUN/src" "$MODULES"
-	if ! quietly "$MODULES.log" "${KMAKE[@]}" M="$MODULES" "$@" modules; then
+	[ -n "${IN_PLACE:-}" ] || build=$(build_folder "$KNAME" "${KMAKE[@]}" "$@")
+	if ! with_lock "${build##*/}" build_modules_in "$build" "$@"; then
 		touch "$MODULES.failed"
 		return 1
 	fi
 	touch "$MODULES.ok"
+}
+
+build_modules_in() {
+	same_as "$RUN/src" "$1"
+	if ! quietly "$MODULES.log" "${KMAKE[@]}" M="$1" "${@:2}" modules; then
+		rm -rf "$1"
+		return 1
+	fi
+	[ "$1" != "$MODULES" ] || return 0
+	rsync -a --exclude='*.o' --exclude='.*.cmd' "$1/" "$MODULES/"
+	keep_if_silent "$1" "$MODULES.log"
+}
+
+# build_folder NAME HOW...: where the objects of a build are kept for the next run. What kbuild might
+# not notice, files that are gone from a Kbuild, begins another folder.
+build_folder() {
+	local kept=$CACHE/modules
+
+	mkdir -p "$kept"
+	find "$kept" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
+	echo "$kept/$1-$({ echo "${@:2}"; cd "$RUN/src"; cat Kbuild ./*/Kbuild; } | sha256sum | cut -c1-12)"
+}
+
+# keep_if_silent FOLDER LOG: what a compiler said once it wouldn't say again.
+keep_if_silent() {
+	! grep -qiE 'warning|error' "$2" || rm -rf "$1"
 }
 
 # all_modules: all but KUnit, for a kernel that others built.

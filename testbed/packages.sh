@@ -7,16 +7,14 @@
 group() {
 	case $1 in
 	kernels)	# to build kernels
-		echo gcc make libc6-dev bc bison flex libelf-dev libssl-dev perl xz-utils \
+		echo gcc make libc6-dev bc bison flex libelf-dev libssl-dev perl rsync xz-utils \
 			"linux-source-$SERIES" ;;
 	clang)		# to build them with another compiler
 		echo clang-19 lld-19 llvm-19 ;;
 	stock)		# to build modules for Debian's kernels, and look into them
-		echo gcc-12 make libc6-dev libelf1 libssl3 pahole kmod ;;
+		echo gcc-12 make libc6-dev libelf1 libssl3 pahole kmod rsync ;;
 	guest)		# to give a guest a root file system, and read its log
 		echo busybox-static cpio python3 ;;
-	kunit)		# to tell what differs
-		echo rsync ;;
 	qemu)
 		echo qemu-system-x86 ;;
 	bochs)		# emulates CPUs with VMX; boots from a CD
