@@ -160,7 +160,7 @@ static void count_step(struct hand *hand)
 {
 	struct process *process = process_of(hand);
 
-	if (hand->steps + 1 < user_steps)
+	if (hand->steps + 1 < hand->crew->least)
 		return;
 	atomic_inc(&process->idle);
 	if (atomic_inc_return(&process->done) == HANDS)
@@ -731,7 +731,7 @@ static struct process *new_process(struct kunit *test)
 	arena->arg = process;
 	arena->on_invalidate = forget;
 	crew_init(&process->crew, test, process);
-	process->crew.least = user_steps;
+	process->crew.least = is_brief() ? user_steps / 3 : user_steps;
 	return process;
 }
 
@@ -769,7 +769,7 @@ static void memory_is_the_process_throughout(struct kunit *test)
 	for (i = 0; i < crew->nr; i++)
 		KUNIT_EXPECT_NULL_MSG(test, crew->hands[i].wrong, "%s", crew->hands[i].wrong);
 	for (i = 0; i < CPUS; i++)
-		KUNIT_EXPECT_GT(test, process->cpus[i].uses, user_steps);
+		KUNIT_EXPECT_GT(test, process->cpus[i].uses, process->crew.least);
 	expect_contents(test, process);
 	KUNIT_EXPECT_EQ(test, ept_check(process->arena->ept, NULL), 0);
 }

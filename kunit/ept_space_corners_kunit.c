@@ -89,7 +89,37 @@ static void contiguous_pages_have_a_large_leaf(struct kunit *test)
 	guest_store(guest, GPA + SZ_2M + SZ_4K, 7);
 	KUNIT_EXPECT_EQ(test, level_at(guest, GPA + SZ_2M + SZ_4K), large ? EPT_2M : EPT_4K);
 	KUNIT_EXPECT_EQ(test, *(u8 *)page_address(guest->linear + 513), 7);
+	guest_store(guest, GPA + SZ_4K, 8);
+	KUNIT_EXPECT_EQ(test, level_at(guest, GPA + SZ_4K), large ? EPT_2M : EPT_4K);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+
+	/* One of them lies elsewhere. */
+	pages[512 + 7] = guest->pages[0];
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	guest_store(guest, GPA + SZ_2M + SZ_4K, 9);
+	guest_store(guest, GPA + SZ_2M + 7 * SZ_4K, 10);
+	KUNIT_EXPECT_EQ(test, level_at(guest, GPA + SZ_2M + SZ_4K), EPT_4K);
+	KUNIT_EXPECT_EQ(test, *(u8 *)page_address(guest->linear + 513), 9);
+	KUNIT_EXPECT_EQ(test, *(u8 *)page_address(guest->pages[0]), 10);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+}
+
+/* The array ends amid what would be a large leaf. */
+static void pages_that_end_amid_a_large_leaf_have_small_ones(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_PAGES, GPA, SZ_1M + SZ_2M, 0);
+	const unsigned int nr = (SZ_1M + SZ_2M) / SZ_4K;
+	struct page **pages = kunit_kcalloc(test, nr, sizeof(*pages), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	for (unsigned int i = 0; i < nr; i++)
+		pages[i] = guest->linear + i;
+	region.pages = pages;
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	guest_store(guest, GPA + SZ_2M + SZ_4K, 7);
+	KUNIT_EXPECT_EQ(test, level_at(guest, GPA + SZ_2M + SZ_4K), EPT_4K);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, region.size), 0);
 }
 
 /*
@@ -99,6 +129,9 @@ static void contiguous_pages_have_a_large_leaf(struct kunit *test)
 /**
  * struct odd - its cookie
  * @guest: whose linear memory it gives, all of it for any offset
+ * @piece: what it gives instead, if it has a size
+ * @wished: rights that were asked for
+ * @dirty: what @gone was told
  * @get: what @get returns
  * @access: what @access returns
  * @asked: how often that was
@@ -107,6 +140,9 @@ static void contiguous_pages_have_a_large_leaf(struct kunit *test)
  */
 struct odd {
 	struct guest	*guest;
+	struct ept_piece piece;
+	u32		wished;
+	bool		dirty;
 	int		get;
 	int		access;
 	unsigned int	asked;
@@ -116,11 +152,14 @@ struct odd {
 
 static int odd_get(void *cookie, u64 offset, u32 access, struct ept_piece *piece)
 {
-	const struct odd *odd = cookie;
+	struct odd *odd = cookie;
 
+	odd->wished |= access;
 	piece->offset = 0;
 	piece->hpa = page_to_phys(odd->guest->linear);
 	piece->size = SIZE;
+	if (odd->piece.size)
+		*piece = odd->piece;
 	return odd->get;
 }
 
@@ -142,6 +181,7 @@ static void odd_gone(void *cookie, u64 offset, phys_addr_t hpa, u64 size, bool d
 	struct odd *odd = cookie;
 	struct ept_region region;
 
+	odd->dirty = dirty;
 	odd->found = ept_space_find(odd->guest->space, GPA, &region);
 }
 
@@ -150,17 +190,24 @@ static const struct ept_backend odd_backend_with_access = {
 	.get = odd_get, .access = odd_access, .gone = odd_gone,
 };
 
-static struct odd *add_odd(struct guest *guest, const struct ept_backend *backend)
+static struct odd *add_odd_with(struct guest *guest, const struct ept_backend *backend, u64 size,
+				u32 prot)
 {
-	struct ept_region region = guest_region(guest, EPT_REGION_CLIENT, GPA, SIZE, 0);
+	struct ept_region region = guest_region(guest, EPT_REGION_CLIENT, GPA, size, 0);
 	struct odd *odd = kunit_kzalloc(guest->test, sizeof(*odd), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(guest->test, odd);
 	odd->guest = guest;
 	region.cookie = odd;
 	region.backend = backend;
+	region.attrs.prot = prot;
 	KUNIT_ASSERT_EQ(guest->test, ept_space_add(guest->space, &region), 0);
 	return odd;
+}
+
+static struct odd *add_odd(struct guest *guest, const struct ept_backend *backend)
+{
+	return add_odd_with(guest, backend, SIZE, EPT_ATTRS_RAM.prot);
 }
 
 static void what_a_client_refuses_ends_the_fault(struct kunit *test)
@@ -227,6 +274,126 @@ static void a_part_that_was_moved_has_its_part_of_a_clients_memory(struct kunit 
 	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, OTHER - SZ_4K, 0, NULL), -EFAULT);
 	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, OTHER + SZ_16K, 0, NULL), -EFAULT);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, 0, OTHER + SIZE), 0);
+}
+
+static void what_was_moved_to_the_beginning_has_nothing_in_front(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	add_odd(guest, &odd_backend);
+	for (unsigned int i = 0; i < PAGES; i++)
+		memset(page_address(guest->linear + i), i + 1, 1);
+	KUNIT_ASSERT_EQ(test, ept_space_move(guest->space, GPA + SZ_8K, SZ_16K, 0), 0);
+	for (unsigned int i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, guest_load(guest, i * SZ_4K), i + 3);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, 0, OTHER), 0);
+}
+
+/* In front of it the piece has more, which counts for nothing. */
+static void a_piece_ends_where_it_says_after_a_move(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct odd *odd = add_odd_with(guest, &odd_backend, GUEST_SIZE, RW);
+
+	odd->piece = (struct ept_piece){
+		.hpa = page_to_phys(guest->linear), .size = GUEST_SIZE, .prot = RW,
+	};
+	guest_store(guest, GPA, 1);
+	KUNIT_EXPECT_EQ(test, level_at(guest, GPA),
+			guest->config.max_leaf > EPT_4K ? EPT_2M : EPT_4K);
+	odd->piece.offset = SZ_1M;
+	odd->piece.hpa += SZ_1M;
+	odd->piece.size = SZ_2M;
+	KUNIT_ASSERT_EQ(test, ept_space_move(guest->space, GPA + SZ_2M, SZ_2M, OTHER), 0);
+	guest_store(guest, OTHER, 2);
+	KUNIT_EXPECT_EQ(test, level_at(guest, OTHER), EPT_4K);
+	KUNIT_EXPECT_EQ(test, *(u8 *)page_address(guest->linear + 512), 2);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, 0, OTHER + SZ_2M), 0);
+}
+
+static void a_client_gives_a_right_later(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct odd *odd = add_odd(guest, &odd_backend);
+
+	odd->piece = (struct ept_piece){
+		.hpa = page_to_phys(guest->linear), .size = SZ_4K, .prot = EPT_PROT_READ,
+	};
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_READ), EPT_VERDICT_RESUME);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_WRITE), -EACCES);
+	odd->piece.prot = RW;
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_WRITE), EPT_VERDICT_RESUME);
+	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, GPA, EPT_PROT_WRITE, NULL), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SIZE), 0);
+}
+
+static void what_could_not_be_written_goes_clean(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct odd *odd = add_odd_with(guest, &odd_backend_with_access, SIZE, EPT_PROT_READ);
+
+	odd->piece = (struct ept_piece){
+		.hpa = page_to_phys(guest->linear), .size = SZ_4K, .prot = RW,
+	};
+	guest_load(guest, GPA);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SIZE), 0);
+	KUNIT_EXPECT_FALSE(test, odd->dirty);
+	odd = add_odd_with(guest, &odd_backend_with_access, SIZE, RW);
+	guest_store(guest, GPA, 1);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SIZE), 0);
+	KUNIT_EXPECT_TRUE(test, odd->dirty);
+}
+
+static void populating_asks_for_no_right_that_a_region_lacks(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct odd *odd = add_odd_with(guest, &odd_backend, SIZE, EPT_PROT_READ);
+
+	KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, GPA, SIZE, RW, NULL, NULL), 0);
+	KUNIT_EXPECT_EQ(test, odd->wished, EPT_PROT_READ);
+	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, GPA + SIZE - SZ_4K, 0, NULL), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SIZE), 0);
+}
+
+static void faults_are_counted_by_verdict(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct odd *odd = add_odd_with(guest, &odd_backend, SIZE, EPT_PROT_READ);
+	struct ept_space_stats stats;
+
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_READ), EPT_VERDICT_RESUME);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_WRITE), EPT_VERDICT_READONLY);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_WRITE), EPT_VERDICT_READONLY);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, 0, EPT_PROT_READ), EPT_VERDICT_NONE);
+	odd->get = -EPERM;
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA + SZ_4K, EPT_PROT_READ), -EPERM);
+	ept_space_get_stats(guest->space, &stats);
+	KUNIT_EXPECT_EQ(test, stats.faults[EPT_VERDICT_RESUME], 1);
+	KUNIT_EXPECT_EQ(test, stats.faults[EPT_VERDICT_READONLY], 2);
+	KUNIT_EXPECT_EQ(test, stats.faults[EPT_VERDICT_NONE], 1);
+	KUNIT_EXPECT_EQ(test, stats.faults[EPT_VERDICT_MMIO], 0);
+	KUNIT_EXPECT_EQ(test, stats.errors, 1);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SIZE), 0);
+}
+
+/* A page that isn't given back each time would be hundreds of MiB. */
+static void memory_comes_back_to_the_kernel(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct sysinfo before, after;
+
+	si_meminfo(&before);
+	for (unsigned int i = 0; i < 128; i++) {
+		/* Small leaves, and where there may be, large ones */
+		must_add(guest, EPT_REGION_ANON, GPA + SZ_4K, SZ_2M);
+		must_add(guest, EPT_REGION_ANON, OTHER, SZ_2M);
+		KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, GPA, SZ_1G + SZ_2M, RW, NULL,
+							 NULL), 0);
+		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_1G + SZ_2M), 0);
+	}
+	si_meminfo(&after);
+	KUNIT_EXPECT_LT(test, before.freeram,
+			after.freeram + 32 * (SZ_2M / SZ_4K));
 }
 
 /* A file that is kept in its page cache, and elsewhere; and a directory, which has none */
@@ -308,6 +475,14 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(the_host_reads_and_writes_what_a_client_has_for_it),
 	KUNIT_CASE(a_region_that_goes_is_not_found),
 	KUNIT_CASE(a_part_that_was_moved_has_its_part_of_a_clients_memory),
+	KUNIT_CASE_PARAM(pages_that_end_amid_a_large_leaf_have_small_ones, configs_gen_params),
+	KUNIT_CASE(what_was_moved_to_the_beginning_has_nothing_in_front),
+	KUNIT_CASE_PARAM(a_piece_ends_where_it_says_after_a_move, configs_gen_params),
+	KUNIT_CASE_PARAM(a_client_gives_a_right_later, configs_gen_params),
+	KUNIT_CASE_PARAM(what_could_not_be_written_goes_clean, configs_gen_params),
+	KUNIT_CASE(populating_asks_for_no_right_that_a_region_lacks),
+	KUNIT_CASE(faults_are_counted_by_verdict),
+	KUNIT_CASE(memory_comes_back_to_the_kernel),
 	KUNIT_CASE(a_files_memory_is_written_where_it_is_in_memory_alone),
 	{}
 };

@@ -120,6 +120,52 @@ static void what_is_pinned_to_be_read_is_never_written(struct kunit *test)
 	guest_end_process(guest);
 }
 
+static struct page *page_at(struct guest *guest, u64 gpa)
+{
+	struct ept_mapping mapping = {};
+
+	KUNIT_EXPECT_EQ(guest->test, ept_lookup(guest->ept, gpa, &mapping), 0);
+	return phys_to_page(mapping.hpa);
+}
+
+static void what_was_pinned_to_be_written_is_dirty(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_PINNED, GPA, SZ_64K, 0);
+	struct page *page;
+
+	process_store(guest, 0, 9);
+	for (unsigned int writable = 0; writable < 2; writable++) {
+		region.attrs.prot = writable ? RW : EPT_PROT_READ;
+		KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 9);
+		page = page_at(guest, GPA);
+		ClearPageDirty(page);
+		KUNIT_EXPECT_TRUE(test, folio_maybe_dma_pinned(page_folio(page)));
+		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_64K), 0);
+		KUNIT_EXPECT_FALSE(test, folio_maybe_dma_pinned(page_folio(page)));
+		KUNIT_EXPECT_EQ(test, !!PageDirty(page), writable);
+	}
+	guest_end_process(guest);
+}
+
+/* More than are pinned at a time, and not as many twice */
+static void what_follows_a_region_in_its_process_is_not_pinned(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region behind = guest_region(guest, EPT_REGION_PINNED, SZ_1G, SZ_4K, 520);
+	struct page *page;
+
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &behind), 0);
+	guest_load(guest, SZ_1G);
+	page = page_at(guest, SZ_1G);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, SZ_1G, SZ_4K), 0);
+	must_add(guest, EPT_REGION_PINNED, GPA, 520 * SZ_4K);
+	KUNIT_EXPECT_FALSE(test, folio_maybe_dma_pinned(page_folio(page)));
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, 520 * SZ_4K), 0);
+	guest_end_process(guest);
+}
+
 static void memory_that_cannot_be_pinned_is_refused(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -135,8 +181,12 @@ static void memory_that_cannot_be_pinned_is_refused(struct kunit *test)
 	region = guest_region(guest, EPT_REGION_PINNED, GPA, GUEST_SIZE, 0);
 	KUNIT_EXPECT_EQ(test, vm_munmap(guest->pinned + GUEST_SIZE - SZ_4K, SZ_4K), 0);
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EFAULT);
-	KUNIT_EXPECT_EQ(test, ept_space_find(guest->space, 0, &region), -ENOENT);
 	expect_locked(guest, 0);
+	/* Nor is the first. */
+	KUNIT_EXPECT_EQ(test, vm_munmap(guest->pinned, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EFAULT);
+	expect_locked(guest, 0);
+	KUNIT_EXPECT_EQ(test, ept_space_find(guest->space, 0, &region), -ENOENT);
 	guest_end_process(guest);
 }
 
@@ -258,6 +308,36 @@ static void guest_and_file_share_their_pages(struct kunit *test)
 	guest_end_process(guest);
 }
 
+static void a_files_pages_are_let_go_of_and_dirty_if_they_were_writable(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_FILE, GPA, SZ_64K, 0);
+	struct page *page;
+	int references;
+
+	file_store(guest, 0, 1);
+	for (unsigned int writable = 0; writable < 2; writable++) {
+		region.attrs.prot = writable ? RW : EPT_PROT_READ;
+		KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 1);
+		page = page_at(guest, GPA);
+		references = page_count(page);
+		/* It is still the same when it is mapped anew. */
+		KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, SZ_64K, 0), 0);
+		KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, SZ_64K,
+							region.attrs.prot), 0);
+		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 1);
+		KUNIT_EXPECT_EQ(test, page_count(page), references);
+		ClearPageDirty(page);
+		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_64K), 0);
+		KUNIT_EXPECT_EQ(test, page_count(page), references - 1);
+		KUNIT_EXPECT_EQ(test, !!PageDirty(page), writable);
+		/* It is the only place that has what was written. */
+		SetPageDirty(page);
+	}
+	guest_end_process(guest);
+}
+
 static void what_a_file_loses_stays_with_the_guest(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -308,6 +388,9 @@ static void files_that_cannot_be_are_refused(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, mapping_deny_writable(guest->file->f_mapping), 0);
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EACCES);
 	mapping_allow_writable(guest->file->f_mapping);
+	SHMEM_I(file_inode(guest->file))->seals |= F_SEAL_FUTURE_WRITE;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EACCES);
+	SHMEM_I(file_inode(guest->file))->seals &= ~F_SEAL_FUTURE_WRITE;
 	/* While it is writable, nobody can have it sealed. */
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), 0);
 	KUNIT_EXPECT_EQ(test, mapping_deny_writable(guest->file->f_mapping), -EBUSY);
@@ -319,6 +402,21 @@ static void files_that_cannot_be_are_refused(struct kunit *test)
 	guest_end_process(guest);
 }
 
+static void a_file_without_a_page_cache_is_refused(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = guest_region(guest, EPT_REGION_FILE, GPA, SZ_4K, 0);
+	struct file *file = filp_open("/proc/version", O_RDONLY, 0);
+
+	guest_end_process(guest);
+	if (IS_ERR(file))
+		kunit_skip(test, "there is no such file");
+	region.file.file = file;
+	region.attrs.prot = EPT_PROT_READ;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EOPNOTSUPP);
+	fput(file);
+}
+
 static void a_file_on_a_disk_is_read(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -326,6 +424,7 @@ static void a_file_on_a_disk_is_read(struct kunit *test)
 	struct file *file = filp_open("/init", O_RDWR, 0);
 	u8 byte = 0;
 	loff_t at = 0;
+	u64 end;
 
 	if (IS_ERR(file)) {
 		guest_end_process(guest);
@@ -335,10 +434,13 @@ static void a_file_on_a_disk_is_read(struct kunit *test)
 	if (!shmem_mapping(file->f_mapping))
 		KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EOPNOTSUPP);
 	region.attrs.prot = EPT_PROT_READ;
+	end = PAGE_ALIGN(i_size_read(file_inode(file)));
+	region.size = end + SZ_4K;
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), 0);
 	KUNIT_EXPECT_EQ(test, kernel_read(file, &byte, 1, &at), 1);
 	fput(file);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), byte);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA + end, EPT_PROT_READ), -EFAULT);
 	guest_end_process(guest);
 }
 
@@ -384,12 +486,16 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(pinned_pages_stay_the_guests, configs_gen_params),
 	KUNIT_CASE(a_part_that_goes_is_no_longer_pinned),
 	KUNIT_CASE(what_is_pinned_to_be_read_is_never_written),
+	KUNIT_CASE(what_was_pinned_to_be_written_is_dirty),
+	KUNIT_CASE(what_follows_a_region_in_its_process_is_not_pinned),
 	KUNIT_CASE(memory_that_cannot_be_pinned_is_refused),
 	KUNIT_CASE(what_the_limit_forbids_is_not_pinned),
 	KUNIT_CASE(pinned_memory_may_outlive_its_process),
 	KUNIT_CASE_PARAM(guest_and_file_share_their_pages, configs_gen_params),
+	KUNIT_CASE(a_files_pages_are_let_go_of_and_dirty_if_they_were_writable),
 	KUNIT_CASE(what_a_file_loses_stays_with_the_guest),
 	KUNIT_CASE(files_that_cannot_be_are_refused),
+	KUNIT_CASE(a_file_without_a_page_cache_is_refused),
 	KUNIT_CASE(a_file_on_a_disk_is_read),
 	KUNIT_CASE(what_is_poisoned_is_neither_mapped_nor_touched),
 	{}

@@ -302,7 +302,80 @@ static void a_region_that_the_host_uses_goes_when_it_is_done(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, slow->released, 1);
 }
 
+static void logs_lie_side_by_side(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_space *space = guest->space;
+
+	must_add(guest, EPT_REGION_LINEAR, GPA, GUEST_SIZE);
+	for (unsigned int i = 0; i < ARRAY_SIZE(ways); i++) {
+		if (ept_space_log_start(space, GPA + SZ_128K, SZ_64K, ways[i]) == -EOPNOTSUPP)
+			continue;
+		KUNIT_EXPECT_EQ(test, ept_space_log_start(space, GPA + SZ_64K, SZ_64K, ways[i]), 0);
+		KUNIT_EXPECT_EQ(test, ept_space_log_start(space, GPA + SZ_64K + SZ_128K, SZ_4K,
+							  ways[i]), 0);
+		KUNIT_EXPECT_EQ(test, ept_space_log_start(space, GPA, SZ_64K + SZ_4K, ways[i]),
+				-EEXIST);
+		KUNIT_EXPECT_EQ(test, ept_space_log_start(space, GPA + SZ_128K + SZ_32K, SZ_4K,
+							  ways[i]), -EEXIST);
+		/* No log has all of it. */
+		KUNIT_EXPECT_EQ(test, ept_space_log_get(space, GPA + SZ_64K, SZ_128K, logged),
+				-ENOENT);
+		KUNIT_EXPECT_EQ(test, ept_space_log_get(space, GPA + SZ_32K, SZ_64K, logged),
+				-ENOENT);
+		KUNIT_EXPECT_EQ(test, ept_space_log_stop(space, GPA + SZ_128K, SZ_64K), 0);
+		KUNIT_EXPECT_EQ(test, ept_space_log_stop(space, GPA + SZ_64K, SZ_64K), 0);
+		KUNIT_EXPECT_EQ(test, ept_space_log_stop(space, GPA + SZ_64K + SZ_128K, SZ_4K), 0);
+	}
+	KUNIT_EXPECT_EQ(test, ept_space_remove(space, GPA, GUEST_SIZE), 0);
+}
+
+static void a_part_of_a_log_has_its_part_of_what_was_written(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const u64 part = LOG + 64 * SZ_4K;
+
+	must_add(guest, EPT_REGION_LINEAR, GPA, GUEST_SIZE);
+	for (unsigned int i = 0; i < ARRAY_SIZE(ways); i++) {
+		if (start(guest, ways[i]) == -EOPNOTSUPP)
+			continue;
+		KUNIT_EXPECT_EQ(test, ept_space_log_mark(guest->space, IN_LOG, 1), 0);
+		KUNIT_EXPECT_EQ(test, ept_space_log_mark(guest->space, part + SZ_8K, 1), 0);
+		store(guest, part + 7 * SZ_4K, ways[i]);
+		bitmap_zero(logged, SIZE / SZ_4K);
+		KUNIT_EXPECT_EQ(test, ept_space_log_get(guest->space, part, SZ_64K, logged), 0);
+		KUNIT_EXPECT_EQ(test, bitmap_weight(logged, SIZE / SZ_4K), 2);
+		KUNIT_EXPECT_TRUE(test, test_bit(2, logged) && test_bit(7, logged));
+		KUNIT_EXPECT_EQ(test, get_log(guest), 1);
+		KUNIT_EXPECT_TRUE(test, test_bit(5, logged));
+		KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, LOG, SIZE), 0);
+	}
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+}
+
+static void a_leaf_that_ends_where_a_log_begins_is_large(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_mapping mapping = {};
+
+	must_add(guest, EPT_REGION_LINEAR, GPA, GUEST_SIZE);
+	KUNIT_ASSERT_EQ(test, ept_space_log_start(guest->space, GPA + SZ_2M, SZ_2M, 0), 0);
+	guest_store(guest, GPA, 1);
+	guest_store(guest, GPA + SZ_2M, 1);
+	KUNIT_EXPECT_EQ(test, ept_lookup(guest->ept, GPA, &mapping), 0);
+	KUNIT_EXPECT_EQ(test, mapping.level,
+			guest->config.flags & EPT_CONFIG_NO_EXEC_LARGE ||
+			guest->config.max_leaf == EPT_4K ? EPT_4K : EPT_2M);
+	KUNIT_EXPECT_EQ(test, ept_lookup(guest->ept, GPA + SZ_2M, &mapping), 0);
+	KUNIT_EXPECT_EQ(test, mapping.level, EPT_4K);
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA + SZ_2M, SZ_2M), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM(logs_lie_side_by_side, configs_gen_params),
+	KUNIT_CASE_PARAM(a_part_of_a_log_has_its_part_of_what_was_written, configs_gen_params),
+	KUNIT_CASE_PARAM(a_leaf_that_ends_where_a_log_begins_is_large, configs_gen_params),
 	KUNIT_CASE_PARAM(writes_beside_a_log_hide_none_in_it, configs_gen_params),
 	KUNIT_CASE_PARAM(a_leaf_that_an_edge_cuts_is_not_writable_in_the_log, configs_gen_params),
 	KUNIT_CASE_PARAM(what_was_written_before_a_log_and_goes_is_not_in_it, configs_gen_params),

@@ -21,7 +21,7 @@
 
 static bool brief;
 module_param(brief, bool, 0444);
-MODULE_PARM_DESC(brief, "skip two configurations in three");
+MODULE_PARM_DESC(brief, "skip two configurations in three, and two steps of slow races");
 
 /* The short form has those that differ most. */
 static const unsigned long brief_configs = BIT(0) | BIT(5) | BIT(9) | BIT(10) | BIT(14);
@@ -45,6 +45,11 @@ const struct test_config test_configs[NR_TEST_CONFIGS] = {
 	  TABLE_FOR(5, EPT_1G, 46, WB, MBEC | AD, EPT_CONFIG_NO_EXEC_LARGE) },
 	{ "5l_1g_all", TABLE_FOR(5, EPT_1G, 52, WB, ALL_FEATURES, 0) },
 };
+
+bool is_brief(void)
+{
+	return brief;
+}
 
 void skip_if_brief(struct kunit *test)
 {

@@ -63,7 +63,9 @@ static inline bool is_atomic(const struct fixture *fixture)
 	return fixture->config.flags & EPT_CONFIG_ATOMIC;
 }
 
-/* For .init: in the short form of all suites, the test is skipped for most configurations. */
+/* Whether the suites run in their short form: for other beds than the one that has them whole. */
+bool is_brief(void);
+/* For .init: then, the test is skipped for most configurations. */
 void skip_if_brief(struct kunit *test);
 
 /* For .init and .exit of a suite; the table is made for the case's parameter, or the first one. */

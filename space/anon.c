@@ -141,7 +141,6 @@ void anon_free_pages(struct list_head *pages)
 		const unsigned long nr = page_private(page);
 
 		list_del(&page->lru);
-		set_page_private(page, 0);
 		free_run(page, nr);
 		cond_resched();
 	}

@@ -189,11 +189,9 @@ void change_drop_new(struct change *change)
 {
 	struct part *part;
 
-	list_for_each_entry(part, &change->parts, node) {
+	list_for_each_entry(part, &change->parts, node)
 		if (part->new && part->new != part->old)
 			change_drop_span(part->new);
-		part->new = NULL;
-	}
 }
 
 static int add_part(struct change *change, const struct part *found)
@@ -265,7 +263,7 @@ void change_store_parts(struct ept_space *space, struct change *change, bool new
 		change_store_surely(space, at, change->gpa + change->size - at, NULL);
 }
 
-/* The leaf that begins before @gpa and ends after it becomes small. */
+/* The leaf that begins before @gpa and ends after it becomes small; there is none at the limit. */
 static int split_at(struct ept_space *space, u64 gpa)
 {
 	struct ept_mapping mapping;
@@ -277,9 +275,7 @@ static int split_at(struct ept_space *space, u64 gpa)
 
 int space_split_edges(struct ept_space *space, u64 gpa, u64 size)
 {
-	int err = split_at(space, gpa);
-
-	return err || gpa + size == space->limit ? err : split_at(space, gpa + size);
+	return split_at(space, gpa) ?: split_at(space, gpa + size);
 }
 
 /*
