@@ -4,7 +4,8 @@
 time, and sees whether the tests notice: first the fuzzer and the suites that run in user space, and
 for what survives the fuzzer for longer, and under the compiler's sanitizers. --quick leaves these for
 a run with --again. What survives that, too, is for KUnit in User Mode Linux (--kunit), which takes
-minutes. ept_space.ko needs a kernel: it is KUnit's alone, half a minute for each mutant.
+minutes. ept_space.ko needs a kernel: it is KUnit's alone, a few seconds for each mutant, and half a
+minute for each that survives.
 
 The table of what was tried and what became of it is mutants.txt beside this file. What is in it
 isn't tried again: a run may end at any time and go on later. Its lines name a mutant by the text of
@@ -40,6 +41,11 @@ SLOW = ["random", "protect", "map", "unmap", "pte", "create"]
 KUNIT = {"ept_visit.c": ["ept_observe*"], "ept_core.c": ["-d", "ept_memory*"],
          "ept_op.h": ["ept_race*"], "ept_map.c": ["ept_race*"], "ept_harvest.c": ["ept_race*"],
          "memtype/": ["ept_host"], "guest/": ["ept_*guest*"]}
+
+# Of KUnit, what space/ is for. The debug kernel sees what is lost, and what fails without memory.
+SPACE_SUITES = ["ept_space*"]
+SPACE_LONG = [["-a", "ept_amid_space"], ["ept_race_[us][sp]*"], ["ept_observe_space"],
+              ["-d", "ept_space*"]]
 
 # What is looked for in a line, and what takes its place. The first letter names the kind.
 SWAPS = [
@@ -133,9 +139,9 @@ def mutants_of(path):
     return found
 
 
-def status(command, cwd):
+def status(command, cwd, **environment):
     """What it ends with; None: it doesn't end."""
-    with subprocess.Popen(command, cwd=cwd, env=os.environ | {"FIRST": "1"},
+    with subprocess.Popen(command, cwd=cwd, env=os.environ | {"FIRST": "1"} | environment,
                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL, start_new_session=True) as process:
         try:
@@ -246,11 +252,7 @@ class Tree:
     def verdict(self, mutant):
         """By whom it is noticed, or why that isn't asked, or SURVIVES"""
         if mutant.path in SPACE:
-            # What is lost, and what fails without memory, the debug kernel sees.
-            first = status(["testbed/kunit", "ept_space*"], self.path)
-            if first == 0 and not ARGS.quick:
-                first = status(["testbed/kunit", "-d", "ept_space*"], self.path)
-            return {0: "SURVIVES", 2: "doesn't compile"}.get(first, "KUnit")
+            return self.verdict_of_space()
         tests = tests_of(mutant.path)
         if not self.builds["plain"].make(tests[0][1]):
             return "doesn't compile"
@@ -260,6 +262,16 @@ class Tree:
             if not self.builds[build].passes(*test):
                 return "sanitizers" if build == "sanitized" else test[0]
         return "SURVIVES"
+
+    def verdict_of_space(self):
+        # A second of CPU is enough; many mutants go on without end.
+        ended = status(["prlimit", "--cpu=5", "testbed/kunit"] + SPACE_SUITES, self.path,
+                       BOOT_SECONDS="20")
+        for suites in [] if ARGS.quick else SPACE_LONG:
+            if ended != 0:
+                break
+            ended = status(["testbed/kunit"] + suites, self.path, BOOT_SECONDS="200", BRIEF="y")
+        return {0: "SURVIVES", 2: "doesn't compile"}.get(ended, "KUnit")
 
     def judge(self, mutant):
         """The same, with the tree as it was before and after"""
