@@ -327,6 +327,37 @@ static void a_client_gives_a_right_later(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SIZE), 0);
 }
 
+static void a_large_leaf_gets_a_right_whole(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const enum ept_level level = guest->config.max_leaf > EPT_4K ? EPT_2M : EPT_4K;
+	struct odd *odd = add_odd_with(guest, &odd_backend, GUEST_SIZE, RW);
+
+	odd->piece = (struct ept_piece){
+		.hpa = page_to_phys(guest->linear), .size = GUEST_SIZE, .prot = EPT_PROT_READ,
+	};
+	/* The first and the last of what is there */
+	for (unsigned int i = 0; i < 2; i++) {
+		const u64 at = GPA + i * SZ_2M + SZ_8K;
+
+		odd->piece.prot = EPT_PROT_READ;
+		guest_load(guest, at);
+		odd->piece.prot = RW;
+		guest_store(guest, at, i + 1);
+		KUNIT_EXPECT_EQ(test, level_at(guest, at), level);
+		KUNIT_EXPECT_EQ(test, *(u8 *)page_address(guest->linear + i * 512 + 2), i + 1);
+	}
+	/* Another page behind one of it */
+	odd->piece.offset = SZ_2M + SZ_4K;
+	odd->piece.hpa = page_to_phys(guest->pages[0]);
+	odd->piece.size = SZ_4K;
+	KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, GUEST_SIZE, EPT_PROT_READ), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, GUEST_SIZE, RW), 0);
+	guest_store(guest, GPA + SZ_2M + SZ_4K, 9);
+	KUNIT_EXPECT_EQ(test, *(u8 *)page_address(guest->pages[0]), 9);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+}
+
 static void what_could_not_be_written_goes_clean(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -479,6 +510,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(what_was_moved_to_the_beginning_has_nothing_in_front),
 	KUNIT_CASE_PARAM(a_piece_ends_where_it_says_after_a_move, configs_gen_params),
 	KUNIT_CASE_PARAM(a_client_gives_a_right_later, configs_gen_params),
+	KUNIT_CASE_PARAM(a_large_leaf_gets_a_right_whole, configs_gen_params),
 	KUNIT_CASE_PARAM(what_could_not_be_written_goes_clean, configs_gen_params),
 	KUNIT_CASE(populating_asks_for_no_right_that_a_region_lacks),
 	KUNIT_CASE(faults_are_counted_by_verdict),

@@ -384,11 +384,45 @@ static void the_host_exchanges_as_a_cpu_does(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, old, mask);
 		KUNIT_EXPECT_EQ(test, guest_load(guest, gpa + size - 1), 0xff);
 		KUNIT_EXPECT_EQ(test, guest_load(guest, gpa + size), 0);
+		/* Of both, so many bytes count. */
+		old = ~0ULL;
+		KUNIT_EXPECT_EQ(test, ept_space_cmpxchg(guest->space, gpa, size, &old, 3), 1);
+		old = size < 8 ? ~0ULL << (8 * size) | 3 : 3;
+		KUNIT_EXPECT_EQ(test, ept_space_cmpxchg(guest->space, gpa, size, &old, 4), 1);
+		KUNIT_EXPECT_EQ(test, old, 3);
 	}
 	KUNIT_EXPECT_EQ(test, ept_space_cmpxchg(guest->space, GPA, 3, &old, 0), -EINVAL);
 	KUNIT_EXPECT_EQ(test, ept_space_cmpxchg(guest->space, GPA + 4, 8, &old, 0), -EINVAL);
 	KUNIT_EXPECT_EQ(test, ept_space_cmpxchg(guest->space, GPA, 16, &old, 0), -EINVAL);
 	KUNIT_EXPECT_EQ(test, ept_space_cmpxchg(guest->space, 0, 8, &old, 0), -ENOENT);
+	KUNIT_EXPECT_EQ(test, ept_space_cmpxchg(guest->space, GPA, 8, NULL, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_space_cmpxchg(NULL, GPA, 8, &old, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, SZ_64K, EPT_PROT_READ), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_cmpxchg(guest->space, GPA, 8, &old, 0), -EACCES);
+}
+
+static void the_host_finds_its_page_in_a_large_leaf(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const u64 limit = BIT_ULL(guest->config.levels == 5 ? 57 : 48);
+	u8 bytes[3] = { 1, 2, 3 };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(mapped_kinds); i++) {
+		must_add(guest, mapped_kinds[i], limit - GUEST_SIZE, GUEST_SIZE);
+		guest_store(guest, limit - SZ_16K, i + 1);
+		KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, limit - SZ_16K, bytes, 1, 0), 1);
+		KUNIT_EXPECT_EQ(test, bytes[0], i + 1);
+		/* To the last byte that there can be */
+		KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, limit - 2, bytes, 2, 0), 2);
+		KUNIT_EXPECT_EQ(test, guest_load(guest, limit - 1), 2);
+		KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, limit - 2, bytes, 3, 0), -ERANGE);
+		/* And what is populated ends there, or at a hole. */
+		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, limit - SZ_1M, SZ_1M), 0);
+		KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, limit - SZ_2M, SZ_2M,
+							 EPT_PROT_READ, NULL, NULL), 0);
+		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, limit - GUEST_SIZE,
+						       GUEST_SIZE), 0);
+	}
 }
 
 /*
@@ -557,6 +591,7 @@ static void bad_regions_are_refused(struct kunit *test)
 	REFUSED(-EINVAL, size, 0);
 	REFUSED(-EINVAL, size, SZ_4K + 1);
 	REFUSED(-EINVAL, kind, 77);
+	REFUSED(-EINVAL, kind, EPT_REGION_FILE + 1);
 	REFUSED(-EINVAL, attrs.prot, EPT_PROT_WRITE);
 	REFUSED(-EINVAL, attrs.memtype, 2);
 	REFUSED(-EINVAL, attrs.tag, 32);
@@ -569,6 +604,12 @@ static void bad_regions_are_refused(struct kunit *test)
 	if (!(guest->config.features & EPT_FEATURE_EXEC_ONLY))
 		REFUSED(-EOPNOTSUPP, attrs.prot, EPT_PROT_EXEC);
 #undef REFUSED
+	bad = good;
+	bad.kind = EPT_REGION_ANON;
+	bad.gpa = limit - SZ_4K;
+	expect_refused(guest, &bad, -ERANGE);
+	bad.kind = EPT_REGION_MMIO;
+	expect_refused(guest, &bad, -ERANGE);
 	bad = good;
 	bad.kind = EPT_REGION_USER;
 	bad.user.mm = NULL;
@@ -758,6 +799,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(populating_skips_holes_whole, configs_gen_params),
 	KUNIT_CASE(the_host_reads_and_writes_across_kinds),
 	KUNIT_CASE(the_host_exchanges_as_a_cpu_does),
+	KUNIT_CASE_PARAM(the_host_finds_its_page_in_a_large_leaf, configs_gen_params),
 	KUNIT_CASE_PARAM(the_log_has_each_page_that_was_written, configs_gen_params),
 	KUNIT_CASE_PARAM(a_log_makes_leaves_small_and_its_end_makes_them_large, configs_gen_params),
 	KUNIT_CASE_PARAM(a_lazy_log_splits_what_is_written, configs_gen_params),

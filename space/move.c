@@ -25,7 +25,6 @@ static int make_new(struct ept_space *space, struct change *change, u64 distance
 		backing = change_make_backing(space, &region, part->old->backing);
 		if (IS_ERR(backing))
 			return PTR_ERR(backing);
-		backing->added = true;
 		part->new = change_make_span(space, backing, &part->old->attrs, part->size);
 		if (!part->new)
 			return -ENOMEM;

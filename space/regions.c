@@ -79,27 +79,30 @@ static int judge_memory(const struct ept_region *region)
 	}
 }
 
-/* Beyond what the memory's own addresses allow? */
-static int judge_end(struct ept_space *space, const struct ept_region *region)
+/* Within what the memory's own addresses allow */
+static bool ends_well(struct ept_space *space, const struct ept_region *region)
 {
-	if (region->kind == EPT_REGION_LINEAR)
-		return ept_map_check(space->ept, region->gpa, region->hpa, region->size,
-				     &region->attrs);
-	if (region->kind == EPT_REGION_FILE)
-		return region->file.offset > MAX_LFS_FILESIZE - region->size ? -ERANGE : 0;
-	if (region->kind == EPT_REGION_USER || region->kind == EPT_REGION_PINNED) {
-		const unsigned long end = READ_ONCE(region->user.mm->task_size);
+	unsigned long end;
 
-		if (region->user.address >= end || region->size > end - region->user.address)
-			return -ERANGE;
+	switch (region->kind) {
+	case EPT_REGION_LINEAR:
+		return ept_map_check(space->ept, region->gpa, region->hpa, region->size,
+				     &region->attrs) != -ERANGE;
+	case EPT_REGION_FILE:
+		return region->file.offset <= MAX_LFS_FILESIZE - region->size;
+	case EPT_REGION_USER:
+	case EPT_REGION_PINNED:
+		end = READ_ONCE(region->user.mm->task_size);
+		return region->user.address < end && region->size <= end - region->user.address;
+	default:
+		return true;
 	}
-	return 0;
 }
 
 /* The first of the list of errors counts. */
 static int judge_region(struct ept_space *space, const struct ept_region *region)
 {
-	int err, attrs = 0, range;
+	int attrs = 0, range;
 
 	if (IS_ERR_OR_NULL(space) || !region || region->kind >= ARRAY_SIZE(kinds))
 		return -EINVAL;
@@ -110,9 +113,8 @@ static int judge_region(struct ept_space *space, const struct ept_region *region
 		attrs = ept_map_check(space->ept, 0, 0, SZ_4K, &region->attrs);
 	if (attrs == -EINVAL || range)
 		return attrs == -EINVAL ? attrs : range;
-	err = judge_end(space, region);
-	if (err == -ERANGE)
-		return err;
+	if (!ends_well(space, region))
+		return -ERANGE;
 	return kinds[region->kind] ? attrs : -EOPNOTSUPP;
 }
 
