@@ -125,7 +125,7 @@ static struct page *page_at(struct guest *guest, u64 gpa)
 	struct ept_mapping mapping = {};
 
 	KUNIT_EXPECT_EQ(guest->test, ept_lookup(guest->ept, gpa, &mapping), 0);
-	return phys_to_page(mapping.hpa);
+	return pfn_to_page(PHYS_PFN(mapping.hpa));
 }
 
 static void what_was_pinned_to_be_written_is_dirty(struct kunit *test)

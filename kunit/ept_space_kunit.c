@@ -415,7 +415,8 @@ static void the_host_finds_its_page_in_a_large_leaf(struct kunit *test)
 		/* To the last byte that there can be */
 		KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, limit - 2, bytes, 2, 0), 2);
 		KUNIT_EXPECT_EQ(test, guest_load(guest, limit - 1), 2);
-		KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, limit - 2, bytes, 3, 0), -ERANGE);
+		KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, limit - 2, bytes, 3, 0),
+				-ERANGE);
 		/* And what is populated ends there, or at a hole. */
 		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, limit - SZ_1M, SZ_1M), 0);
 		KUNIT_EXPECT_EQ(test, ept_space_populate(guest->space, limit - SZ_2M, SZ_2M,
