@@ -2,6 +2,8 @@
 /* A process' memory as the guest's: whatever the process does, the guest sees its pages. */
 #include <kunit/test.h>
 #include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
@@ -203,6 +205,232 @@ static void the_log_has_what_went_with_the_process_memory(struct kunit *test)
 	guest_end_process(guest);
 }
 
+/*
+ * What becomes of the process' pages
+ */
+
+/* The page that the process has there, which stays while it has it */
+static struct page *page_of(struct guest *guest, unsigned long address)
+{
+	struct page *page = NULL;
+
+	KUNIT_ASSERT_EQ(guest->test, get_user_pages_fast(address, 1, 0, &page), 1);
+	put_page(page);
+	return page;
+}
+
+static void forget_use(struct page *page)
+{
+	folio_clear_dirty(page_folio(page));
+	folio_clear_referenced(page_folio(page));
+}
+
+static bool is_dirty(struct page *page)
+{
+	return folio_test_dirty(page_folio(page));
+}
+
+static void pages_are_let_go_of_and_say_what_the_guest_did(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const bool flags = guest->mmu.accessed_dirty;
+	struct page *page;
+	int references;
+
+	process_store(guest, 0, 1);
+	page = page_of(guest, guest->address);
+	references = page_count(page);
+	for (unsigned int write = 0; write < 2; write++) {
+		must_add(guest, EPT_REGION_USER, GPA, SZ_64K);
+		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 1);
+		if (write)
+			guest_store(guest, GPA, 1);
+		KUNIT_EXPECT_EQ(test, page_count(page), references);
+		forget_use(page);
+		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_64K), 0);
+		KUNIT_EXPECT_EQ(test, page_count(page), references);
+		KUNIT_EXPECT_EQ(test, is_dirty(page), write);
+		KUNIT_EXPECT_EQ(test, folio_test_referenced(page_folio(page)), flags);
+	}
+	guest_end_process(guest);
+}
+
+static void the_host_lets_go_of_pages_and_says_what_it_wrote(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_window window;
+	struct page *page;
+	int references;
+	u8 byte = 0;
+
+	process_store(guest, 0, 1);
+	page = page_of(guest, guest->address);
+	references = page_count(page);
+	must_add(guest, EPT_REGION_USER, GPA, SZ_64K);
+	forget_use(page);
+	KUNIT_EXPECT_EQ(test, ept_space_read(guest->space, GPA, &byte, 1, 0), 1);
+	KUNIT_EXPECT_EQ(test, byte, 1);
+	KUNIT_EXPECT_EQ(test, page_count(page), references);
+	KUNIT_EXPECT_FALSE(test, is_dirty(page));
+	KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA, &byte, 1, 0), 1);
+	KUNIT_EXPECT_EQ(test, page_count(page), references);
+	KUNIT_EXPECT_FALSE(test, folio_maybe_dma_pinned(page_folio(page)));
+	KUNIT_EXPECT_TRUE(test, is_dirty(page));
+	for (unsigned int wrote = 0; wrote < 2; wrote++) {
+		forget_use(page);
+		KUNIT_EXPECT_EQ(test, ept_space_window_open(guest->space, GPA, 0, wrote, &window),
+				0);
+		KUNIT_EXPECT_GT(test, page_count(page), references);
+		KUNIT_EXPECT_EQ(test, folio_maybe_dma_pinned(page_folio(page)), wrote);
+		folio_clear_dirty(page_folio(page));
+		KUNIT_EXPECT_EQ(test, ept_space_window_close(&window, wrote), 0);
+		KUNIT_EXPECT_EQ(test, page_count(page), references);
+		KUNIT_EXPECT_EQ(test, is_dirty(page), wrote);
+	}
+	guest_end_process(guest);
+}
+
+static void a_window_keeps_a_page_of_the_clients(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_window window;
+	int references = page_count(guest->pages[0]);
+
+	guest_end_process(guest);
+	must_add(guest, EPT_REGION_PAGES, GPA, SZ_64K);
+	KUNIT_EXPECT_EQ(test, ept_space_window_open(guest->space, GPA, 0, true, &window), 0);
+	KUNIT_EXPECT_EQ(test, page_count(guest->pages[0]), references + 1);
+	KUNIT_EXPECT_EQ(test, ept_space_window_close(&window, true), 0);
+	KUNIT_EXPECT_EQ(test, page_count(guest->pages[0]), references);
+	/* It is in no file, and nobody's to be written back. */
+	KUNIT_EXPECT_FALSE(test, is_dirty(guest->pages[0]));
+}
+
+/*
+ * Huge pages
+ */
+
+/* Whether what the process touches from here on is in huge pages, if they are aligned so */
+static bool want_huge_pages(bool want)
+{
+	struct file *file = filp_open("/sys/kernel/mm/transparent_hugepage/enabled", O_WRONLY, 0);
+	const char *word = want ? "always" : "madvise";
+	ssize_t written;
+	loff_t at = 0;
+
+	if (IS_ERR(file))
+		return false;
+	written = kernel_write(file, word, strlen(word), &at);
+	fput(file);
+	return written > 0;
+}
+
+/* The address of two of them, the first of whose pages have their numbers written to them */
+static unsigned long make_huge_pages(struct guest *guest)
+{
+	struct kunit *test = guest->test;
+	unsigned long at;
+	u8 byte;
+
+	if (!want_huge_pages(true)) {
+		guest_end_process(guest);
+		kunit_skip(test, "this kernel has no huge pages");
+	}
+	at = vm_mmap(NULL, 0, 3 * SZ_2M, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(at));
+	at = ALIGN(at, SZ_2M);
+	for (byte = 0; byte < 16; byte++) {
+		KUNIT_EXPECT_EQ(test, copy_to_user((void __user *)(at + byte * SZ_4K), &byte, 1),
+				0UL);
+		KUNIT_EXPECT_EQ(test, copy_to_user((void __user *)(at + SZ_2M + byte * SZ_4K),
+						   &byte, 1), 0UL);
+	}
+	want_huge_pages(false);
+	if (folio_nr_pages(page_folio(page_of(guest, at))) == 1 ||
+	    folio_nr_pages(page_folio(page_of(guest, at + SZ_2M))) == 1) {
+		guest_end_process(guest);
+		kunit_skip(test, "memory is in small pieces");
+	}
+	return at;
+}
+
+static void expect_level(struct guest *guest, u64 gpa, enum ept_level level)
+{
+	struct ept_mapping mapping = {};
+
+	KUNIT_EXPECT_EQ(guest->test, ept_lookup(guest->ept, gpa, &mapping), 0);
+	KUNIT_EXPECT_EQ(guest->test, mapping.level, level);
+}
+
+static void a_huge_page_of_the_process_has_a_large_leaf(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const unsigned long at = make_huge_pages(guest);
+	const enum ept_level large = guest->config.max_leaf > EPT_4K ? EPT_2M : EPT_4K;
+	struct ept_region region = guest_region(guest, EPT_REGION_USER, GPA, 2 * SZ_2M, 0);
+	struct page *page = page_of(guest, at), *last = page_of(guest, at + SZ_2M - SZ_4K);
+	const int references = page_count(page);
+
+	region.user.address = at;
+	region.attrs.prot = RW;
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		const u64 gpa = GPA + i * SZ_2M;
+
+		guest_store(guest, gpa + 5 * SZ_4K, 50);
+		expect_level(guest, gpa + 5 * SZ_4K, large);
+		for (u8 byte = 0; byte < 16; byte++)
+			KUNIT_EXPECT_EQ(test, guest_load(guest, gpa + byte * SZ_4K),
+					byte == 5 ? 50 : byte);
+	}
+	KUNIT_EXPECT_EQ(test, page_count(page), references);
+	forget_use(page);
+	/* And not, where the log has a page of it alone. */
+	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, GPA, SZ_2M), 0);
+	KUNIT_EXPECT_TRUE(test, is_dirty(last));
+	KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, GPA + SZ_64K, SZ_4K, 0), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 1);
+	expect_level(guest, GPA + SZ_4K, EPT_4K);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_2M), 0);
+	expect_level(guest, GPA + SZ_2M, large);
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA + SZ_64K, SZ_4K), 0);
+	/* Nor where a page of the huge one is another. */
+	KUNIT_EXPECT_EQ(test, vm_mmap(NULL, at + SZ_32K, SZ_4K, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0), at + SZ_32K);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 0);
+	expect_level(guest, GPA, EPT_4K);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_32K), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_32K + SZ_4K), 9);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_2M + SZ_4K), 1);
+	guest_end_process(guest);
+}
+
+static void a_part_of_a_huge_page_has_small_leaves(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const unsigned long at = make_huge_pages(guest);
+	struct ept_region region = guest_region(guest, EPT_REGION_USER, GPA, SZ_2M + SZ_4K, 0);
+
+	/* Aligned otherwise in the guest */
+	region.user.address = at + SZ_4K;
+	region.attrs.prot = RW;
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 2);
+	expect_level(guest, GPA + SZ_4K, EPT_4K);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, region.size), 0);
+	/* It begins, and ends, amid one. */
+	region.gpa = GPA + SZ_4K;
+	region.size = SZ_2M + SZ_64K;
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + i * SZ_2M + SZ_8K), 2);
+		expect_level(guest, GPA + i * SZ_2M + SZ_8K, EPT_4K);
+	}
+	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, GPA, 0, NULL), -EFAULT);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, region.gpa, region.size), 0);
+	guest_end_process(guest);
+}
+
 static void bad_memory_is_refused(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -246,6 +474,11 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(parts_of_a_region_follow_the_process),
 	KUNIT_CASE_PARAM(memory_that_moved_follows_the_process, configs_gen_params),
 	KUNIT_CASE_PARAM(the_log_has_what_went_with_the_process_memory, configs_gen_params),
+	KUNIT_CASE_PARAM(pages_are_let_go_of_and_say_what_the_guest_did, configs_gen_params),
+	KUNIT_CASE(the_host_lets_go_of_pages_and_says_what_it_wrote),
+	KUNIT_CASE(a_window_keeps_a_page_of_the_clients),
+	KUNIT_CASE_PARAM(a_huge_page_of_the_process_has_a_large_leaf, configs_gen_params),
+	KUNIT_CASE_PARAM(a_part_of_a_huge_page_has_small_leaves, configs_gen_params),
 	KUNIT_CASE(bad_memory_is_refused),
 	KUNIT_CASE(the_process_may_end_before_its_guest),
 	{}
