@@ -90,8 +90,7 @@ static int anon_fill(struct place *place, enum ept_level level, u32 access)
 /* In parts, as the rights make a leaf too large */
 static int anon_fault_again(struct place *place, u32 access)
 {
-	place_look_up(place);
-	if (!place->mapped)
+	if (!place_look_up(place))
 		return -EAGAIN;
 	return place_install(place, place->there.gpa, place->there.hpa, place->there.size, PROT_ALL,
 			     access);
@@ -103,11 +102,9 @@ static int anon_fault(struct place *place, u32 access)
 	struct ept *ept = place->space->ept;
 	int err = 0;
 
-	if (unlikely(place_needs_small(place, access))) {
-		place_look_up(place);
-		if (place->mapped && place->there.level > EPT_4K)
-			err = ept_split(ept, place->gpa, SZ_4K, EPT_4K, NULL);
-	}
+	if (unlikely(place_needs_small(place, access)) && place_look_up(place) &&
+	    place->there.level > EPT_4K)
+		err = ept_split(ept, place->gpa, SZ_4K, EPT_4K, NULL);
 	if (err)
 		return err;
 	do {

@@ -19,10 +19,9 @@ static enum ept_verdict denied(const struct span *span, u32 lacking, bool page_w
 /* Looks, and says whether there is nothing to do. */
 static bool has_rights(struct place *place, u32 access)
 {
-	place_look_up(place);
 	if (!place->space->mode_exec)
 		access &= ~EPT_PROT_UEXEC;
-	return place->mapped && !(access & ~place->there.attrs.prot);
+	return place_look_up(place) && !(access & ~place->there.attrs.prot);
 }
 
 /* What the region gives */

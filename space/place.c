@@ -161,9 +161,11 @@ static u64 place_hpa(const struct place *place)
 	return place->there.hpa + (place->gpa - place->there.gpa);
 }
 
-void place_look_up(struct place *place)
+/* What the table has there. Whether it has something */
+bool place_look_up(struct place *place)
 {
 	place->mapped = !ept_lookup(place->space->ept, place->gpa, &place->there);
+	return place->mapped;
 }
 
 /*

@@ -359,7 +359,7 @@ struct span *place_extent(struct place *place);
 int place_find(struct ept_space *space, u64 gpa, struct place *place);
 int space_again(struct ept_space *space, u64 gpa, int err);
 void place_region(struct ept_region *region, u64 gpa, u64 size);
-void place_look_up(struct place *place);
+bool place_look_up(struct place *place);
 int place_install(struct place *place, u64 gpa, u64 hpa, u64 size, u32 prot, u32 access);
 
 /* fault.c */
