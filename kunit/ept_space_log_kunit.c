@@ -372,7 +372,44 @@ static void a_leaf_that_ends_where_a_log_begins_is_large(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
 }
 
+static void what_a_lazy_log_made_small_is_large_when_it_ends(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const bool small = guest->config.flags & EPT_CONFIG_NO_EXEC_LARGE ||
+			   guest->config.max_leaf == EPT_4K;
+	struct ept_mapping mapping = {};
+
+	must_add(guest, EPT_REGION_LINEAR, GPA, GUEST_SIZE);
+	KUNIT_ASSERT_EQ(test, ept_space_log_start(guest->space, GPA, GUEST_SIZE, EPT_LOG_LAZY), 0);
+	guest_store(guest, GPA + SZ_4K, 1);
+	KUNIT_EXPECT_EQ(test, ept_lookup(guest->ept, GPA + SZ_4K, &mapping), 0);
+	KUNIT_EXPECT_EQ(test, mapping.level, EPT_4K);
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA, GUEST_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 1);
+	KUNIT_EXPECT_EQ(test, ept_lookup(guest->ept, GPA + SZ_4K, &mapping), 0);
+	KUNIT_EXPECT_EQ(test, mapping.level, small ? EPT_4K : EPT_2M);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+}
+
+static void marks_that_leave_the_space_are_refused(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const u64 limit = BIT_ULL(guest->config.levels == 5 ? 57 : 48);
+	u64 entry = limit;
+
+	KUNIT_EXPECT_EQ(test, ept_space_log_mark(guest->space, limit - SZ_4K, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_log_mark(guest->space, 0, limit), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_log_mark(guest->space, limit - SZ_4K, SZ_4K + 1), -ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_space_log_mark(guest->space, SZ_4K, limit), -ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_space_log_mark(guest->space, limit, 1), -ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_space_log_mark(guest->space, -1, 1), -ERANGE);
+	KUNIT_EXPECT_EQ(test, ept_space_log_mark(guest->space, 0, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ept_space_log_pml(guest->space, &entry, 1), 0);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM(what_a_lazy_log_made_small_is_large_when_it_ends, configs_gen_params),
+	KUNIT_CASE_PARAM(marks_that_leave_the_space_are_refused, configs_gen_params),
 	KUNIT_CASE_PARAM(logs_lie_side_by_side, configs_gen_params),
 	KUNIT_CASE_PARAM(a_part_of_a_log_has_its_part_of_what_was_written, configs_gen_params),
 	KUNIT_CASE_PARAM(a_leaf_that_ends_where_a_log_begins_is_large, configs_gen_params),
