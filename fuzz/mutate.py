@@ -42,10 +42,12 @@ KUNIT = {"ept_visit.c": ["ept_observe*"], "ept_core.c": ["-d", "ept_memory*"],
          "ept_op.h": ["ept_race*"], "ept_map.c": ["ept_race*"], "ept_harvest.c": ["ept_race*"],
          "memtype/": ["ept_host"], "guest/": ["ept_*guest*"]}
 
-# Of KUnit, what space/ is for. The debug kernel sees what is lost, and what fails without memory.
+# What is for KUnit alone. The debug kernel sees what is lost, and what fails without memory; in QEMU
+# there are huge pages.
 SPACE_SUITES = ["ept_space*"]
-SPACE_LONG = [["-a", "ept_amid_space"], ["ept_race_[us][sp]*"], ["ept_observe_space"],
-              ["-d", "ept_space*"]]
+SPACE_LONG = [["-d", "ept_space*"], ["-a", "ept_amid_space"], ["ept_race_[us][sp]*"],
+              ["ept_observe_space"]]
+SPACE_USER = ["-x", "ept_space_user"]
 
 # What is looked for in a line, and what takes its place. The first letter names the kind.
 SWAPS = [
@@ -252,7 +254,7 @@ class Tree:
     def verdict(self, mutant):
         """By whom it is noticed, or why that isn't asked, or SURVIVES"""
         if mutant.path in SPACE:
-            return self.verdict_of_space()
+            return self.verdict_of_space(mutant.path)
         tests = tests_of(mutant.path)
         if not self.builds["plain"].make(tests[0][1]):
             return "doesn't compile"
@@ -263,11 +265,12 @@ class Tree:
                 return "sanitizers" if build == "sanitized" else test[0]
         return "SURVIVES"
 
-    def verdict_of_space(self):
+    def verdict_of_space(self, path):
+        more = ([SPACE_USER] if path == "space/user.c" else []) + SPACE_LONG
         # A second of CPU is enough; many mutants go on without end.
         ended = status(["prlimit", "--cpu=5", "testbed/kunit"] + SPACE_SUITES, self.path,
                        BOOT_SECONDS="20")
-        for suites in [] if ARGS.quick else SPACE_LONG:
+        for suites in [] if ARGS.quick else more:
             if ended != 0:
                 break
             ended = status(["testbed/kunit"] + suites, self.path, BOOT_SECONDS="200", BRIEF="y")
