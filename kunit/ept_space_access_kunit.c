@@ -77,6 +77,7 @@ static void a_walk_brings_what_it_needs(struct kunit *test)
 	make_tables(guest);
 	for (u64 gva = 0x123; gva < SZ_2M; gva += SZ_64K) {
 		forget(guest);
+		fault.verdict = EPT_VERDICT_MMIO;
 		KUNIT_EXPECT_EQ(test, ept_space_walk(guest->space, &paging, gva, EPT_PROT_WRITE,
 						     &walk, &fault), 0);
 		KUNIT_EXPECT_EQ(test, walk.verdict, EPT_WALK_OK);
@@ -109,6 +110,7 @@ static void flags_that_a_walk_sets_are_in_the_log(struct kunit *test)
 	must_add(guest, EPT_REGION_ANON, DATA, SZ_2M);
 	make_tables(guest);
 	KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, GPA, SZ_64K, 0), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, 0, SZ_4K, 0), 0);
 	KUNIT_EXPECT_EQ(test, ept_space_walk(guest->space, &paging, SZ_4K, EPT_PROT_WRITE, &walk,
 					     &fault), 0);
 	KUNIT_EXPECT_EQ(test, walk.verdict, EPT_WALK_OK);
@@ -125,6 +127,10 @@ static void flags_that_a_walk_sets_are_in_the_log(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_space_log_get(guest->space, GPA, SZ_64K, logged), 0);
 	KUNIT_EXPECT_EQ(test, logged[0], GENMASK(3, 0));
 	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA, SZ_64K), 0);
+	/* Where no entry is */
+	logged[0] = 0;
+	KUNIT_EXPECT_EQ(test, ept_space_log_get(guest->space, 0, SZ_4K, logged), 0);
+	KUNIT_EXPECT_EQ(test, logged[0], 0);
 }
 
 static void expect_walk(struct guest *guest, u32 access, enum ept_verdict verdict, u64 gpa)

@@ -324,7 +324,31 @@ static void a_client_gives_a_right_later(struct kunit *test)
 	odd->piece.prot = RW;
 	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_WRITE), EPT_VERDICT_RESUME);
 	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, GPA, EPT_PROT_WRITE, NULL), 0);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_EXEC), -EACCES);
+	odd->piece.prot |= EPT_PROT_EXEC | EPT_PROT_UEXEC;
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_EXEC), EPT_VERDICT_RESUME);
+	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, GPA, EPT_PROT_EXEC, NULL), 0);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SIZE), 0);
+}
+
+/* A smaller piece than before, with more rights */
+static void a_right_counts_for_the_piece_alone(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct odd *odd = add_odd_with(guest, &odd_backend, GUEST_SIZE, RW);
+
+	odd->piece = (struct ept_piece){
+		.hpa = page_to_phys(guest->linear), .size = GUEST_SIZE, .prot = EPT_PROT_READ,
+	};
+	guest_load(guest, GPA);
+	guest_load(guest, GPA + SZ_1M);
+	odd->piece.size = SZ_1M;
+	odd->piece.prot = RW;
+	guest_store(guest, GPA + SZ_4K, 1);
+	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, GPA + SZ_1M, EPT_PROT_WRITE, NULL),
+			-EFAULT);
+	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, GPA + SZ_1M, EPT_PROT_READ, NULL), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
 }
 
 static void a_large_leaf_gets_a_right_whole(struct kunit *test)
@@ -510,6 +534,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(what_was_moved_to_the_beginning_has_nothing_in_front),
 	KUNIT_CASE_PARAM(a_piece_ends_where_it_says_after_a_move, configs_gen_params),
 	KUNIT_CASE_PARAM(a_client_gives_a_right_later, configs_gen_params),
+	KUNIT_CASE_PARAM(a_right_counts_for_the_piece_alone, configs_gen_params),
 	KUNIT_CASE_PARAM(a_large_leaf_gets_a_right_whole, configs_gen_params),
 	KUNIT_CASE_PARAM(what_could_not_be_written_goes_clean, configs_gen_params),
 	KUNIT_CASE(populating_asks_for_no_right_that_a_region_lacks),

@@ -312,6 +312,7 @@ static void a_files_pages_are_let_go_of_and_dirty_if_they_were_writable(struct k
 {
 	struct guest *guest = test->priv;
 	struct ept_region region = guest_region(guest, EPT_REGION_FILE, GPA, SZ_64K, 0);
+	struct ept_window window;
 	struct page *page;
 	int references;
 
@@ -328,6 +329,12 @@ static void a_files_pages_are_let_go_of_and_dirty_if_they_were_writable(struct k
 							region.attrs.prot), 0);
 		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 1);
 		KUNIT_EXPECT_EQ(test, page_count(page), references);
+		KUNIT_EXPECT_EQ(test, ept_space_window_open(guest->space, GPA, 0, writable,
+							    &window), 0);
+		ClearPageDirty(page);
+		KUNIT_EXPECT_EQ(test, ept_space_window_close(&window, writable), 0);
+		KUNIT_EXPECT_EQ(test, page_count(page), references);
+		KUNIT_EXPECT_EQ(test, !!PageDirty(page), writable);
 		ClearPageDirty(page);
 		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_64K), 0);
 		KUNIT_EXPECT_EQ(test, page_count(page), references - 1);
@@ -366,6 +373,8 @@ static void files_that_cannot_be_are_refused(struct kunit *test)
 	region.file.offset = 1;
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EINVAL);
 	region.file.offset = -SZ_4K;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -ERANGE);
+	region.file.offset = MAX_LFS_FILESIZE & PAGE_MASK;
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -ERANGE);
 	region.file.offset = 0;
 	/* More pages than an array can name: refused, and the kernel doesn't complain. */

@@ -442,6 +442,10 @@ static void bad_memory_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -ERANGE);
 	region.user.address = -SZ_4K;
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -ERANGE);
+	/* To the end of what a process may have */
+	region.user.address = PAGE_ALIGN_DOWN(guest->mm->task_size) - SZ_4K;
+	region.size = SZ_4K;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), 0);
 	guest_end_process(guest);
 }
 

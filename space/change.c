@@ -17,7 +17,6 @@ int space_lock(struct ept_space *space)
 	if (mutex_lock_killable(&space->lock))
 		return -EINTR;
 	WRITE_ONCE(space->owner, current);
-	ept_gather_init(&space->gather, space->ept);
 	return 0;
 }
 
@@ -359,7 +358,6 @@ void space_remove_all(struct ept_space *space)
 
 	mutex_lock(&space->lock);
 	WRITE_ONCE(space->owner, current);
-	ept_gather_init(&space->gather, space->ept);
 	while (space_next(space, &at, space->limit, &part)) {
 		if (part.old->backing->kind->fault)
 			space_zap(space, &part, &space->gather);

@@ -58,6 +58,7 @@ struct ept_space *ept_space_create(const struct ept_config *config)
 		goto destroy_ept;
 	init(space, &actual);
 	space->ept = ept;
+	ept_gather_init(&space->gather, ept);
 	space->counts = alloc_percpu_gfp(struct ept_space_stats, GFP_KERNEL_ACCOUNT);
 	if (!space->counts)
 		goto free_space;

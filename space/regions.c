@@ -242,7 +242,6 @@ static int take_back(struct ept_space *space, u64 gpa, u64 size, bool owned)
 			log_note_range(space, part->gpa, part->size);
 	}
 	ept_gather_flush(&space->gather);
-	ept_gather_init(&space->gather, space->ept);
 	/* Before anyone may use what comes in its place */
 	atomic_long_inc_return(&space->stale);
 	change_store_parts(space, change, false);

@@ -21,11 +21,10 @@ static int bring(struct place *place, const struct touch *touch)
 	const u32 access = touch->rights | (asks ? EPT_PROT_WRITE : 0);
 	int err = 0;
 
+	/* The page that is there stays, or there was nothing to look for. */
 	place_look_up(place);
-	if (asks && place->mapped && !(place->there.attrs.prot & EPT_PROT_WRITE)) {
+	if (asks && place->mapped && !(place->there.attrs.prot & EPT_PROT_WRITE))
 		err = kind->fault(place, access);
-		place_look_up(place);
-	}
 	for (; !err && !place->mapped; place_look_up(place))
 		err = kind->fault(place, access);
 	return err;
