@@ -45,9 +45,9 @@ KUNIT = {"ept_visit.c": ["ept_observe*"], "ept_core.c": ["-d", "ept_memory*"],
 # What is for KUnit alone. The debug kernel sees what is lost, and what fails without memory; in QEMU
 # there are huge pages.
 SPACE_SUITES = ["ept_space*"]
-SPACE_LONG = [["-d", "ept_space*"], ["-a", "ept_amid_space"], ["ept_race_[us][sp]*"],
-              ["ept_observe_space"]]
-SPACE_USER = ["-x", "ept_space_user"]
+SPACE_DEBUG = [["-d", "ept_space*"]]
+SPACE_RACES = [["-a", "ept_amid_space"], ["ept_race_[us][sp]*"], ["ept_observe_space"]]
+SPACE_USER = [["-x", "ept_space_user"]]
 
 # What is looked for in a line, and what takes its place. The first letter names the kind.
 SWAPS = [
@@ -266,7 +266,8 @@ class Tree:
         return "SURVIVES"
 
     def verdict_of_space(self, path):
-        more = ([SPACE_USER] if path == "space/user.c" else []) + SPACE_LONG
+        more = (SPACE_USER + SPACE_RACES + SPACE_DEBUG if path == "space/user.c" else
+                SPACE_DEBUG + SPACE_RACES)
         # A second of CPU is enough; many mutants go on without end.
         ended = status(["prlimit", "--cpu=5", "testbed/kunit"] + SPACE_SUITES, self.path,
                        BOOT_SECONDS="20")
