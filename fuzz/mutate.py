@@ -268,13 +268,14 @@ class Tree:
     def verdict_of_space(self, path):
         more = (SPACE_USER + SPACE_RACES + SPACE_DEBUG if path == "space/user.c" else
                 SPACE_DEBUG + SPACE_RACES)
-        # A second of CPU is enough; many mutants go on without end.
+        # A second of CPU is enough, or a quarter of a minute; many mutants go on without end.
         ended = status(["prlimit", "--cpu=5", "testbed/kunit"] + SPACE_SUITES, self.path,
                        BOOT_SECONDS="20")
         for suites in [] if ARGS.quick else more:
             if ended != 0:
                 break
-            ended = status(["testbed/kunit"] + suites, self.path, BOOT_SECONDS="200", BRIEF="y")
+            ended = status(["prlimit", "--cpu=60", "testbed/kunit"] + suites, self.path,
+                           BOOT_SECONDS="200", BRIEF="y")
         return {0: "SURVIVES", 2: "doesn't compile"}.get(ended, "KUnit")
 
     def judge(self, mutant):
