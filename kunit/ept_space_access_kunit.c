@@ -239,6 +239,26 @@ static void copies_follow_the_guests_tables(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, DATA, SZ_64K), 0);
 }
 
+static void what_may_only_be_fetched_is_copied_as_a_fetch(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_guest_walk walk;
+	struct ept_fault fault;
+	u8 byte = 0;
+
+	if (!(guest->config.features & EPT_FEATURE_EXEC_ONLY))
+		kunit_skip(test, "what may be executed may be read");
+	must_add(guest, EPT_REGION_ANON, GPA, SZ_64K);
+	must_add(guest, EPT_REGION_ANON, DATA, SZ_2M);
+	make_tables(guest);
+	guest_store(guest, DATA, 7);
+	KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, DATA, SZ_2M, guest->mmu.mode_exec ?
+						EXEC_ALL : EPT_PROT_EXEC), 0);
+	KUNIT_EXPECT_EQ(test, read_virt(guest, 0, &byte, 1, EPT_PROT_READ, &walk, &fault), 0);
+	KUNIT_EXPECT_EQ(test, read_virt(guest, 0, &byte, 1, EPT_PROT_EXEC, &walk, &fault), 1);
+	KUNIT_EXPECT_EQ(test, byte, 7);
+}
+
 static void copies_end_before_what_is_refused(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -399,6 +419,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(flags_that_a_walk_sets_are_in_the_log, configs_gen_params),
 	KUNIT_CASE_PARAM(a_walk_says_why_it_ends, configs_gen_params),
 	KUNIT_CASE_PARAM(copies_follow_the_guests_tables, configs_gen_params),
+	KUNIT_CASE_PARAM(what_may_only_be_fetched_is_copied_as_a_fetch, configs_gen_params),
 	KUNIT_CASE_PARAM(copies_end_before_what_is_refused, configs_gen_params),
 	KUNIT_CASE_PARAM(guest_and_window_show_the_same, configs_gen_params),
 	KUNIT_CASE(a_window_is_stale_when_its_page_is_not_the_guests),

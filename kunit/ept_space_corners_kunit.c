@@ -499,6 +499,20 @@ static void a_fault_maps_no_more_than_a_leaf_where_leaves_are_small(struct kunit
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, SZ_1G, SZ_1G), 0);
 }
 
+/* A CPU that missed that another one has mapped it */
+static void a_fault_on_a_large_leaf_leaves_it_large(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	enum ept_level level;
+
+	must_add(guest, EPT_REGION_ANON, GPA, GUEST_SIZE);
+	guest_store(guest, GPA, 1);
+	level = level_at(guest, GPA);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA + SZ_4K, EPT_PROT_WRITE), EPT_VERDICT_RESUME);
+	KUNIT_EXPECT_EQ(test, level_at(guest, GPA), level);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+}
+
 /* Neither in the tree nor in the table */
 static void rights_that_a_region_has_already_cut_nothing(struct kunit *test)
 {
@@ -519,6 +533,7 @@ static void rights_that_a_region_has_already_cut_nothing(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
+	KUNIT_CASE(a_fault_on_a_large_leaf_leaves_it_large),
 	KUNIT_CASE(rights_that_a_region_has_already_cut_nothing),
 	KUNIT_CASE_PARAM(a_fault_maps_no_more_than_a_leaf_where_leaves_are_small,
 			 configs_gen_params),

@@ -117,6 +117,14 @@ static void what_is_pinned_to_be_read_is_never_written(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_WRITE), EPT_VERDICT_READONLY);
 	KUNIT_EXPECT_EQ(test, ept_space_write(guest->space, GPA, &byte, 1, 0), -EACCES);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 9);
+	/* The process may not write there itself. */
+	region = guest_region(guest, EPT_REGION_PINNED, SZ_1G, SZ_4K, 32);
+	KUNIT_EXPECT_EQ(test, vm_mmap(NULL, region.user.address, SZ_4K, PROT_READ,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0),
+			region.user.address);
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), -EFAULT);
+	region.attrs.prot = EPT_PROT_READ;
+	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), 0);
 	guest_end_process(guest);
 }
 

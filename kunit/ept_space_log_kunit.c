@@ -145,7 +145,7 @@ static void what_was_written_before_a_log_and_goes_is_not_in_it(struct kunit *te
  * @asked: the write has come to the memory
  * @go_on: now it may be done
  * @runs: the other thread does
- * @began: the log has begun, or the region is gone
+ * @began: the log has begun, or has ended, or the region is gone
  * @memory: of one page
  * @seen: what of it was there then
  * @released: how often the memory was
@@ -223,6 +223,18 @@ static int start_log(void *arg)
 	return err;
 }
 
+static int stop_log(void *arg)
+{
+	struct slow *slow = arg;
+	int err;
+
+	complete(&slow->runs);
+	err = ept_space_log_stop(slow->space, LOG, SIZE);
+	slow->seen = READ_ONCE(slow->memory[0]);
+	complete(&slow->began);
+	return err;
+}
+
 static int remove_region(void *arg)
 {
 	struct slow *slow = arg;
@@ -283,6 +295,16 @@ static void what_the_host_writes_as_a_log_begins_is_copied_or_logged(struct kuni
 	KUNIT_EXPECT_TRUE(test, slow->seen == 9 || test_bit(0, logged));
 }
 
+static void a_log_that_the_host_writes_in_ends_when_it_is_done(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct slow *slow;
+
+	KUNIT_ASSERT_EQ(test, start(guest, 0), 0);
+	slow = do_amid(guest, &slow_backend, write_slowly, stop_log);
+	KUNIT_EXPECT_EQ(test, slow->seen, 9);
+}
+
 static void what_a_fault_under_way_lets_write_is_logged(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -300,6 +322,30 @@ static void a_region_that_the_host_uses_goes_when_it_is_done(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, slow->seen, 9);
 	KUNIT_EXPECT_EQ(test, slow->released, 1);
+}
+
+/* With dirty flags a write costs none, and by PML nothing is looked for in the table. */
+static void logs_learn_of_writes_as_they_say(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_space_stats before, after;
+
+	if (!guest->mmu.accessed_dirty)
+		kunit_skip(test, "logs live on faults");
+	must_add(guest, EPT_REGION_LINEAR, GPA, GUEST_SIZE);
+	guest_store(guest, IN_LOG, 1);
+	KUNIT_ASSERT_EQ(test, start(guest, 0), 0);
+	ept_space_get_stats(guest->space, &before);
+	guest_store(guest, IN_LOG, 2);
+	ept_space_get_stats(guest->space, &after);
+	KUNIT_EXPECT_EQ(test, after.faults[EPT_VERDICT_RESUME], before.faults[EPT_VERDICT_RESUME]);
+	KUNIT_EXPECT_EQ(test, get_log(guest), 1);
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, LOG, SIZE), 0);
+	KUNIT_ASSERT_EQ(test, start(guest, EPT_LOG_PML), 0);
+	guest_store(guest, IN_LOG, 3);
+	KUNIT_EXPECT_EQ(test, get_log(guest), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, LOG, SIZE), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
 }
 
 static void logs_lie_side_by_side(struct kunit *test)
@@ -410,6 +456,7 @@ static void marks_that_leave_the_space_are_refused(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(what_a_lazy_log_made_small_is_large_when_it_ends, configs_gen_params),
 	KUNIT_CASE_PARAM(marks_that_leave_the_space_are_refused, configs_gen_params),
+	KUNIT_CASE_PARAM(logs_learn_of_writes_as_they_say, configs_gen_params),
 	KUNIT_CASE_PARAM(logs_lie_side_by_side, configs_gen_params),
 	KUNIT_CASE_PARAM(a_part_of_a_log_has_its_part_of_what_was_written, configs_gen_params),
 	KUNIT_CASE_PARAM(a_leaf_that_ends_where_a_log_begins_is_large, configs_gen_params),
@@ -417,6 +464,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(a_leaf_that_an_edge_cuts_is_not_writable_in_the_log, configs_gen_params),
 	KUNIT_CASE_PARAM(what_was_written_before_a_log_and_goes_is_not_in_it, configs_gen_params),
 	KUNIT_CASE(what_the_host_writes_as_a_log_begins_is_copied_or_logged),
+	KUNIT_CASE(a_log_that_the_host_writes_in_ends_when_it_is_done),
 	KUNIT_CASE(what_a_fault_under_way_lets_write_is_logged),
 	KUNIT_CASE(a_region_that_the_host_uses_goes_when_it_is_done),
 	{}

@@ -101,7 +101,8 @@ static bool is_as_before(struct guest *guest)
 	for (unsigned int i = 0; same && i < ARRAY_SIZE(kinds); i++, at += SZ_4M)
 		same = !ept_space_find(guest->space, at + SZ_1M, &region) && region.gpa == at &&
 		       region.size == SZ_4M && region.kind == kinds[i];
-	return same && ept_space_find(guest->space, at, &region) == -ENOENT;
+	return same && ept_space_find(guest->space, at, &region) == -ENOENT &&
+	       ept_translate(guest->ept, OTHER + SZ_1M, 0, NULL) == -EFAULT;
 }
 
 static int add(struct guest *guest)
@@ -231,6 +232,17 @@ static int get_log(struct guest *guest)
 	return ept_space_log_start(guest->space, GPA + SZ_1M + SZ_4K, SZ_4M, 0);
 }
 
+static int move_into_log(struct guest *guest)
+{
+	int err = ept_space_log_start(guest->space, OTHER, SZ_4M, 0);
+
+	if (err)
+		return err;
+	err = ept_space_move(guest->space, GPA, SZ_4M, OTHER);
+	ept_space_log_stop(guest->space, OTHER, SZ_4M);
+	return err;
+}
+
 static int fault(struct guest *guest)
 {
 	int ret = guest_fault(guest, SZ_4K, EPT_PROT_WRITE);
@@ -254,6 +266,7 @@ static const struct {
 	{ "fault", fault }, { "populate", populate },
 	{ "pinned", add_pinned }, { "file", use_file }, { "walk", walk }, { "window", open_window },
 	{ "move pinned", move_pinned }, { "move file", move_file }, { "move client", move_client },
+	{ "move into a log", move_into_log },
 };
 
 KUNIT_ARRAY_PARAM_DESC(operations, operations, name);
@@ -287,6 +300,24 @@ static void an_allocation_that_fails_changes_nothing(struct kunit *test)
 	guest_end_process(guest);
 }
 
+/* A large page each time, and no table for it */
+static void pages_that_were_got_in_vain_come_back(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct sysinfo before, after;
+
+	si_meminfo(&before);
+	for (unsigned int i = 0; i < 64; i++) {
+		must_add(guest, EPT_REGION_ANON, GPA, SZ_2M);
+		fail_allocation(2);
+		KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_WRITE), -ENOMEM);
+		an_allocation_failed();
+		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_2M), 0);
+	}
+	si_meminfo(&after);
+	KUNIT_EXPECT_LT(test, before.freeram, after.freeram + 16 * (SZ_2M / SZ_4K));
+}
+
 static void a_creation_that_fails_leaves_nothing(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -312,6 +343,8 @@ static void a_creation_that_fails_leaves_nothing(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(a_creation_that_fails_leaves_nothing),
 	KUNIT_CASE_PARAM(an_allocation_that_fails_changes_nothing, operations_gen_params),
+	/* The last: it leaves memory in small pieces. */
+	KUNIT_CASE(pages_that_were_got_in_vain_come_back),
 	{}
 };
 
