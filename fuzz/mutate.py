@@ -47,7 +47,10 @@ KUNIT = {"ept_visit.c": ["ept_observe*"], "ept_core.c": ["-d", "ept_memory*"],
 SPACE_SUITES = ["ept_space*"]
 SPACE_DEBUG = [["-d", "ept_space*"]]
 SPACE_RACES = [["-a", "ept_amid_space"], ["ept_race_[us][sp]*"], ["ept_observe_space"]]
-SPACE_USER = [["-x", "ept_space_user"]]
+# What is likely to notice comes first.
+SPACE_FIRST = {"user.c": ["-x", "ept_space_user"], "held.c": ["-d", "ept_space_[hm]*"],
+               "log.c": ["-d", "ept_space_[lm]*"], "walk.c": ["-d", "ept_space_[am]*"],
+               "touch.c": ["-d", "ept_space_[am]*"], "place.c": ["-d", "ept_space_c*"]}
 
 # What is looked for in a line, and what takes its place. The first letter names the kind.
 SWAPS = [
@@ -266,8 +269,8 @@ class Tree:
         return "SURVIVES"
 
     def verdict_of_space(self, path):
-        more = (SPACE_USER + SPACE_RACES + SPACE_DEBUG if path == "space/user.c" else
-                SPACE_DEBUG + SPACE_RACES)
+        first = SPACE_FIRST.get(path.removeprefix("space/"), ["-d", "ept_space_[cm]*"])
+        more = [first] + SPACE_RACES + SPACE_DEBUG
         # A second of CPU is enough, or a quarter of a minute; many mutants go on without end.
         ended = status(["prlimit", "--cpu=5", "testbed/kunit"] + SPACE_SUITES, self.path,
                        BOOT_SECONDS="20")

@@ -43,14 +43,10 @@ build_modules() {
 }
 
 build_modules_in() {
-	same_as "$RUN/src" "$1"
-	if ! quietly "$MODULES.log" "${KMAKE[@]}" M="$1" "${@:2}" modules; then
-		rm -rf "$1"
-		return 1
-	fi
-	[ "$1" != "$MODULES" ] || return 0
-	rsync -a --exclude='*.o' --exclude='.*.cmd' "$1/" "$MODULES/"
-	keep_if_silent "$1" "$MODULES.log"
+	begin_build "$1"
+	quietly "$MODULES.log" "${KMAKE[@]}" M="$1" "${@:2}" modules || return 1
+	[ "$1" = "$MODULES" ] || rsync -a --exclude='*.o' --exclude='.*.cmd' "$1/" "$MODULES/"
+	grep -qiE 'warning|error' "$MODULES.log" || end_silent_build "$1"
 }
 
 # build_folder NAME HOW...: where the objects of a build are kept for the next run. What kbuild might
@@ -63,9 +59,16 @@ build_folder() {
 	echo "$kept/$1-$({ echo "${@:2}"; cd "$RUN/src"; cat Kbuild ./*/Kbuild; } | sha256sum | cut -c1-12)"
 }
 
-# keep_if_silent FOLDER LOG: what a compiler said once it wouldn't say again.
-keep_if_silent() {
-	! grep -qiE 'warning|error' "$2" || rm -rf "$1"
+# begin_build FOLDER: the run's sources are there, beside the objects of a build that was silent. Of
+# one that wasn't, or never ended, there are none: what a compiler said once it wouldn't say again.
+begin_build() {
+	[ -e "$1/.tmp_silent" ] || rm -rf "$1"
+	same_as "$RUN/src" "$1"
+	rm -f "$1/.tmp_silent"
+}
+
+end_silent_build() {
+	touch "$1/.tmp_silent"
 }
 
 # all_modules: all but KUnit, for a kernel that others built.
