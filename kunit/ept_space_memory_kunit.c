@@ -300,24 +300,6 @@ static void an_allocation_that_fails_changes_nothing(struct kunit *test)
 	guest_end_process(guest);
 }
 
-/* A large page each time, and no table for it */
-static void pages_that_were_got_in_vain_come_back(struct kunit *test)
-{
-	struct guest *guest = test->priv;
-	struct sysinfo before, after;
-
-	si_meminfo(&before);
-	for (unsigned int i = 0; i < 64; i++) {
-		must_add(guest, EPT_REGION_ANON, GPA, SZ_2M);
-		fail_allocation(2);
-		KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_WRITE), -ENOMEM);
-		an_allocation_failed();
-		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_2M), 0);
-	}
-	si_meminfo(&after);
-	KUNIT_EXPECT_LT(test, before.freeram, after.freeram + 16 * (SZ_2M / SZ_4K));
-}
-
 static void a_creation_that_fails_leaves_nothing(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -343,8 +325,6 @@ static void a_creation_that_fails_leaves_nothing(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(a_creation_that_fails_leaves_nothing),
 	KUNIT_CASE_PARAM(an_allocation_that_fails_changes_nothing, operations_gen_params),
-	/* The last: it leaves memory in small pieces. */
-	KUNIT_CASE(pages_that_were_got_in_vain_come_back),
 	{}
 };
 

@@ -199,7 +199,6 @@ static int add_part(struct change *change, const struct part *found)
 
 	if (!part)
 		return -ENOMEM;
-	part->new = NULL;
 	list_add_tail(&part->node, &change->parts);
 	return 0;
 }
@@ -210,7 +209,7 @@ struct change *change_make(struct ept_space *space, u64 gpa, u64 size)
 	struct change *change = kzalloc(sizeof(*change), GFP_KERNEL_ACCOUNT);
 	struct place first = { .space = space, .gpa = gpa };
 	struct place last = { .space = space, .gpa = gpa + size - SZ_4K };
-	struct part found;
+	struct part found = {};
 	u64 at = gpa;
 
 	if (!change)
