@@ -350,6 +350,13 @@ static void a_files_pages_are_let_go_of_and_dirty_if_they_were_writable(struct k
 		/* It is the only place that has what was written. */
 		SetPageDirty(page);
 	}
+	/* Also with the whole space */
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 1);
+	KUNIT_EXPECT_EQ(test, page_count(page), references);
+	ept_space_destroy(guest->space);
+	guest->space = NULL;
+	KUNIT_EXPECT_EQ(test, page_count(page), references - 1);
 	guest_end_process(guest);
 }
 
