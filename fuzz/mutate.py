@@ -51,6 +51,7 @@ SPACE_RACES = [["-a", "ept_amid_space"], ["ept_race_[us][sp]*"], ["ept_observe_s
 SPACE_FIRST = {"user.c": ["-x", "ept_space_user"], "held.c": ["-d", "ept_space_[hm]*"],
                "log.c": ["-d", "ept_space_[lm]*"], "walk.c": ["-d", "ept_space_[am]*"],
                "touch.c": ["-d", "ept_space_[am]*"], "place.c": ["-d", "ept_space_c*"]}
+SPACE_OTHERS = ["-d", "ept_space_[cm]*"]
 
 # What is looked for in a line, and what takes its place. The first letter names the kind.
 SWAPS = [
@@ -253,6 +254,10 @@ class Tree:
                 sys.exit(f"the tests fail for the sources as they are: {build}, {test}")
         if (ARGS.kunit or set(ARGS.files or SPACE) & set(SPACE)) and kunit_notices("", self.path):
             sys.exit("KUnit fails for the sources as they are")
+        for path in {SPACE_FIRST.get(path[6:], SPACE_OTHERS)[1]: path
+                     for path in ARGS.files or SPACE if path in SPACE}.values():
+            if self.verdict_of_space(path) != "SURVIVES":
+                sys.exit(f"KUnit fails for the sources as they are: {path}")
 
     def verdict(self, mutant):
         """By whom it is noticed, or why that isn't asked, or SURVIVES"""
@@ -269,9 +274,9 @@ class Tree:
         return "SURVIVES"
 
     def verdict_of_space(self, path):
-        first = SPACE_FIRST.get(path.removeprefix("space/"), ["-d", "ept_space_[cm]*"])
+        first = SPACE_FIRST.get(path.removeprefix("space/"), SPACE_OTHERS)
         more = [first] + SPACE_RACES + SPACE_DEBUG
-        # A second of CPU is enough, or a quarter of a minute; many mutants go on without end.
+        # A second or two of CPU are enough, or half a minute; many mutants go on without end.
         ended = status(["prlimit", "--cpu=5", "testbed/kunit"] + SPACE_SUITES, self.path,
                        BOOT_SECONDS="20")
         for suites in [] if ARGS.quick else more:

@@ -361,6 +361,21 @@ static void a_window_is_stale_when_its_page_is_not_the_guests(struct kunit *test
 	}
 }
 
+static void a_window_keeps_a_page_of_the_clients(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_window window;
+	int references = page_count(guest->pages[0]);
+
+	must_add(guest, EPT_REGION_PAGES, DATA, SZ_64K);
+	KUNIT_EXPECT_EQ(test, ept_space_window_open(guest->space, DATA, 0, true, &window), 0);
+	KUNIT_EXPECT_EQ(test, page_count(guest->pages[0]), references + 1);
+	KUNIT_EXPECT_EQ(test, ept_space_window_close(&window, true), 0);
+	KUNIT_EXPECT_EQ(test, page_count(guest->pages[0]), references);
+	/* It is in no file, and nobody's to be written back. */
+	KUNIT_EXPECT_FALSE(test, PageDirty(guest->pages[0]));
+}
+
 static void windows_that_cannot_be_are_refused(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -423,6 +438,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(copies_end_before_what_is_refused, configs_gen_params),
 	KUNIT_CASE_PARAM(guest_and_window_show_the_same, configs_gen_params),
 	KUNIT_CASE(a_window_is_stale_when_its_page_is_not_the_guests),
+	KUNIT_CASE(a_window_keeps_a_page_of_the_clients),
 	KUNIT_CASE_PARAM(windows_that_cannot_be_are_refused, configs_gen_params),
 	KUNIT_CASE(a_window_into_a_process_is_stale_when_it_has_another_page),
 	{}

@@ -431,7 +431,7 @@ static void faults_are_counted_by_verdict(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SIZE), 0);
 }
 
-/* A page that isn't given back each time would be hundreds of MiB. */
+/* What isn't given back each time would be hundreds of MiB. */
 static void memory_comes_back_to_the_kernel(struct kunit *test)
 {
 	struct guest *guest = test->priv;

@@ -138,6 +138,8 @@ void anon_free_pages(struct list_head *pages)
 		const unsigned long nr = page_private(page);
 
 		list_del(&page->lru);
+		/* Not every kernel resets it, and who gets the page next may look. */
+		set_page_private(page, 0);
 		free_run(page, nr);
 		cond_resched();
 	}

@@ -183,7 +183,7 @@ void change_drop_span(struct span *span)
 	free_span(span);
 }
 
-/* Of a change that failed: what its parts were to become */
+/* Of a change that failed: what its parts were to become, which nobody looks at any more */
 void change_drop_new(struct change *change)
 {
 	struct part *part;

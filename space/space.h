@@ -274,7 +274,7 @@ extern const struct kind space_file;
  * @faults: of debugfs
  * @lock: excludes changes, and all below
  * @owner: who has it
- * @gather: what the changes owe; flushed, and so empty, whenever nobody has the lock
+ * @gather: what the changes owe; flushed whenever nobody has the lock
  * @replaced: something in the tree was replaced
  * @pending: spans that wait for the commit
  * @dead: spans that wait for it to go

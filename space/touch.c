@@ -21,7 +21,7 @@ static int bring(struct place *place, const struct touch *touch)
 	const u32 access = touch->rights | (asks ? EPT_PROT_WRITE : 0);
 	int err = 0;
 
-	/* The page that is there stays, or there was nothing to look for. */
+	/* Where it would be another page, the fault says PLACE_TAKEN. */
 	place_look_up(place);
 	if (asks && place->mapped && !(place->there.attrs.prot & EPT_PROT_WRITE))
 		err = kind->fault(place, access);

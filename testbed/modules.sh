@@ -43,28 +43,29 @@ build_modules() {
 }
 
 build_modules_in() {
-	begin_build "$1"
+	begin_build "$1" || return 1
 	quietly "$MODULES.log" "${KMAKE[@]}" M="$1" "${@:2}" modules || return 1
-	[ "$1" = "$MODULES" ] || rsync -a --exclude='*.o' --exclude='.*.cmd' "$1/" "$MODULES/"
+	[ "$1" = "$MODULES" ] || rsync -a --exclude='*.o' --exclude='.*.cmd' "$1/" "$MODULES/" ||
+		return 1
 	grep -qiE 'warning|error' "$MODULES.log" || end_silent_build "$1"
 }
 
 # build_folder NAME HOW...: where the objects of a build are kept for the next run. What kbuild might
-# not notice, files that are gone from a Kbuild, begins another folder.
+# not notice, another compiler, files that are gone from a Kbuild, begins another folder.
 build_folder() {
 	local kept=$CACHE/modules
 
 	mkdir -p "$kept"
-	find "$kept" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
-	echo "$kept/$1-$({ echo "${@:2}"; cd "$RUN/src"; cat Kbuild ./*/Kbuild; } | sha256sum | cut -c1-12)"
+	find "$kept" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} + 2>/dev/null || true
+	echo "$kept/$1-$({ echo "${@:2}"; gcc --version; cd "$RUN/src"; cat Kbuild ./*/Kbuild; } | sha256sum | cut -c1-12)"
 }
 
 # begin_build FOLDER: the run's sources are there, beside the objects of a build that was silent. Of
 # one that wasn't, or never ended, there are none: what a compiler said once it wouldn't say again.
 begin_build() {
 	[ -e "$1/.tmp_silent" ] || rm -rf "$1"
-	same_as "$RUN/src" "$1"
 	rm -f "$1/.tmp_silent"
+	same_as "$RUN/src" "$1"
 }
 
 end_silent_build() {
