@@ -7,6 +7,7 @@
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 
+#include "ept_compat.h"
 #include "fixture.h"
 #include "space_guest.h"
 
@@ -302,6 +303,7 @@ static void the_host_lets_go_of_pages_and_says_what_it_wrote(struct kunit *test)
 /* As madvise() does, of all that is mapped at once */
 static void want_huge_pages(struct guest *guest, unsigned long at)
 {
+#if EPT_KUNIT_HAS_PROCESS
 	struct vm_area_struct *vma;
 
 	mmap_write_lock(guest->mm);
@@ -309,6 +311,7 @@ static void want_huge_pages(struct guest *guest, unsigned long at)
 	if (vma)
 		vm_flags_set(vma, VM_HUGEPAGE);
 	mmap_write_unlock(guest->mm);
+#endif
 }
 
 /* The address of two of them, the first of whose pages have their numbers written to them */

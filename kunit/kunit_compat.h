@@ -4,9 +4,8 @@
 #define EPT_KUNIT_COMPAT_H
 
 #include <kunit/test.h>
-#include <linux/mm.h>
+#include <linux/mm_types.h>
 #include <linux/sizes.h>
-#include <linux/version.h>
 
 #ifndef KUNIT_ARRAY_PARAM_DESC
 #define KUNIT_ARRAY_PARAM_DESC(name, array, member)				\
@@ -27,13 +26,6 @@
 	KUNIT_EXPECT_EQ(test, memcmp(one, other, size), 0)
 #define KUNIT_EXPECT_MEMEQ_MSG(test, one, other, size, fmt, ...)	\
 	KUNIT_EXPECT_EQ_MSG(test, memcmp(one, other, size), 0, fmt, ##__VA_ARGS__)
-#endif
-
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
-static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
-{
-	vma->vm_flags |= flags;
-}
 #endif
 
 #ifndef EMPTY_VMA_FLAGS
