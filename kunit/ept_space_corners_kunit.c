@@ -20,14 +20,6 @@ CONFIG_PARAMS;
 #define SIZE	(PAGES * (u64)SZ_4K)
 #define RW	(EPT_PROT_READ | EPT_PROT_WRITE)
 
-static enum ept_level level_at(struct guest *guest, u64 gpa)
-{
-	struct ept_mapping mapping = {};
-
-	KUNIT_EXPECT_EQ(guest->test, ept_lookup(guest->ept, gpa, &mapping), 0);
-	return mapping.level;
-}
-
 /* The pages stay; rights come that a leaf so large may not have. */
 static void a_fetch_makes_leaves_small_that_may_not_be_executed_whole(struct kunit *test)
 {
@@ -40,13 +32,13 @@ static void a_fetch_makes_leaves_small_that_may_not_be_executed_whole(struct kun
 	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
 	guest_store(guest, GPA + SZ_4K, 1);
 	guest_store(guest, GPA + SZ_64K, 2);
-	if (level_at(guest, GPA) != EPT_2M)
+	if (guest_level(guest, GPA) != EPT_2M)
 		kunit_skip(test, "memory is in small pieces");
 	region.attrs.prot |= EPT_PROT_EXEC | (guest->mmu.mode_exec ? EPT_PROT_UEXEC : 0);
 	KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, GUEST_SIZE, region.attrs.prot),
 			0);
 	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA + SZ_4K, EPT_PROT_EXEC), EPT_VERDICT_RESUME);
-	KUNIT_EXPECT_EQ(test, level_at(guest, GPA + SZ_4K), EPT_4K);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA + SZ_4K), EPT_4K);
 	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, GPA + SZ_4K, EPT_PROT_EXEC, NULL), 0);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 1);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_64K), 2);
@@ -76,8 +68,7 @@ static void a_fetch_asks_for_the_right_of_its_mode(struct kunit *test)
 static void contiguous_pages_have_a_large_leaf(struct kunit *test)
 {
 	struct guest *guest = test->priv;
-	const bool large = guest->config.max_leaf > EPT_4K &&
-			   !(guest->config.flags & EPT_CONFIG_NO_EXEC_LARGE);
+	const enum ept_level large = guest_large(guest, EPT_ATTRS_RAM.prot);
 	struct ept_region region = guest_region(guest, EPT_REGION_PAGES, GPA, GUEST_SIZE, 0);
 	struct page **pages = kunit_kcalloc(test, GUEST_PAGES, sizeof(*pages), GFP_KERNEL);
 
@@ -87,10 +78,10 @@ static void contiguous_pages_have_a_large_leaf(struct kunit *test)
 	region.pages = pages;
 	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
 	guest_store(guest, GPA + SZ_2M + SZ_4K, 7);
-	KUNIT_EXPECT_EQ(test, level_at(guest, GPA + SZ_2M + SZ_4K), large ? EPT_2M : EPT_4K);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA + SZ_2M + SZ_4K), large);
 	KUNIT_EXPECT_EQ(test, *(u8 *)page_address(guest->linear + 513), 7);
 	guest_store(guest, GPA + SZ_4K, 8);
-	KUNIT_EXPECT_EQ(test, level_at(guest, GPA + SZ_4K), large ? EPT_2M : EPT_4K);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA + SZ_4K), large);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
 
 	/* One of them lies elsewhere. */
@@ -98,7 +89,7 @@ static void contiguous_pages_have_a_large_leaf(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
 	guest_store(guest, GPA + SZ_2M + SZ_4K, 9);
 	guest_store(guest, GPA + SZ_2M + 7 * SZ_4K, 10);
-	KUNIT_EXPECT_EQ(test, level_at(guest, GPA + SZ_2M + SZ_4K), EPT_4K);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA + SZ_2M + SZ_4K), EPT_4K);
 	KUNIT_EXPECT_EQ(test, *(u8 *)page_address(guest->linear + 513), 9);
 	KUNIT_EXPECT_EQ(test, *(u8 *)page_address(guest->pages[0]), 10);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
@@ -118,7 +109,7 @@ static void pages_that_end_amid_a_large_leaf_have_small_ones(struct kunit *test)
 	region.pages = pages;
 	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
 	guest_store(guest, GPA + SZ_2M + SZ_4K, 7);
-	KUNIT_EXPECT_EQ(test, level_at(guest, GPA + SZ_2M + SZ_4K), EPT_4K);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA + SZ_2M + SZ_4K), EPT_4K);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, region.size), 0);
 }
 
@@ -203,6 +194,14 @@ static struct odd *add_odd_with(struct guest *guest, const struct ept_backend *b
 	region.attrs.prot = prot;
 	KUNIT_ASSERT_EQ(guest->test, ept_space_add(guest->space, &region), 0);
 	return odd;
+}
+
+/* From here on: the linear memory's first bytes */
+static void give(struct odd *odd, u64 size, u32 prot)
+{
+	odd->piece = (struct ept_piece){
+		.hpa = page_to_phys(odd->guest->linear), .size = size, .prot = prot,
+	};
 }
 
 static struct odd *add_odd(struct guest *guest, const struct ept_backend *backend)
@@ -295,18 +294,15 @@ static void a_piece_ends_where_it_says_after_a_move(struct kunit *test)
 	struct guest *guest = test->priv;
 	struct odd *odd = add_odd_with(guest, &odd_backend, GUEST_SIZE, RW);
 
-	odd->piece = (struct ept_piece){
-		.hpa = page_to_phys(guest->linear), .size = GUEST_SIZE, .prot = RW,
-	};
+	give(odd, GUEST_SIZE, RW);
 	guest_store(guest, GPA, 1);
-	KUNIT_EXPECT_EQ(test, level_at(guest, GPA),
-			guest->config.max_leaf > EPT_4K ? EPT_2M : EPT_4K);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA), guest_large(guest, RW));
 	odd->piece.offset = SZ_1M;
 	odd->piece.hpa += SZ_1M;
 	odd->piece.size = SZ_2M;
 	KUNIT_ASSERT_EQ(test, ept_space_move(guest->space, GPA + SZ_2M, SZ_2M, OTHER), 0);
 	guest_store(guest, OTHER, 2);
-	KUNIT_EXPECT_EQ(test, level_at(guest, OTHER), EPT_4K);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, OTHER), EPT_4K);
 	KUNIT_EXPECT_EQ(test, *(u8 *)page_address(guest->linear + 512), 2);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, 0, OTHER + SZ_2M), 0);
 }
@@ -316,9 +312,7 @@ static void a_client_gives_a_right_later(struct kunit *test)
 	struct guest *guest = test->priv;
 	struct odd *odd = add_odd(guest, &odd_backend);
 
-	odd->piece = (struct ept_piece){
-		.hpa = page_to_phys(guest->linear), .size = SZ_4K, .prot = EPT_PROT_READ,
-	};
+	give(odd, SZ_4K, EPT_PROT_READ);
 	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_READ), EPT_VERDICT_RESUME);
 	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_WRITE), -EACCES);
 	odd->piece.prot = RW;
@@ -337,9 +331,7 @@ static void a_right_counts_for_the_piece_alone(struct kunit *test)
 	struct guest *guest = test->priv;
 	struct odd *odd = add_odd_with(guest, &odd_backend, GUEST_SIZE, RW);
 
-	odd->piece = (struct ept_piece){
-		.hpa = page_to_phys(guest->linear), .size = GUEST_SIZE, .prot = EPT_PROT_READ,
-	};
+	give(odd, GUEST_SIZE, EPT_PROT_READ);
 	guest_load(guest, GPA);
 	guest_load(guest, GPA + SZ_1M);
 	odd->piece.size = SZ_1M;
@@ -354,12 +346,9 @@ static void a_right_counts_for_the_piece_alone(struct kunit *test)
 static void a_large_leaf_gets_a_right_whole(struct kunit *test)
 {
 	struct guest *guest = test->priv;
-	const enum ept_level level = guest->config.max_leaf > EPT_4K ? EPT_2M : EPT_4K;
 	struct odd *odd = add_odd_with(guest, &odd_backend, GUEST_SIZE, RW);
 
-	odd->piece = (struct ept_piece){
-		.hpa = page_to_phys(guest->linear), .size = GUEST_SIZE, .prot = EPT_PROT_READ,
-	};
+	give(odd, GUEST_SIZE, EPT_PROT_READ);
 	/* The first and the last of what is there */
 	for (unsigned int i = 0; i < 2; i++) {
 		const u64 at = GPA + i * SZ_2M + SZ_8K;
@@ -368,7 +357,7 @@ static void a_large_leaf_gets_a_right_whole(struct kunit *test)
 		guest_load(guest, at);
 		odd->piece.prot = RW;
 		guest_store(guest, at, i + 1);
-		KUNIT_EXPECT_EQ(test, level_at(guest, at), level);
+		KUNIT_EXPECT_EQ(test, guest_level(guest, at), guest_large(guest, RW));
 		KUNIT_EXPECT_EQ(test, *(u8 *)page_address(guest->linear + i * 512 + 2), i + 1);
 	}
 	/* Another page behind one of it */
@@ -387,9 +376,7 @@ static void what_could_not_be_written_goes_clean(struct kunit *test)
 	struct guest *guest = test->priv;
 	struct odd *odd = add_odd_with(guest, &odd_backend_with_access, SIZE, EPT_PROT_READ);
 
-	odd->piece = (struct ept_piece){
-		.hpa = page_to_phys(guest->linear), .size = SZ_4K, .prot = RW,
-	};
+	give(odd, SZ_4K, RW);
 	guest_load(guest, GPA);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SIZE), 0);
 	KUNIT_EXPECT_FALSE(test, odd->dirty);
@@ -507,9 +494,9 @@ static void a_fault_on_a_large_leaf_leaves_it_large(struct kunit *test)
 
 	must_add(guest, EPT_REGION_ANON, GPA, GUEST_SIZE);
 	guest_store(guest, GPA, 1);
-	level = level_at(guest, GPA);
+	level = guest_level(guest, GPA);
 	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA + SZ_4K, EPT_PROT_WRITE), EPT_VERDICT_RESUME);
-	KUNIT_EXPECT_EQ(test, level_at(guest, GPA), level);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA), level);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
 }
 
@@ -523,12 +510,12 @@ static void rights_that_a_region_has_already_cut_nothing(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
 	guest_store(guest, GPA, 1);
-	level = level_at(guest, GPA);
+	level = guest_level(guest, GPA);
 	KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA + SZ_4K, SZ_4K,
 						region.attrs.prot), 0);
 	KUNIT_EXPECT_EQ(test, ept_space_find(guest->space, GPA, &found), 0);
 	KUNIT_EXPECT_EQ(test, found.size, GUEST_SIZE);
-	KUNIT_EXPECT_EQ(test, level_at(guest, GPA), level);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA), level);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
 }
 

@@ -498,14 +498,6 @@ static void a_log_makes_leaves_small_and_its_end_makes_them_large(struct kunit *
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 1);
 }
 
-static enum ept_level level_at(struct guest *guest, u64 gpa)
-{
-	struct ept_mapping mapping;
-
-	KUNIT_EXPECT_EQ(guest->test, ept_lookup(guest->ept, gpa, &mapping), 0);
-	return mapping.level;
-}
-
 /* Of which leaves are made large: anonymous memory, and some that isn't the space's */
 static void a_lazy_log_splits_what_is_written(struct kunit *test)
 {
@@ -522,12 +514,12 @@ static void a_lazy_log_splits_what_is_written(struct kunit *test)
 							  EPT_LOG_LAZY), 0);
 		KUNIT_EXPECT_EQ(test, get_log(guest), 0);
 		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 1);
-		KUNIT_EXPECT_EQ(test, level_at(guest, GPA), EPT_2M);
+		KUNIT_EXPECT_EQ(test, guest_level(guest, GPA), EPT_2M);
 		for (unsigned int round = 0; round < 2; round++) {
 			guest_store(guest, GPA + 5 * SZ_4K, 2);
 			guest_store(guest, GPA + 7 * SZ_4K, 2);
-			KUNIT_EXPECT_EQ(test, level_at(guest, GPA), EPT_4K);
-			KUNIT_EXPECT_EQ(test, level_at(guest, GPA + SZ_2M), EPT_2M);
+			KUNIT_EXPECT_EQ(test, guest_level(guest, GPA), EPT_4K);
+			KUNIT_EXPECT_EQ(test, guest_level(guest, GPA + SZ_2M), EPT_2M);
 			KUNIT_EXPECT_EQ(test, get_log(guest), 2);
 			KUNIT_EXPECT_EQ(test, get_log(guest), 0);
 		}
@@ -536,7 +528,7 @@ static void a_lazy_log_splits_what_is_written(struct kunit *test)
 		guest_store(guest, GPA, 0);
 		guest_store(guest, GPA + 5 * SZ_4K, 0);
 		guest_store(guest, GPA + 7 * SZ_4K, 0);
-		KUNIT_EXPECT_EQ(test, level_at(guest, GPA), EPT_2M);
+		KUNIT_EXPECT_EQ(test, guest_level(guest, GPA), EPT_2M);
 		guest_store(guest, GPA + SZ_2M, 0);
 		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
 	}

@@ -145,7 +145,8 @@ static void what_was_written_before_a_log_and_goes_is_not_in_it(struct kunit *te
  * @asked: the write has come to the memory
  * @go_on: now it may be done
  * @runs: the other thread does
- * @began: the log has begun, or has ended, or the region is gone
+ * @change: what it does to the space
+ * @changed: it has
  * @memory: of one page
  * @seen: what of it was there then
  * @released: how often the memory was
@@ -156,7 +157,8 @@ struct slow {
 	struct completion	asked;
 	struct completion	go_on;
 	struct completion	runs;
-	struct completion	began;
+	int			(*change)(struct ept_space *space);
+	struct completion	changed;
 	u8			memory[SZ_4K];
 	u8			seen;
 	unsigned int		released;
@@ -211,45 +213,36 @@ static int fault_slowly(void *arg)
 	return guest_fault(slow->guest, LOG, EPT_PROT_WRITE) == EPT_VERDICT_RESUME;
 }
 
-static int start_log(void *arg)
+static int start_log(struct ept_space *space)
+{
+	return ept_space_log_start(space, LOG, SIZE, EPT_LOG_LAZY);
+}
+
+static int stop_log(struct ept_space *space)
+{
+	return ept_space_log_stop(space, LOG, SIZE);
+}
+
+static int remove_region(struct ept_space *space)
+{
+	return ept_space_remove(space, LOG, SIZE);
+}
+
+static int change_beside(void *arg)
 {
 	struct slow *slow = arg;
 	int err;
 
 	complete(&slow->runs);
-	err = ept_space_log_start(slow->space, LOG, SIZE, EPT_LOG_LAZY);
+	err = slow->change(slow->space);
 	slow->seen = READ_ONCE(slow->memory[0]);
-	complete(&slow->began);
+	complete(&slow->changed);
 	return err;
 }
 
-static int stop_log(void *arg)
-{
-	struct slow *slow = arg;
-	int err;
-
-	complete(&slow->runs);
-	err = ept_space_log_stop(slow->space, LOG, SIZE);
-	slow->seen = READ_ONCE(slow->memory[0]);
-	complete(&slow->began);
-	return err;
-}
-
-static int remove_region(void *arg)
-{
-	struct slow *slow = arg;
-	int err;
-
-	complete(&slow->runs);
-	err = ept_space_remove(slow->space, LOG, SIZE);
-	slow->seen = READ_ONCE(slow->memory[0]);
-	complete(&slow->began);
-	return err;
-}
-
-/* Does @other beside @write, which goes on when that has, or seems to wait */
+/* Does @change beside @write, which goes on when that is done, or seems to wait */
 static struct slow *do_amid(struct guest *guest, const struct ept_backend *backend,
-			    int (*write)(void *slow), int (*other)(void *slow))
+			    int (*write)(void *slow), int (*change)(struct ept_space *space))
 {
 	struct kunit *test = guest->test;
 	struct slow *slow = kunit_kzalloc(test, sizeof(*slow), GFP_KERNEL);
@@ -262,21 +255,22 @@ static struct slow *do_amid(struct guest *guest, const struct ept_backend *backe
 	KUNIT_ASSERT_NOT_NULL(test, slow);
 	slow->space = guest->space;
 	slow->guest = guest;
+	slow->change = change;
 	init_completion(&slow->asked);
 	init_completion(&slow->go_on);
 	init_completion(&slow->runs);
-	init_completion(&slow->began);
+	init_completion(&slow->changed);
 	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
 	writer = kthread_run(write, slow, "writes");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(writer));
 	get_task_struct(writer);
 	wait_for_completion(&slow->asked);
-	starter = kthread_run(other, slow, "changes");
+	starter = kthread_run(change_beside, slow, "changes");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(starter));
 	get_task_struct(starter);
 	wait_for_completion(&slow->runs);
 	/* It may wait for the write. */
-	wait_for_completion_timeout(&slow->began, msecs_to_jiffies(50));
+	wait_for_completion_timeout(&slow->changed, msecs_to_jiffies(50));
 	KUNIT_EXPECT_EQ(test, slow->released, 0);
 	complete_all(&slow->go_on);
 	KUNIT_EXPECT_EQ(test, kthread_stop(writer), 1);
@@ -402,18 +396,13 @@ static void a_part_of_a_log_has_its_part_of_what_was_written(struct kunit *test)
 static void a_leaf_that_ends_where_a_log_begins_is_large(struct kunit *test)
 {
 	struct guest *guest = test->priv;
-	struct ept_mapping mapping = {};
 
 	must_add(guest, EPT_REGION_LINEAR, GPA, GUEST_SIZE);
 	KUNIT_ASSERT_EQ(test, ept_space_log_start(guest->space, GPA + SZ_2M, SZ_2M, 0), 0);
 	guest_store(guest, GPA, 1);
 	guest_store(guest, GPA + SZ_2M, 1);
-	KUNIT_EXPECT_EQ(test, ept_lookup(guest->ept, GPA, &mapping), 0);
-	KUNIT_EXPECT_EQ(test, mapping.level,
-			guest->config.flags & EPT_CONFIG_NO_EXEC_LARGE ||
-			guest->config.max_leaf == EPT_4K ? EPT_4K : EPT_2M);
-	KUNIT_EXPECT_EQ(test, ept_lookup(guest->ept, GPA + SZ_2M, &mapping), 0);
-	KUNIT_EXPECT_EQ(test, mapping.level, EPT_4K);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA), guest_large(guest, EPT_ATTRS_RAM.prot));
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA + SZ_2M), EPT_4K);
 	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA + SZ_2M, SZ_2M), 0);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
 }
@@ -421,19 +410,15 @@ static void a_leaf_that_ends_where_a_log_begins_is_large(struct kunit *test)
 static void what_a_lazy_log_made_small_is_large_when_it_ends(struct kunit *test)
 {
 	struct guest *guest = test->priv;
-	const bool small = guest->config.flags & EPT_CONFIG_NO_EXEC_LARGE ||
-			   guest->config.max_leaf == EPT_4K;
-	struct ept_mapping mapping = {};
 
 	must_add(guest, EPT_REGION_LINEAR, GPA, GUEST_SIZE);
 	KUNIT_ASSERT_EQ(test, ept_space_log_start(guest->space, GPA, GUEST_SIZE, EPT_LOG_LAZY), 0);
 	guest_store(guest, GPA + SZ_4K, 1);
-	KUNIT_EXPECT_EQ(test, ept_lookup(guest->ept, GPA + SZ_4K, &mapping), 0);
-	KUNIT_EXPECT_EQ(test, mapping.level, EPT_4K);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA + SZ_4K), EPT_4K);
 	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA, GUEST_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 1);
-	KUNIT_EXPECT_EQ(test, ept_lookup(guest->ept, GPA + SZ_4K, &mapping), 0);
-	KUNIT_EXPECT_EQ(test, mapping.level, small ? EPT_4K : EPT_2M);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA + SZ_4K),
+			guest_large(guest, EPT_ATTRS_RAM.prot));
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
 }
 

@@ -339,19 +339,11 @@ static unsigned long make_huge_pages(struct guest *guest)
 	return at;
 }
 
-static void expect_level(struct guest *guest, u64 gpa, enum ept_level level)
-{
-	struct ept_mapping mapping = {};
-
-	KUNIT_EXPECT_EQ(guest->test, ept_lookup(guest->ept, gpa, &mapping), 0);
-	KUNIT_EXPECT_EQ(guest->test, mapping.level, level);
-}
-
 static void a_huge_page_of_the_process_has_a_large_leaf(struct kunit *test)
 {
 	struct guest *guest = test->priv;
 	const unsigned long at = make_huge_pages(guest);
-	const enum ept_level large = guest->config.max_leaf > EPT_4K ? EPT_2M : EPT_4K;
+	const enum ept_level large = guest_large(guest, RW);
 	struct ept_region region = guest_region(guest, EPT_REGION_USER, GPA, 2 * SZ_2M, 0);
 	struct page *page = page_of(guest, at), *last = page_of(guest, at + SZ_2M - SZ_4K);
 	const int references = page_count(page);
@@ -363,7 +355,7 @@ static void a_huge_page_of_the_process_has_a_large_leaf(struct kunit *test)
 		const u64 gpa = GPA + i * SZ_2M;
 
 		guest_store(guest, gpa + 5 * SZ_4K, 50);
-		expect_level(guest, gpa + 5 * SZ_4K, large);
+		KUNIT_EXPECT_EQ(test, guest_level(guest, gpa + 5 * SZ_4K), large);
 		for (u8 byte = 0; byte < 16; byte++)
 			KUNIT_EXPECT_EQ(test, guest_load(guest, gpa + byte * SZ_4K),
 					byte == 5 ? 50 : byte);
@@ -375,15 +367,15 @@ static void a_huge_page_of_the_process_has_a_large_leaf(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, is_dirty(last));
 	KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, GPA + SZ_64K, SZ_4K, 0), 0);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 1);
-	expect_level(guest, GPA + SZ_4K, EPT_4K);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA + SZ_4K), EPT_4K);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_2M), 0);
-	expect_level(guest, GPA + SZ_2M, large);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA + SZ_2M), large);
 	KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA + SZ_64K, SZ_4K), 0);
 	/* Nor where a page of the huge one is another. */
 	KUNIT_EXPECT_EQ(test, vm_mmap(NULL, at + SZ_32K, SZ_4K, PROT_READ | PROT_WRITE,
 				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0), at + SZ_32K);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 0);
-	expect_level(guest, GPA, EPT_4K);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA), EPT_4K);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_32K), 0);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_32K + SZ_4K), 9);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_2M + SZ_4K), 1);
@@ -401,7 +393,7 @@ static void a_part_of_a_huge_page_has_small_leaves(struct kunit *test)
 	region.attrs.prot = RW;
 	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 2);
-	expect_level(guest, GPA + SZ_4K, EPT_4K);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA + SZ_4K), EPT_4K);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, region.size), 0);
 	/* It begins, and ends, amid one. */
 	region.gpa = GPA + SZ_4K;
@@ -409,7 +401,7 @@ static void a_part_of_a_huge_page_has_small_leaves(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
 	for (unsigned int i = 0; i < 2; i++) {
 		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + i * SZ_2M + SZ_8K), 2);
-		expect_level(guest, GPA + i * SZ_2M + SZ_8K, EPT_4K);
+		KUNIT_EXPECT_EQ(test, guest_level(guest, GPA + i * SZ_2M + SZ_8K), EPT_4K);
 	}
 	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, GPA, 0, NULL), -EFAULT);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, region.gpa, region.size), 0);

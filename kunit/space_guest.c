@@ -255,6 +255,21 @@ void guest_store(struct guest *guest, u64 gpa, u8 value)
 	KUNIT_EXPECT_EQ(guest->test, guest_access(guest, &guest->cpu, gpa, &value, 1, true), 0);
 }
 
+enum ept_level guest_level(struct guest *guest, u64 gpa)
+{
+	struct ept_mapping mapping = {};
+
+	KUNIT_EXPECT_EQ(guest->test, ept_lookup(guest->ept, gpa, &mapping), 0);
+	return mapping.level;
+}
+
+enum ept_level guest_large(const struct guest *guest, u32 prot)
+{
+	if (prot & EXEC_ALL && guest->config.flags & EPT_CONFIG_NO_EXEC_LARGE)
+		return EPT_4K;
+	return min(guest->config.max_leaf, EPT_2M);
+}
+
 u64 guest_anon_pages(struct guest *guest)
 {
 	struct ept_space_stats stats;

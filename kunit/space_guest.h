@@ -103,6 +103,11 @@ int guest_fault(struct guest *guest, u64 gpa, u32 access);
 u8 guest_load(struct guest *guest, u64 gpa);
 void guest_store(struct guest *guest, u64 gpa, u8 value);
 
+/* Of the leaf that is there */
+enum ept_level guest_level(struct guest *guest, u64 gpa);
+/* What a leaf of 2M that may be used so has for a level here: 4K, where it can't be */
+enum ept_level guest_large(const struct guest *guest, u32 prot);
+
 void must_add(struct guest *guest, enum ept_region_kind kind, u64 gpa, u64 size);
 u64 guest_anon_pages(struct guest *guest);
 

@@ -30,6 +30,8 @@ stock_kernel() {
 stock_builds_in() {
 	suite_root "$1"
 	KMAKE=(in_suite "$1" "${KMAKE[@]}")
+	# Its compiler is none that build_folder knows.
+	IN_PLACE=y
 }
 
 # stock_image: the kernel itself, for the stock kernel chosen last. Sets KIMAGE.
