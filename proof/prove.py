@@ -13,11 +13,12 @@ A proof passes if CBMC finds that each property holds, and each is reached; one 
 EXHAUST if it runs on each path of its choices. It also has to fail with each of its
 faults in the sources. --short leaves LONG ones out, and of the others what shows that they can
 fail, but for the first fault of each with EXHAUST; that each fault is still one of the sources is
-looked at all the same.
+looked at all the same. What passed with --kept FOLDER isn't run again with it for the same sources.
 """
 import argparse
 import concurrent.futures
 import glob
+import hashlib
 import os
 import re
 import resource
@@ -85,6 +86,17 @@ def prepare(tree, fault=None):
                 with open(stub, "w") as out:
                     out.write('#include "kernel.h"\n')
     return None
+
+
+def sources_sum():
+    """Of all that a proof may be of, and of what runs it"""
+    found = hashlib.sha256()
+    for path in sorted(glob.glob(TOP + "/*.[ch]") + glob.glob(HERE + "/*.*")):
+        with open(path, "rb") as file:
+            found.update(path[len(TOP):].encode() + b"\0" + file.read())
+    for tool in (ARGS.cbmc.split(), ["gcc"]):
+        found.update(subprocess.run(tool + ["--version"], stdout=subprocess.PIPE, check=True).stdout)
+    return found.hexdigest()[:16]
 
 
 def limit():
@@ -165,9 +177,14 @@ def run(test):
             "reached": f"{proof.name}: each property is looked at",
             "faults": f"{proof.name}: its faults are faults of the sources",
             "fault": f"{proof.name} notices fault {n}"}[kind]
-    start = time.time()
-    reason = judge(proof, kind, f"{ARGS.build}/{proof.name}-{kind}{n or ''}", fault)
+    start, tree = time.time(), f"{proof.name}-{kind}{n or ''}"
+    kept = ARGS.kept and f"{ARGS.kept}/{SUM}-{tree}"
+    reason = None
+    if not kept or not os.path.exists(kept):
+        reason = judge(proof, kind, f"{ARGS.build}/{tree}", fault)
     with LOCK:
+        if kept and not reason:
+            open(kept, "w").close()
         verdict = "FAIL" if reason else "PASS"
         print(f"{verdict} {name} ({time.time() - start:.1f} s)", flush=True)
         if reason:
@@ -207,6 +224,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--cbmc", default="cbmc")
 parser.add_argument("--build", required=True)
 parser.add_argument("--results")
+parser.add_argument("--kept")
 parser.add_argument("--short", action="store_true")
 parser.add_argument("--jobs", type=int, default=1)
 parser.add_argument("--timeout", type=int, default=600)
@@ -214,4 +232,7 @@ parser.add_argument("--memory", type=int, default=6000, help="MiB, for each")
 parser.add_argument("names", nargs="*")
 ARGS = parser.parse_args()
 LOCK = threading.Lock()
+if ARGS.kept:
+    SUM = sources_sum()
+    os.makedirs(ARGS.kept, exist_ok=True)
 main()
