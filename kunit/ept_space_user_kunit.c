@@ -354,6 +354,9 @@ static void a_huge_page_of_the_process_has_a_large_leaf(struct kunit *test)
 	for (unsigned int i = 0; i < 2; i++) {
 		const u64 gpa = GPA + i * SZ_2M;
 
+		/* Also what was only read before */
+		if (i == 1)
+			KUNIT_EXPECT_EQ(test, guest_load(guest, gpa + 6 * SZ_4K), 6);
 		guest_store(guest, gpa + 5 * SZ_4K, 50);
 		KUNIT_EXPECT_EQ(test, guest_level(guest, gpa + 5 * SZ_4K), large);
 		for (u8 byte = 0; byte < 16; byte++)
@@ -408,6 +411,29 @@ static void a_part_of_a_huge_page_has_small_leaves(struct kunit *test)
 	guest_end_process(guest);
 }
 
+static void a_huge_page_is_in_one_leaf_again_once_its_log_ends(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	const unsigned long at = make_huge_pages(guest);
+	const enum ept_level large = guest_large(guest, RW);
+	struct ept_region region = guest_region(guest, EPT_REGION_USER, GPA, 2 * SZ_2M, 0);
+
+	region.user.address = at;
+	region.attrs.prot = RW;
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	for (u32 flags = 0; flags <= EPT_LOG_LAZY; flags += EPT_LOG_LAZY) {
+		guest_store(guest, GPA, 0);
+		KUNIT_EXPECT_EQ(test, guest_level(guest, GPA), large);
+		KUNIT_EXPECT_EQ(test, ept_space_log_start(guest->space, GPA, SZ_2M, flags), 0);
+		guest_store(guest, GPA + 3 * SZ_4K, 3);
+		KUNIT_EXPECT_EQ(test, guest_level(guest, GPA + 3 * SZ_4K), EPT_4K);
+		KUNIT_EXPECT_EQ(test, ept_space_log_stop(guest->space, GPA, SZ_2M), 0);
+		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + 4 * SZ_4K), 4);
+		KUNIT_EXPECT_EQ(test, guest_level(guest, GPA + 4 * SZ_4K), large);
+	}
+	guest_end_process(guest);
+}
+
 static void bad_memory_is_refused(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -459,6 +485,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(the_host_lets_go_of_pages_and_says_what_it_wrote),
 	KUNIT_CASE_PARAM(a_huge_page_of_the_process_has_a_large_leaf, configs_gen_params),
 	KUNIT_CASE_PARAM(a_part_of_a_huge_page_has_small_leaves, configs_gen_params),
+	KUNIT_CASE_PARAM(a_huge_page_is_in_one_leaf_again_once_its_log_ends, configs_gen_params),
 	KUNIT_CASE(bad_memory_is_refused),
 	KUNIT_CASE(the_process_may_end_before_its_guest),
 	{}

@@ -198,7 +198,7 @@ static u64 leaf_size(const struct place *place, unsigned long address, bool writ
 	    log_is_in(place->space, leaf, SZ_2M) ||
 	    folio_nr_pages(page_folio(page)) < SZ_2M / SZ_4K)
 		return SZ_4K;
-	if (place->mapped || place->there.level < EPT_2M)
+	if (place->there.level < EPT_2M)
 		return SZ_4K;
 	return is_large(mm, address - offset, write, hpa) ? SZ_2M : SZ_4K;
 }
