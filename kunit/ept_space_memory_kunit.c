@@ -318,7 +318,8 @@ static void a_creation_that_fails_leaves_nothing(struct kunit *test)
 		ept_space_destroy(space);
 		KUNIT_EXPECT_EQ(test, table_pages(), before);
 	}
-	KUNIT_EXPECT_GE(test, failures, 3);
+	/* The table's and the space's; that of what CPUs have each of may find pages of old ones. */
+	KUNIT_EXPECT_GE(test, failures, 2);
 	KUNIT_EXPECT_FALSE(test, failed);
 }
 
