@@ -393,6 +393,37 @@ static void a_part_of_a_log_has_its_part_of_what_was_written(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
 }
 
+static void what_is_asked_of_a_part_leaves_the_rest_to_the_next(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_space *space = guest->space;
+	const u64 behind = GPA + SZ_64K;
+
+	must_add(guest, EPT_REGION_LINEAR, GPA, GUEST_SIZE);
+	KUNIT_EXPECT_EQ(test, ept_space_log_start(space, GPA, SZ_64K, 0), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_log_start(space, behind, SZ_64K, 0), 0);
+	for (unsigned int mark = 0; mark < 2; mark++) {
+		guest_store(guest, behind - 5 * SZ_4K, 1);
+		guest_store(guest, behind, 1);
+		guest_store(guest, behind + SZ_32K, 1);
+		if (mark)
+			KUNIT_EXPECT_EQ(test, ept_space_log_mark(space, behind + 5 * SZ_4K, 1), 0);
+		logged[0] = 0;
+		KUNIT_EXPECT_EQ(test, ept_space_log_get(space, behind + SZ_4K, 7 * SZ_4K, logged),
+				0);
+		KUNIT_EXPECT_EQ(test, logged[0], mark ? BIT(4) : 0);
+		logged[0] = 0;
+		KUNIT_EXPECT_EQ(test, ept_space_log_get(space, behind, SZ_64K, logged), 0);
+		KUNIT_EXPECT_EQ(test, logged[0], BIT(0) | BIT(8));
+		logged[0] = 0;
+		KUNIT_EXPECT_EQ(test, ept_space_log_get(space, GPA, SZ_64K, logged), 0);
+		KUNIT_EXPECT_EQ(test, logged[0], BIT(11));
+	}
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(space, GPA, SZ_64K), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_log_stop(space, behind, SZ_64K), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(space, GPA, GUEST_SIZE), 0);
+}
+
 static void a_leaf_that_ends_where_a_log_begins_is_large(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -444,6 +475,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(logs_learn_of_writes_as_they_say, configs_gen_params),
 	KUNIT_CASE_PARAM(logs_lie_side_by_side, configs_gen_params),
 	KUNIT_CASE_PARAM(a_part_of_a_log_has_its_part_of_what_was_written, configs_gen_params),
+	KUNIT_CASE_PARAM(what_is_asked_of_a_part_leaves_the_rest_to_the_next, configs_gen_params),
 	KUNIT_CASE_PARAM(a_leaf_that_ends_where_a_log_begins_is_large, configs_gen_params),
 	KUNIT_CASE_PARAM(writes_beside_a_log_hide_none_in_it, configs_gen_params),
 	KUNIT_CASE_PARAM(a_leaf_that_an_edge_cuts_is_not_writable_in_the_log, configs_gen_params),
