@@ -167,6 +167,8 @@ static void memory_that_moved_follows_the_process(struct kunit *test)
 	for (unsigned int page = 0; page < 64; page++)
 		guest_store(guest, GPA + page * SZ_4K, page + 1);
 	KUNIT_EXPECT_EQ(test, ept_space_move(guest->space, GPA + SZ_64K, SZ_64K, away), 0);
+	/* By faults, as the process may lose it meanwhile */
+	KUNIT_EXPECT_EQ(test, ept_translate(guest->ept, away, 0, NULL), -EFAULT);
 	for (unsigned int page = 0; page < 16; page++) {
 		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + page * SZ_4K), page + 1);
 		KUNIT_EXPECT_EQ(test, guest_load(guest, away + page * SZ_4K), page + 17);
