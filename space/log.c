@@ -265,8 +265,6 @@ static void allow_writes(struct ept_space *space, const struct part *part)
 			ept_protect(space->ept, part->gpa, part->size, 0, EPT_PROT_WRITE,
 				    &space->gather);
 	} else if (backing->kind->fault) {
-		backing_move_on(backing);
-		space->replaced = true;
 		space_zap(space, part, &space->gather);
 	}
 }
