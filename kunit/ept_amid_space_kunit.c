@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/rwsem.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include "ept_access.h"
 #include "ept_op.h"
@@ -100,9 +101,10 @@ static struct amid_space {
 static bool excludes_changes(void)
 {
 	const struct ept *ept = amid.guest->ept;
+	struct mm_struct *mm = amid.guest->mm;
 	const struct ept_cpu *cpu;
 
-	if (irqs_disabled())
+	if (irqs_disabled() || (mm && rwsem_is_locked(&mm->mmap_lock)))
 		return true;
 	for (cpu = ept->first_cpu; cpu; cpu = cpu->next)
 		if (cpu->mapping)
@@ -169,6 +171,54 @@ static void nothing_is_mapped_after_it_went(struct kunit *test)
 		/* There is a good number of them. */
 		KUNIT_EXPECT_GT(test, amid.at, 20);
 	}
+}
+
+/*
+ * The process gets another page there amid a fault that may have found the one before.
+ */
+
+static int lose(struct guest *guest)
+{
+	guest_discard(guest, 1, 1);
+	return 0;
+}
+
+static const struct amid_change losing = { "lose", lose };
+
+static void process_store(struct guest *guest, u8 value)
+{
+	KUNIT_EXPECT_EQ(guest->test, copy_to_user(guest_user(guest, 1), &value, 1), 0UL);
+}
+
+static bool try_losing_at(struct guest *guest)
+{
+	struct page *page;
+
+	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
+	process_store(guest, OLD);
+	/* Kept, so that the next isn't the same one */
+	KUNIT_ASSERT_EQ(guest->test, get_user_pages_fast(guest->address + SZ_4K, 1, 0, &page), 1);
+	amid.seen = 0;
+	ept_access_hook = change;
+	KUNIT_EXPECT_EQ(guest->test, guest_fault(guest, AT, EPT_PROT_WRITE), EPT_VERDICT_RESUME);
+	ept_access_hook = NULL;
+	process_store(guest, NEW);
+	KUNIT_EXPECT_EQ_MSG(guest->test, guest_load(guest, AT), NEW, "access %u", amid.at);
+	put_page(page);
+	KUNIT_EXPECT_EQ(guest->test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
+	return amid.seen > amid.at;
+}
+
+static void a_page_that_a_process_lost_is_not_mapped(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+
+	guest_need_process(guest);
+	amid = (struct amid_space){ .guest = guest, .change = &losing };
+	for (amid.at = 0; try_losing_at(guest); amid.at++)
+		;
+	KUNIT_EXPECT_GT(test, amid.at, 20);
+	guest_end_process(guest);
 }
 
 /*
@@ -332,6 +382,7 @@ static int init(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(nothing_is_mapped_after_it_went, changes_gen_params),
+	KUNIT_CASE(a_page_that_a_process_lost_is_not_mapped),
 	KUNIT_CASE(what_is_written_after_a_log_was_read_is_in_the_next),
 	KUNIT_CASE(a_log_that_has_a_page_has_its_later_writes_another_time),
 	{}
