@@ -349,6 +349,7 @@ static void a_huge_page_of_the_process_has_a_large_leaf(struct kunit *test)
 	struct ept_region region = guest_region(guest, EPT_REGION_USER, GPA, 2 * SZ_2M, 0);
 	struct page *page = page_of(guest, at), *last = page_of(guest, at + SZ_2M - SZ_4K);
 	const int references = page_count(page);
+	const u8 other = 77;
 
 	region.user.address = at;
 	region.attrs.prot = RW;
@@ -383,6 +384,11 @@ static void a_huge_page_of_the_process_has_a_large_leaf(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA), EPT_4K);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_32K), 0);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_32K + SZ_4K), 9);
+	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, GPA, SZ_2M), 0);
+	KUNIT_EXPECT_EQ(test, copy_to_user((void __user *)(at + SZ_32K), &other, 1), 0UL);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 0);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, GPA), EPT_4K);
+	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_32K), other);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_2M + SZ_4K), 1);
 	guest_end_process(guest);
 }
