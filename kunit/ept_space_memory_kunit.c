@@ -318,7 +318,7 @@ static void a_creation_that_fails_leaves_nothing(struct kunit *test)
 		ept_space_destroy(space);
 		KUNIT_EXPECT_EQ(test, table_pages(), before);
 	}
-	/* The table's and the space's; that of what CPUs have each of may find pages of old ones. */
+	/* The table's and the space's; what CPUs have each of may lie in pages of old ones. */
 	KUNIT_EXPECT_GE(test, failures, 2);
 	KUNIT_EXPECT_FALSE(test, failed);
 }
