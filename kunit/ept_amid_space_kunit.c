@@ -11,7 +11,6 @@
 #include <linux/mm.h>
 #include <linux/rwsem.h>
 #include <linux/string.h>
-#include <linux/uaccess.h>
 
 #include "ept_access.h"
 #include "ept_op.h"
@@ -185,24 +184,19 @@ static int lose(struct guest *guest)
 
 static const struct amid_change losing = { "lose", lose };
 
-static void process_store(struct guest *guest, u8 value)
-{
-	KUNIT_EXPECT_EQ(guest->test, copy_to_user(guest_user(guest, 1), &value, 1), 0UL);
-}
-
 static bool try_losing_at(struct guest *guest)
 {
 	struct page *page;
 
 	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
-	process_store(guest, OLD);
+	process_store(guest, guest_user(guest, 1), OLD);
 	/* Kept, so that the next isn't the same one */
 	KUNIT_ASSERT_EQ(guest->test, get_user_pages_fast(guest->address + SZ_4K, 1, 0, &page), 1);
 	amid.seen = 0;
 	ept_access_hook = change;
 	KUNIT_EXPECT_EQ(guest->test, guest_fault(guest, AT, EPT_PROT_WRITE), EPT_VERDICT_RESUME);
 	ept_access_hook = NULL;
-	process_store(guest, NEW);
+	process_store(guest, guest_user(guest, 1), NEW);
 	KUNIT_EXPECT_EQ_MSG(guest->test, guest_load(guest, AT), NEW, "access %u", amid.at);
 	put_page(page);
 	KUNIT_EXPECT_EQ(guest->test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);

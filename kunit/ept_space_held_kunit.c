@@ -13,7 +13,6 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
-#include <linux/uaccess.h>
 
 #include "fixture.h"
 #include "space_guest.h"
@@ -36,19 +35,6 @@ static int held_init(struct kunit *test)
  * Pinned
  */
 
-static u8 process_load(struct guest *guest, unsigned long page)
-{
-	u8 value = 0xee;
-
-	KUNIT_EXPECT_EQ(guest->test, copy_from_user(&value, guest_pinned(guest, page), 1), 0UL);
-	return value;
-}
-
-static void process_store(struct guest *guest, unsigned long page, u8 value)
-{
-	KUNIT_EXPECT_EQ(guest->test, copy_to_user(guest_pinned(guest, page), &value, 1), 0UL);
-}
-
 static void expect_locked(struct guest *guest, unsigned long pages)
 {
 	KUNIT_EXPECT_EQ(guest->test, READ_ONCE(guest->mm->locked_vm), pages);
@@ -63,12 +49,12 @@ static void pinned_pages_stay_the_guests(struct kunit *test)
 	expect_locked(guest, GUEST_PAGES);
 	for (unsigned int page = 0; page < 64; page++)
 		guest_store(guest, GPA + page * SZ_4K, page + 1);
-	process_store(guest, 1, 77);
+	process_store(guest, guest_pinned(guest, 1), 77);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_4K), 77);
-	KUNIT_EXPECT_EQ(test, process_load(guest, 5), 6);
+	KUNIT_EXPECT_EQ(test, process_load(guest, guest_pinned(guest, 5)), 6);
 	KUNIT_EXPECT_EQ(test, vm_mmap(NULL, at, SZ_64K, PROT_READ | PROT_WRITE,
 				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0), at);
-	KUNIT_EXPECT_EQ(test, process_load(guest, 8), 0);
+	KUNIT_EXPECT_EQ(test, process_load(guest, guest_pinned(guest, 8)), 0);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + 8 * SZ_4K), 9);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, 0, SZ_1G), 0);
 	expect_locked(guest, 0);
@@ -95,7 +81,7 @@ static void a_part_that_goes_is_no_longer_pinned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, SZ_1G, SZ_1G), 0);
 	expect_locked(guest, 8);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, SZ_4K), 25);
-	process_store(guest, 24, 3);
+	process_store(guest, guest_pinned(guest, 24), 3);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, SZ_4K), 3);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, 0, SZ_1G), 0);
 	expect_locked(guest, 0);
@@ -109,7 +95,7 @@ static void what_is_pinned_to_be_read_is_never_written(struct kunit *test)
 	u8 byte = 1;
 
 	region.attrs.prot = EPT_PROT_READ;
-	process_store(guest, 0, 9);
+	process_store(guest, guest_pinned(guest, 0), 9);
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &region), 0);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 9);
 	KUNIT_EXPECT_EQ(test, guest_fault(guest, GPA, EPT_PROT_WRITE), EPT_VERDICT_READONLY);
@@ -143,7 +129,7 @@ static void what_was_pinned_to_be_written_is_dirty(struct kunit *test)
 	struct ept_region region = guest_region(guest, EPT_REGION_PINNED, GPA, SZ_64K, 0);
 	struct page *page;
 
-	process_store(guest, 0, 9);
+	process_store(guest, guest_pinned(guest, 0), 9);
 	for (unsigned int writable = 0; writable < 2; writable++) {
 		region.attrs.prot = writable ? RW : EPT_PROT_READ;
 		KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
@@ -249,7 +235,7 @@ static void what_the_limit_forbids_is_not_pinned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ept_space_set(guest->space, &other), -ENOMEM);
 	expect_locked(guest, 16);
 	guest_store(guest, GPA, 4);
-	KUNIT_EXPECT_EQ(test, process_load(guest, 0), 4);
+	KUNIT_EXPECT_EQ(test, process_load(guest, guest_pinned(guest, 0)), 4);
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_4K), 0);
 	KUNIT_EXPECT_EQ(test, ept_space_add(guest->space, &other), 0);
 	expect_locked(guest, 16);

@@ -16,19 +16,6 @@ CONFIG_PARAMS;
 #define GPA	(16 * (u64)SZ_2M)
 #define RW	(EPT_PROT_READ | EPT_PROT_WRITE)
 
-static u8 process_load(struct guest *guest, unsigned long page)
-{
-	u8 value = 0xee;
-
-	KUNIT_EXPECT_EQ(guest->test, copy_from_user(&value, guest_user(guest, page), 1), 0UL);
-	return value;
-}
-
-static void process_store(struct guest *guest, unsigned long page, u8 value)
-{
-	KUNIT_EXPECT_EQ(guest->test, copy_to_user(guest_user(guest, page), &value, 1), 0UL);
-}
-
 static int user_init(struct kunit *test)
 {
 	int err = guest_init(test);
@@ -43,21 +30,21 @@ static void guest_and_process_share_their_pages(struct kunit *test)
 	struct guest *guest = test->priv;
 
 	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
-	process_store(guest, 0, 1);
+	process_store(guest, guest_user(guest, 0), 1);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 1);
-	process_store(guest, 0, 2);
+	process_store(guest, guest_user(guest, 0), 2);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 2);
 	guest_store(guest, GPA + SZ_4K, 3);
-	KUNIT_EXPECT_EQ(test, process_load(guest, 1), 3);
+	KUNIT_EXPECT_EQ(test, process_load(guest, guest_user(guest, 1)), 3);
 	/* The guest reads first: there is the zero page, and both get another one. */
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_8K), 0);
 	guest_store(guest, GPA + SZ_8K, 4);
-	KUNIT_EXPECT_EQ(test, process_load(guest, 2), 4);
+	KUNIT_EXPECT_EQ(test, process_load(guest, guest_user(guest, 2)), 4);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + 3 * SZ_4K), 0);
-	process_store(guest, 3, 5);
+	process_store(guest, guest_user(guest, 3), 5);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + 3 * SZ_4K), 5);
 	guest_store(guest, GPA + 3 * SZ_4K, 6);
-	KUNIT_EXPECT_EQ(test, process_load(guest, 3), 6);
+	KUNIT_EXPECT_EQ(test, process_load(guest, guest_user(guest, 3)), 6);
 	guest_end_process(guest);
 }
 
@@ -88,7 +75,7 @@ static void what_the_process_unmaps_is_gone_at_once(struct kunit *test)
 	guest_discard(guest, 2, 16);
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + SZ_8K), 0);
 	guest_store(guest, GPA + SZ_8K, 8);
-	KUNIT_EXPECT_EQ(test, process_load(guest, 2), 8);
+	KUNIT_EXPECT_EQ(test, process_load(guest, guest_user(guest, 2)), 8);
 	ept_space_get_stats(guest->space, &stats);
 	KUNIT_EXPECT_GE(test, stats.invalidations, 1);
 	guest_end_process(guest);
@@ -101,7 +88,7 @@ static void a_discard_while_the_cpu_keeps_the_page_is_seen(struct kunit *test)
 	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
 	for (unsigned int i = 1; i < 20; i++) {
 		guest_store(guest, GPA, i);
-		KUNIT_EXPECT_EQ(test, process_load(guest, 0), i);
+		KUNIT_EXPECT_EQ(test, process_load(guest, guest_user(guest, 0)), i);
 		guest_discard(guest, 0, 1 + i * 30);
 		KUNIT_EXPECT_EQ(test, guest_load(guest, GPA), 0);
 	}
@@ -114,7 +101,7 @@ static void memory_that_the_process_only_reads_is_not_written(struct kunit *test
 	u8 byte = 1;
 
 	must_add(guest, EPT_REGION_USER, GPA, GUEST_SIZE);
-	process_store(guest, 0, 9);
+	process_store(guest, guest_user(guest, 0), 9);
 	KUNIT_EXPECT_EQ(test, vm_mmap(NULL, guest->address + SZ_4K, SZ_4K, PROT_READ,
 				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0),
 			guest->address + SZ_4K);
@@ -140,7 +127,7 @@ static void parts_of_a_region_follow_the_process(struct kunit *test)
 		if (page >= 8)
 			guest_store(guest, GPA + page * SZ_4K, page);
 		else
-			process_store(guest, page, page);
+			process_store(guest, guest_user(guest, page), page);
 	}
 	KUNIT_EXPECT_EQ(test, guest_load(guest, GPA + 7 * SZ_4K), 7);
 	guest_discard(guest, 0, 64);
@@ -181,7 +168,7 @@ static void memory_that_moved_follows_the_process(struct kunit *test)
 				page < 8 ? 0 : page + 17);
 	}
 	guest_store(guest, away, 99);
-	KUNIT_EXPECT_EQ(test, process_load(guest, 16), 99);
+	KUNIT_EXPECT_EQ(test, process_load(guest, guest_user(guest, 16)), 99);
 	/* What was behind the first address isn't notified any more. */
 	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, GUEST_SIZE), 0);
 	guest_discard(guest, 0, 64);
@@ -246,7 +233,7 @@ static void pages_are_let_go_of_and_say_what_the_guest_did(struct kunit *test)
 	struct page *page;
 	int references;
 
-	process_store(guest, 0, 1);
+	process_store(guest, guest_user(guest, 0), 1);
 	page = page_of(guest, guest->address);
 	references = page_count(page);
 	for (unsigned int i = 0; i < ROUNDS; i++) {
@@ -273,7 +260,7 @@ static void the_host_lets_go_of_pages_and_says_what_it_wrote(struct kunit *test)
 	int references;
 	u8 byte = 0;
 
-	process_store(guest, 0, 1);
+	process_store(guest, guest_user(guest, 0), 1);
 	page = page_of(guest, guest->address);
 	references = page_count(page);
 	must_add(guest, EPT_REGION_USER, GPA, SZ_64K);

@@ -11,6 +11,7 @@
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include "ept_compat.h"
 #include "fixture.h"
@@ -171,6 +172,19 @@ void guest_discard(struct guest *guest, unsigned long first, unsigned long nr)
 
 	KUNIT_EXPECT_EQ(guest->test, vm_mmap(NULL, at, nr * PAGE_SIZE, PROT_READ | PROT_WRITE,
 					     MAP_FLAGS | MAP_FIXED, 0), at);
+}
+
+u8 process_load(struct guest *guest, const u8 __user *at)
+{
+	u8 value = 0xee;
+
+	KUNIT_EXPECT_EQ(guest->test, copy_from_user(&value, at, 1), 0UL);
+	return value;
+}
+
+void process_store(struct guest *guest, u8 __user *at, u8 value)
+{
+	KUNIT_EXPECT_EQ(guest->test, copy_to_user(at, &value, 1), 0UL);
 }
 
 /*

@@ -75,6 +75,9 @@ void guest_end_process(struct guest *guest);
 bool guest_has_process(void);
 /* New memory in the place of a part of it, in pages */
 void guest_discard(struct guest *guest, unsigned long first, unsigned long nr);
+/* What the process itself does to a byte */
+u8 process_load(struct guest *guest, const u8 __user *at);
+void process_store(struct guest *guest, u8 __user *at, u8 value);
 
 static inline void __user *guest_user(const struct guest *guest, unsigned long page)
 {

@@ -161,7 +161,7 @@ static u64 place_hpa(const struct place *place)
 	return place->there.hpa + (place->gpa - place->there.gpa);
 }
 
-/* Looks what the table has there, and says whether it has something. */
+/* Looks up what the table has there, and says whether it has something. */
 bool place_look_up(struct place *place)
 {
 	place->mapped = !ept_lookup(place->space->ept, place->gpa, &place->there);

@@ -196,9 +196,8 @@ static u64 leaf_size(const struct place *place, unsigned long address, bool writ
 	if (place->log || place->space->max_leaf < EPT_2M || !IS_ALIGNED(hpa, SZ_2M) ||
 	    leaf < place->start || leaf + SZ_2M > place->end ||
 	    log_is_in(place->space, leaf, SZ_2M) ||
+	    place->there.level < EPT_2M ||
 	    folio_nr_pages(page_folio(page)) < SZ_2M / SZ_4K)
-		return SZ_4K;
-	if (place->there.level < EPT_2M)
 		return SZ_4K;
 	return is_large(mm, address - offset, write, hpa) ? SZ_2M : SZ_4K;
 }
