@@ -93,10 +93,12 @@ static void a_walk_brings_what_it_needs(struct kunit *test)
 					     &fault), 0);
 	KUNIT_EXPECT_EQ(test, walk.verdict, EPT_WALK_OK);
 	KUNIT_EXPECT_EQ(test, walk.gpa, DATA);
-	/* A fault of the guest's is the guest's. */
+	/* A fault of the guest's is the guest's, and nothing to bring. */
+	fault.verdict = EPT_VERDICT_MMIO;
 	KUNIT_EXPECT_EQ(test, ept_space_walk(guest->space, &paging, SZ_2M, EPT_GUEST_AS_HOST,
 					     &walk, &fault), 0);
 	KUNIT_EXPECT_EQ(test, walk.verdict, EPT_WALK_FAULT);
+	KUNIT_EXPECT_EQ(test, fault.verdict, EPT_VERDICT_RESUME);
 }
 
 static void flags_that_a_walk_sets_are_in_the_log(struct kunit *test)

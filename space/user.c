@@ -297,8 +297,6 @@ static int user_touch(struct place *place, struct touch *touch)
 		put_page(page);
 	else if (touch->pinned)
 		unpin_user_pages_dirty_lock(&page, 1, true);
-	else
-		set_page_dirty_lock(page);
 	return ret;
 }
 
