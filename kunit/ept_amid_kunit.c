@@ -445,6 +445,12 @@ static void operate(void *where)
 	ept_access_hook = operate;
 }
 
+/* Readers do the same for each of many pages: the short form has a fifth of that. */
+static unsigned long after_access(unsigned long at)
+{
+	return at + (is_brief() && at >= 64 ? 5 : 1);
+}
+
 static void operate_amid_readers(struct kunit *test)
 {
 	static void (*const readers[])(unsigned int page) = {
@@ -454,8 +460,7 @@ static void operate_amid_readers(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(readers); i++) {
-		amid->at = 0;
-		do {
+		for (amid->at = 0; !amid->wrong; amid->at = after_access(amid->at)) {
 			set_up(test);
 			ept_access_hook = operate;
 			readers[i](amid->first);
@@ -463,9 +468,11 @@ static void operate_amid_readers(struct kunit *test)
 			/* Dead tables go when we wait for them. */
 			if (amid->at % 128 == 0)
 				table_pages();
-			/* Until the operation would come after the reader */
-		} while (amid->accesses > amid->at++ && !amid->wrong);
-		KUNIT_EXPECT_GT_MSG(test, amid->at, 3, "reader %u", i);
+			/* The operation would come after the reader. */
+			if (amid->accesses <= amid->at)
+				break;
+		}
+		KUNIT_EXPECT_GE_MSG(test, amid->at, 3, "reader %u", i);
 		run_op();
 	}
 	expect_done(test);

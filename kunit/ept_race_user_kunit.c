@@ -731,7 +731,7 @@ static struct process *new_process(struct kunit *test)
 	arena->arg = process;
 	arena->on_invalidate = forget;
 	crew_init(&process->crew, test, process);
-	process->crew.least = is_brief() ? user_steps / 3 : user_steps;
+	process->crew.least = is_brief() ? user_steps / 6 : user_steps;
 	return process;
 }
 

@@ -38,8 +38,15 @@ struct test_config {
 #define NR_TEST_CONFIGS	15
 extern const struct test_config test_configs[NR_TEST_CONFIGS];
 
+/* The one after @last, NULL for the first; in the short form there are fewer. */
+const void *next_config(const struct test_config *last, char *description);
+
 /* In each file with KUNIT_CASE_PARAM(case, configs_gen_params) */
-#define CONFIG_PARAMS	KUNIT_ARRAY_PARAM_DESC(configs, test_configs, name)
+#define CONFIG_PARAMS					\
+	KUNIT_GENERATOR(configs, last, description)	\
+	{						\
+		return next_config(last, description);	\
+	}
 
 struct fixture {
 	struct kunit		*test;
@@ -65,8 +72,6 @@ static inline bool is_atomic(const struct fixture *fixture)
 
 /* Whether the suites run in their short form: for other beds than the one that has them whole. */
 bool is_brief(void);
-/* For .init: then, the test is skipped for most configurations. */
-void skip_if_brief(struct kunit *test);
 
 /* For .init and .exit of a suite; the table is made for the case's parameter, or the first one. */
 int fixture_init(struct kunit *test);

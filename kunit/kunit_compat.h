@@ -16,6 +16,15 @@
 	KUNIT_ARRAY_PARAM(name, array, name##_describe)
 #endif
 
+/* The head of what names one parameter after the other; the macro came with the argument. */
+#ifdef KUNIT_CASE_PARAM_WITH_INIT
+#define KUNIT_GENERATOR(name, last, description)	\
+	static const void *name##_gen_params(struct kunit *test, const void *last, char *description)
+#else
+#define KUNIT_GENERATOR(name, last, description)	\
+	static const void *name##_gen_params(const void *last, char *description)
+#endif
+
 #ifndef KUNIT_FAIL_AND_ABORT
 #define KUNIT_FAIL_AND_ABORT(test, fmt, ...)	\
 	KUNIT_ASSERT_TRUE_MSG(test, false, fmt, ##__VA_ARGS__)

@@ -318,7 +318,6 @@ int guest_init(struct kunit *test)
 	const struct test_config *param = test->param_value;
 	struct guest *guest;
 
-	skip_if_brief(test);
 	guest = kunit_kzalloc(test, sizeof(*guest), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, guest);
 	test->priv = guest;
