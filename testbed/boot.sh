@@ -12,7 +12,8 @@ GUEST_ARGS=(printk.devkmsg=on panic=-1)
 SHORT_FORM=(BRIEF=y)		# for a machine that repeats what another bed runs whole
 [ -z "${FULL:-}" ] || SHORT_FORM=()
 
-# guest SCRIPT: a root file system with guest/SCRIPT, busybox and the modules.
+# guest SCRIPT: a root file system with guest/SCRIPT, busybox and the modules, without what debuggers
+# want of them.
 guest() {
 	local root=$BED_DIR/root applet
 
@@ -26,6 +27,8 @@ guest() {
 	cp "$TESTBED"/guest/* "$root/"
 	ln -s "$1" "$root/bed"
 	find "$MODULES" -name '*.ko' -exec cp {} "$root/" \;
+	# An emulated machine reads them slowly, and has no use for that.
+	strip --strip-debug "$root"/*.ko
 	[ ! -e "$BED_DIR/programs" ] || cp "$BED_DIR"/programs/* "$root/"
 	(cd "$root" && find . | cpio -o -H newc --quiet) >"$INITRAMFS"
 }
