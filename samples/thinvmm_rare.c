@@ -9,7 +9,6 @@
 #include <linux/irqflags.h>
 #include <linux/memory.h>
 #include <linux/mm.h>
-#include <linux/nmi.h>
 #include <linux/notifier.h>
 #include <linux/pfn.h>
 #include <linux/preempt.h>
@@ -17,6 +16,7 @@
 
 #include <asm/apic.h>
 #include <asm/msr-index.h>
+#include <asm/nmi.h>
 #include <asm/pgtable_types.h>
 
 #include "thinvmm.h"
