@@ -18,8 +18,9 @@
 
 /* The head of what names one parameter after the other; the macro came with the argument. */
 #ifdef KUNIT_CASE_PARAM_WITH_INIT
-#define KUNIT_GENERATOR(name, last, description)	\
-	static const void *name##_gen_params(struct kunit *test, const void *last, char *description)
+#define KUNIT_GENERATOR(name, last, description)				\
+	static const void *name##_gen_params(struct kunit *test, const void *last,	\
+					     char *description)
 #else
 #define KUNIT_GENERATOR(name, last, description)	\
 	static const void *name##_gen_params(const void *last, char *description)
