@@ -704,8 +704,8 @@ bool ept_space_window_valid(const struct ept_window *window);
  * @window: a window; not open any more afterwards
  * @wrote: it was written to
  *
- * What was written is in the log from here on, and memory of a process or a file is marked dirty, as
- * the kernel might else forget it. So say it of each window that may have been written to.
+ * What was written is in the log from here on, and memory of a process or a file is marked dirty,
+ * as the kernel might else forget it. So say it of each window that may have been written to.
  *
  * Context: As ept_space_fault().
  * Return: 0, -EINVAL for NULL, a window that isn't open, and @wrote of one that was not opened for
