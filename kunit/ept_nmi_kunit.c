@@ -27,6 +27,7 @@
 #include <linux/trace_events.h>
 
 #include <asm/apic.h>
+#include <asm/nmi.h>
 
 #include "crew.h"
 #include "ept_memtype.h"
