@@ -67,6 +67,6 @@ stock_guest() {
 	stock_module irqbypass kvm kvm-intel
 	guest tinyvmm-beside
 	cell "$ROW" "Bochs"
-	BED_EXIT=poweroff bochs corei7_haswell_4770 1 512 nokaslr mitigations=off idle=halt
+	BED_EXIT=poweroff bochs corei7_haswell_4770 1 512 nokaslr mitigations=off
 	judge --tinyvmm "done"
 }
