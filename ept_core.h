@@ -1007,17 +1007,32 @@ int ept_map(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ep
  *
  * Maps only if @seq is @seen. The look and the map are one to whoever unmaps: a client that changes
  * @seq and then calls ept_unmap() or ept_zap() finds what was mapped before, and nothing of the
- * range is mapped after with what was seen before. So a page that is looked up without a lock can't
- * be mapped after it went, if the client reads @seq (smp_load_acquire()) before it looks, and looks
- * only when what was changed can't be found any more: where it still can, as at the beginning of an
- * mmu notifier's invalidation, who looks has to wait until it is over. The invalidate_seq of an
- * mmu_interval_notifier is such a number, and mmu_interval_read_begin() reads it and waits.
+ * range is mapped after with what was seen before. Who only looks then calls ept_sync_maps() first.
+ * So a page that is looked up without a lock can't be mapped after it went, if the client reads
+ * @seq (smp_load_acquire()) before it looks, and looks only when what was changed can't be found
+ * any more: where it still can, as at the beginning of an mmu notifier's invalidation, who looks
+ * has to wait until it is over. The invalidate_seq of an mmu_interval_notifier is such a number,
+ * and mmu_interval_read_begin() reads it and waits.
  *
  * Context: As ept_map().
  * Return: as ept_map(), -EINVAL also for a @seq of NULL, -EAGAIN if @seq has changed.
  */
 int ept_map_if(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, const struct ept_attrs *attrs,
 	       const unsigned long *seq, unsigned long seen);
+
+/**
+ * ept_sync_maps() - wait for maps that are under way
+ * @ept: a table; NULL: nothing
+ *
+ * For who changes the number of ept_map_if() and then looks at the table (ept_lookup(),
+ * ept_cursor_next()) before it changes that: a map that has seen the old number may be about to
+ * appear. When this returns all such maps are done, and so is each change that was under way, and
+ * the table has what they made. What changes a table, but maps of one leaf, waits for them by
+ * itself.
+ *
+ * Context: As ept_unmap() with a gather.
+ */
+void ept_sync_maps(struct ept *ept);
 
 /**
  * ept_map_check() - what ept_map() has against a request, whatever is mapped

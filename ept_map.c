@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ept_map(), ept_map_if(), ept_map_check(), ept_map_pages(), ept_fill_pages(), ept_remap(),
- * ept_install(): what puts leaves in place.
+ * ept_map(), ept_map_if(), ept_map_check(), ept_sync_maps(), ept_map_pages(), ept_fill_pages(),
+ * ept_remap(), ept_install(): what puts leaves in place.
  */
 #include <linux/err.h>
 #include <linux/rcupdate.h>
@@ -397,6 +397,16 @@ int ept_map_check(const struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size,
 	return judge_map(ept, gpa, hpa, size, attrs, &bits);
 }
 EXPORT_SYMBOL_EPT(ept_map_check);
+
+/* Who has the lock has waited for those that share it. */
+void ept_sync_maps(struct ept *ept)
+{
+	if (IS_ERR_OR_NULL(ept))
+		return;
+	ept_lock(ept);
+	ept_unlock(ept);
+}
+EXPORT_SYMBOL_EPT(ept_sync_maps);
 
 /* A valid request */
 static __always_inline int map_bits(struct ept *ept, u64 gpa, phys_addr_t hpa, u64 size, u64 bits,

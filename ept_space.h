@@ -408,8 +408,9 @@ int ept_space_set_memtype(struct ept_space *space, u64 gpa, u64 size, enum ept_m
  * backing of the client's own whose memory is to become another. When it returns no CPU and no call
  * uses what was mapped, and &ept_backend.gone and &ept_backend.flushed were called for it; it
  * flushes by itself, also between ept_space_begin() and ept_space_commit(), where it flushes what
- * was changed before, too. Leaves that the edges cut go whole. Anonymous memory, which nothing but
- * its mapping knows, stays. Holes are fine.
+ * was changed before, too. Leaves that the edges cut are split where they are a client's backing's,
+ * and go whole elsewhere. Anonymous memory, which nothing but its mapping knows, stays. Holes are
+ * fine.
  *
  * Pages that are pinned or a file's are the same as before. Who takes memory from the guest, as a
  * balloon does, lets go of them by ept_space_set() of the same region, and of anonymous ones by

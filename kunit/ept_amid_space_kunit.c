@@ -362,18 +362,6 @@ static void a_log_that_has_a_page_has_its_later_writes_another_time(struct kunit
 	guest_end_process(guest);
 }
 
-static int init(struct kunit *test)
-{
-	const void *param = test->param_value;
-	int err;
-
-	/* The guest has parameters of its own. */
-	test->param_value = NULL;
-	err = guest_init(test);
-	test->param_value = param;
-	return err;
-}
-
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(nothing_is_mapped_after_it_went, changes_gen_params),
 	KUNIT_CASE(a_page_that_a_process_lost_is_not_mapped),
@@ -385,7 +373,7 @@ static struct kunit_case cases[] = {
 static struct kunit_suite suite = {
 	.name = "ept_amid_space",
 	.suite_init = guest_suite_init,
-	.init = init,
+	.init = guest_init_own_params,
 	.exit = guest_exit,
 	.test_cases = cases,
 };

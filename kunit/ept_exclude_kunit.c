@@ -121,6 +121,12 @@ static int map_if(struct ept *ept)
 	return ept_map_if(ept, GAP, GAP, SZ_4K, &EPT_ATTRS_RAM, &seq, 0);
 }
 
+static int sync_maps(struct ept *ept)
+{
+	ept_sync_maps(ept);
+	return 0;
+}
+
 static int fill_pages(struct ept *ept)
 {
 	struct page *pages[] = { ZERO_PAGE(0), ZERO_PAGE(0) };
@@ -313,6 +319,7 @@ static const struct arena_config calls[] = {
 	CALL(split, false),
 	CALL(merge, false),
 	CALL(map_if, false),
+	CALL(sync_maps, false),
 	CALL(fill_pages, false),
 	CALL(install, false),
 	CALL(install_another, false),

@@ -347,6 +347,18 @@ int guest_init(struct kunit *test)
 	return 0;
 }
 
+/* For cases whose parameters aren't configurations */
+int guest_init_own_params(struct kunit *test)
+{
+	const void *param = test->param_value;
+	int err;
+
+	test->param_value = NULL;
+	err = guest_init(test);
+	test->param_value = param;
+	return err;
+}
+
 void guest_exit(struct kunit *test)
 {
 	struct guest *guest = test->priv;

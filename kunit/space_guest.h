@@ -61,6 +61,7 @@ struct guest {
 /* For a suite; the parameter is a struct test_config, or the first one is taken. */
 int guest_suite_init(struct kunit_suite *suite);
 int guest_init(struct kunit *test);
+int guest_init_own_params(struct kunit *test);
 void guest_exit(struct kunit *test);
 
 extern const struct ept_backend guest_backend;

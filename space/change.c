@@ -271,9 +271,26 @@ static int split_at(struct ept_space *space, u64 gpa)
 	return ept_split(space->ept, gpa, SZ_4K, EPT_4K, &space->gather);
 }
 
+/*
+ * After the numbers of what is behind the range moved on: a fault that saw the one before may be
+ * about to map.
+ */
 int space_split_edges(struct ept_space *space, u64 gpa, u64 size)
 {
+	ept_sync_maps(space->ept);
 	return split_at(space, gpa) ?: split_at(space, gpa + size);
+}
+
+/*
+ * Whether of a leaf that an edge of the part cuts the rest has to stay: where it is lost otherwise,
+ * or where a fault, which nothing keeps from what is outside of the part, may be given other memory
+ * before what goes is flushed.
+ */
+static bool keeps_rest(const struct part *part)
+{
+	const struct kind *kind = part->old->backing->kind;
+
+	return part->new != part->old && (kind->owns || kind->asks);
 }
 
 /*
@@ -292,9 +309,7 @@ int change_stop_faults(struct ept_space *space, struct change *change)
 	list_for_each_entry(part, &change->parts, node)
 		backing_move_on(part->old->backing);
 	list_for_each_entry(part, &change->parts, node) {
-		if (!part->old->backing->kind->owns || change->keeps || part->new == part->old)
-			continue;
-		err = space_split_edges(space, part->gpa, part->size);
+		err = keeps_rest(part) ? space_split_edges(space, part->gpa, part->size) : 0;
 		if (err) {
 			change_store_parts(space, change, false);
 			return err;
@@ -327,7 +342,7 @@ static void zap_gone(const struct ept_mapping *mapping, void *arg)
 		zap->backing->kind->gone(space, zap->backing, mapping, written);
 }
 
-/* A leaf that an edge cuts goes whole; stop_faults() has split those that may not. */
+/* A leaf that an edge cuts goes whole; change_stop_faults() has split those that may not. */
 int space_zap(struct ept_space *space, const struct part *part, struct ept_gather *gather)
 {
 	struct zap zap = { .space = space, .backing = part->old->backing };

@@ -227,14 +227,14 @@ static int take_back(struct ept_space *space, u64 gpa, u64 size, bool owned)
 		return -ENOMEM;
 	if (list_empty(&change->parts))
 		return 0;
-	change->keeps = !owned;
+	list_for_each_entry(part, &change->parts, node)
+		if (!part->old->backing->kind->fault || part->old->backing->kind->owns != owned)
+			part->new = part->old;
 	err = change_stop_faults(space, change);
 	if (err)
 		return err;
 	list_for_each_entry(part, &change->parts, node) {
-		const struct kind *kind = part->old->backing->kind;
-
-		if (!kind->fault || kind->owns != owned)
+		if (part->new == part->old)
 			continue;
 		space_zap(space, part, &space->gather);
 		/* What is read there afterwards is something else. */

@@ -80,7 +80,7 @@ struct span {
  * @gpa: where it begins
  * @size: bytes
  * @old: what was there
- * @new: what comes there; NULL: nothing
+ * @new: what comes there; NULL: nothing; @old: nothing changes
  */
 struct part {
 	struct list_head	node;
@@ -96,7 +96,6 @@ struct part {
  * @node: among those of one commit
  * @parts: what was there, in order
  * @removes: they are nowhere now
- * @keeps: what the table alone knows stays where it is
  * @gpa: where it begins
  * @size: bytes
  * @low: where that which it cuts at its beginning begins
@@ -107,7 +106,6 @@ struct change {
 	struct list_head	node;
 	struct list_head	parts;
 	bool			removes;
-	bool			keeps;
 	u64			gpa;
 	u64			size;
 	u64			low;
