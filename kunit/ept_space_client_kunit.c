@@ -156,6 +156,51 @@ static void between_begin_and_commit_nothing_gives_way(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, copies->told, 1);
 }
 
+/* All of it is shared in one piece for reading; a write gets a page of its own. */
+static int get_large_or_own(void *cookie, u64 offset, u32 access, struct ept_piece *piece)
+{
+	const struct guest *guest = cookie;
+
+	if (access & EPT_PROT_WRITE) {
+		piece->hpa = page_to_phys(guest->client[offset >> PAGE_SHIFT]);
+		return 0;
+	}
+	piece->offset = 0;
+	piece->size = SZ_2M;
+	piece->hpa = page_to_phys(guest->linear);
+	piece->prot = EPT_PROT_READ;
+	return 0;
+}
+
+static const struct ept_backend large_or_own = { .get = get_large_or_own };
+
+/* Of a large leaf a change takes a page: on the rest another CPU still works. */
+static void what_is_beside_a_change_gives_way_after_a_flush(struct kunit *test)
+{
+	struct guest *guest = test->priv;
+	struct ept_region region = {
+		.gpa = GPA, .size = SZ_2M, .kind = EPT_REGION_CLIENT, .attrs = EPT_ATTRS_RAM,
+		.cookie = guest, .backend = &large_or_own,
+	};
+	struct guest_cpu *other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
+	const u64 beside = GPA + 100 * SZ_4K;
+	u8 seen;
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	region.attrs.prot = RW;
+	KUNIT_ASSERT_EQ(test, ept_space_add(guest->space, &region), 0);
+	KUNIT_EXPECT_EQ(test, guest_access(guest, other, beside, &seen, 1, false), 0);
+	KUNIT_EXPECT_EQ(test, guest_level(guest, beside), EPT_2M);
+	KUNIT_EXPECT_EQ(test, ept_space_begin(guest->space), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_protect(guest->space, GPA, SZ_4K, EPT_PROT_READ), 0);
+	KUNIT_EXPECT_EQ(test, guest_fault(guest, beside, EPT_PROT_WRITE), -EDEADLK);
+	KUNIT_EXPECT_EQ(test, ept_space_commit(guest->space), 0);
+	guest_store(guest, beside, 5);
+	KUNIT_EXPECT_EQ(test, guest_access(guest, other, beside, &seen, 1, false), 0);
+	KUNIT_EXPECT_EQ(test, seen, 5);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_2M), 0);
+}
+
 static void the_host_writes_what_a_write_gets(struct kunit *test)
 {
 	struct guest *guest = test->priv;
@@ -439,6 +484,7 @@ static void what_may_be_taken_back_and_what_not(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(memory_that_gives_way_to_other_is_told_of, configs_gen_params),
 	KUNIT_CASE(between_begin_and_commit_nothing_gives_way),
+	KUNIT_CASE(what_is_beside_a_change_gives_way_after_a_flush),
 	KUNIT_CASE_PARAM(the_host_writes_what_a_write_gets, configs_gen_params),
 	KUNIT_CASE(what_a_backing_never_lets_write_the_host_does_not),
 	KUNIT_CASE(parts_that_moved_hear_of_a_flush_once),
