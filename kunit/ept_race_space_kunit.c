@@ -26,6 +26,7 @@ static const enum ept_region_kind race_kinds[NR] = {
 };
 
 #define PAGES	(NR * GUEST_PAGES)
+#define SPARE	(SZ_2M / SZ_4K)		/* of as many pages nobody uses the first */
 
 /* A CPU, and what it wrote: a byte of its own in each page */
 struct racer {
@@ -43,7 +44,7 @@ static void use(struct hand *hand)
 {
 	struct race *race = hand->arg;
 	struct racer *racer = &race->racers[hand->id];
-	const u32 page = hand_below(hand, PAGES);
+	const u32 any = hand_below(hand, PAGES), page = any % SPARE ? any : any + 1;
 	const bool write = hand_one_in(hand, 2);
 	u8 byte = hand_below(hand, 256);
 	int ret = guest_access(race->guest, &racer->cpu, GPA + page * (u64)SZ_4K + hand->id,
@@ -105,7 +106,7 @@ static void disturb(struct hand *hand)
 	const u32 nr = 1 + hand_below(hand, 700), first = hand_below(hand, PAGES - nr);
 	const u64 gpa = GPA + first * (u64)SZ_4K, size = nr * (u64)SZ_4K;
 
-	switch (hand_below(hand, 7)) {
+	switch (hand_below(hand, 8)) {
 	case 0:
 		expect(hand, ept_space_protect(space, gpa, size, EPT_PROT_READ));
 		expect(hand, ept_space_protect(space, gpa, size, RW | EXEC_ALL));
@@ -125,6 +126,9 @@ static void disturb(struct hand *hand)
 		break;
 	case 5:
 		expect(hand, ept_space_zap(space, gpa, size));
+		break;
+	case 6:
+		expect(hand, ept_space_discard(space, GPA + first / SPARE * SZ_2M, SZ_4K));
 		break;
 	default:
 		log_all(hand, race);
@@ -149,6 +153,8 @@ static void no_write_is_lost(struct kunit *test)
 	crew_hire(crew, "changes", disturb)->arg = &race;
 	crew_work(crew, 300);
 	KUNIT_EXPECT_EQ(test, ept_check(race.guest->ept, NULL), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(race.guest->space, 0, 2 * (u64)SZ_1G), 0);
+	KUNIT_EXPECT_EQ_MSG(test, guest_anon_pages(race.guest), 0, "pages leaked");
 	kvfree(race.racers);
 	bitmap_free(race.logged);
 }
@@ -231,6 +237,8 @@ static void walks_find_their_way(struct kunit *test)
 	crew_hire(crew, "changes", change_tables)->arg = &race;
 	crew_work(crew, 100);
 	KUNIT_EXPECT_EQ(test, ept_check(race.guest->ept, NULL), 0);
+	KUNIT_EXPECT_EQ(test, ept_space_remove(race.guest->space, 0, 2 * (u64)SZ_1G), 0);
+	KUNIT_EXPECT_EQ_MSG(test, guest_anon_pages(race.guest), 0, "pages leaked");
 	bitmap_free(race.logged);
 }
 

@@ -106,7 +106,7 @@ def limit():
 
 
 def cbmc(tree, proof, *options):
-    """The properties that fail, or a reason why there is no answer."""
+    """The properties that fail, and how many are the proof's own; or None, and why there is no answer."""
     command = ARGS.cbmc.split() + DEFAULTS + list(options) + proof.options + [
         "-I", "include", "-I", "proof", "-I", ".", "--function", proof.name,
         "proof/" + proof.file]
@@ -122,7 +122,7 @@ def cbmc(tree, proof, *options):
               if verdict in ("FAILURE", "ERROR")]
     if run.returncode not in (0, 10) or (run.returncode == 10 and not failed):
         return None, f"CBMC ended with {run.returncode}, see {tree}/log"
-    return failed, len(found)
+    return failed, sum(".assertion." in name for name, _, _ in found)
 
 
 def exhaust(tree, proof):
@@ -163,7 +163,9 @@ def judge(proof, kind, tree, fault=None):
         return more
     proved = [text for text in failed if re.match(re.escape(proof.name) + r"\b|\S*assertion", text)]
     if kind == "holds":
-        return "\n".join(failed) + f"\nsee {tree}/log" if failed else None
+        if failed:
+            return "\n".join(failed) + f"\nsee {tree}/log"
+        return None if more else "CBMC found nothing to prove"
     if kind == "fault":
         return None if proved else "not noticed"
     with open(tree + "/log") as file:
