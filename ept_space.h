@@ -62,6 +62,8 @@ struct page;
  *   space. So it may not come from a callback of the space, nor from a thread that holds what a
  *   fault waits for: an mmap_lock, a page that userfaultfd is to bring. A fault, or an access, that
  *   a client's backing gives other memory than is mapped ends as a change does, and waits likewise.
+ *   Nor may a callback fault, read or write in the same space: that may wait for a change, which
+ *   waits for the callback.
  * - The notifiers of a process' memory allocate nothing, and wait for no lock but the table's.
  * - Whoever has the table (ept_space_table()) may call its readers, ept_reserve(), ept_flush(), the
  *   functions for vCPUs, and harvest accessed flags. Mapping, unmapping and dirty flags are the
@@ -126,7 +128,8 @@ struct ept_piece {
  * struct ept_backend - a backing of the client's own
  * @get: The memory at @offset for @access (EPT_PROT_* bits, 0: any). @piece comes filled in with
  *	the page at @offset and all rights, without hpa. May sleep, runs in parallel, and may be
- *	called for memory that is mapped already. Its errors end the fault; -EAGAIN: look again.
+ *	called for memory that is mapped already. Returns 0, or an error, which ends the fault (what
+ *	is positive as -EINVAL), but for -EAGAIN: look again.
  *	Memory that was given and couldn't be mapped isn't reported to @gone. Where it gives other
  *	memory than is mapped, as for a write to what is shared, that is taken back first, as by
  *	ept_space_zap(), and @get is asked once more: it has to give the same again. So it may be
@@ -199,7 +202,8 @@ struct ept_region {
  * enum ept_verdict - what became of a fault
  * @EPT_VERDICT_RESUME: the access is possible now; run the guest again
  * @EPT_VERDICT_MMIO: emulate it
- * @EPT_VERDICT_READONLY: a write to a region that was added without that right: ROM
+ * @EPT_VERDICT_READONLY: a write to a region that was added without that right: ROM, whatever
+ *	ept_space_protect() took or gave and took since
  * @EPT_VERDICT_PROTECTED: a right that the region doesn't give
  * @EPT_VERDICT_TABLE_READONLY: the CPU walks guest page tables in a region that isn't writable.
  *	With accessed and dirty flags each such walk counts as a write, so the guest can't go on:
@@ -232,7 +236,7 @@ struct ept_fault {
 /**
  * struct ept_space_stats - counts
  * @faults: faults by verdict since creation
- * @errors: faults that ended in an error since creation
+ * @errors: faults that ended in an error since creation, but for -EINVAL and -ERANGE
  * @retries: look-ups that were made again since creation, as what they found had changed
  * @invalidations: notifiers for the memory of a process since creation
  * @anon_pages: pages of 4K that anonymous regions have now
@@ -375,7 +379,8 @@ int ept_space_remove(struct ept_space *space, u64 gpa, u64 size);
  * @prot: EPT_PROT_* bits that the guest gets from now on
  *
  * Also for pages that aren't mapped yet, and also more than the region was added with, but for
- * write where &enum ept_region_kind says never. Holes are fine, and so is mmio without rights.
+ * write where &enum ept_region_kind says never: that is left out without an error, as
+ * ept_space_find() shows. Nothing becomes of holes and of mmio.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL for a misaligned or empty range, NULL, write without read or an unknown bit,
@@ -448,9 +453,9 @@ int ept_space_discard(struct ept_space *space, u64 gpa, u64 size);
  *
  * All that is in the range, holes included. Regions that the edges cut stay outside of it. What is
  * behind them is the same as before, cookie, offsets and anonymous pages with what is in them too,
- * and so are the rights that they give now. Moves that overlap themselves take two steps. A log has
- * of the old range what was written there, and all of what is moved into its own. A process has to
- * be there still, for its memory to be moved.
+ * and so are the rights that they give now. Moves that overlap themselves (-EEXIST) take two steps.
+ * A log has of the old range what was written there, and all of what is moved into its own. A
+ * process has to be there still, for its memory to be moved.
  *
  * Context: Process; may sleep; as changes.
  * Return: 0, -EINVAL for misaligned addresses, an empty range or NULL, -ERANGE for either range,
@@ -469,7 +474,7 @@ int ept_space_move(struct ept_space *space, u64 gpa, u64 size, u64 to);
  * To visit all regions, go on at the end of what was found. What is changed and not yet committed
  * may be seen or not, or its parts one by one.
  *
- * Context: Any but interrupts.
+ * Context: Any but handlers of interrupts; these may be off.
  * Return: 0, -EINVAL for NULL, -ENOENT if there is none.
  */
 int ept_space_find(struct ept_space *space, u64 gpa, struct ept_region *region);
@@ -508,7 +513,8 @@ int ept_space_fault(struct ept_space *space, u64 gpa, const struct ept_violation
  * @gpa: multiple of 4K
  * @size: bytes, multiple of 4K
  * @access: EPT_PROT_* bits that are to be possible, as far as the region gives them; with write,
- *	the copies of a process' pages are made that a write would make
+ *	the copies of a process' pages are made that a write would make. 0 asks for nothing, and
+ *	nothing is mapped
  * @progress: NULL, or called between leaves with how much of @size is done
  * @arg: passed to @progress
  *
@@ -537,8 +543,8 @@ int ept_space_populate(struct ept_space *space, u64 gpa, u64 size, u32 access,
  *
  * Context: As ept_space_fault().
  * Return: the bytes read, fewer than @size where something stopped it; if it is the first byte:
- *	-EINVAL, -ERANGE, -ENOENT without a region, -EACCES, -EOPNOTSUPP for mmio, and as
- *	ept_space_fault().
+ *	-ENOENT without a region, -EACCES, -EOPNOTSUPP for mmio, and as ept_space_fault(). -EINVAL
+ *	and -ERANGE are of the whole range, and then nothing is read.
  */
 ssize_t ept_space_read(struct ept_space *space, u64 gpa, void *buffer, size_t size, u32 access);
 
@@ -548,7 +554,8 @@ ssize_t ept_space_read(struct ept_space *space, u64 gpa, void *buffer, size_t si
  * @gpa: as ept_space_read()
  * @buffer: as ept_space_read()
  * @size: as ept_space_read()
- * @access: as ept_space_read(). A process has to be able to write its memory in any case
+ * @access: as ept_space_read(): it takes %EPT_PROT_WRITE for a region without write to be refused.
+ *	A process has to be able to write its memory in any case
  *
  * The pages are in the log.
  *
@@ -563,7 +570,7 @@ ssize_t ept_space_write(struct ept_space *space, u64 gpa, const void *buffer, si
  * @space: as ept_space_read()
  * @gpa: multiple of @size
  * @size: 1, 2, 4 or 8 bytes
- * @old: what is expected; set to what was there
+ * @old: what is expected; set to what was there. Bytes above @size don't count, and become 0
  * @new: what is to be there
  *
  * As one access of a CPU, with the rights of one that reads and writes. Unlike ept_guest_cmpxchg()
@@ -668,7 +675,7 @@ struct ept_window {
  * @space: a space
  * @gpa: of any alignment
  * @access: as ept_space_read()
- * @write: it is to be written, too
+ * @write: it is to be written, too. The page is in the log from the opening on, as if it were
  * @window: filled in; zeroed on an error of the memory's
  *
  * What isn't there yet is brought, as by a fault. The guest's CPUs use the page meanwhile as they
@@ -709,8 +716,9 @@ bool ept_space_window_valid(const struct ept_window *window);
  * as the kernel might else forget it. So say it of each window that may have been written to.
  *
  * Context: As ept_space_fault().
- * Return: 0, -EINVAL for NULL, a window that isn't open, and @wrote of one that was not opened for
- *	that; -EAGAIN if it had become stale: it is closed, and what was written to it may be lost.
+ * Return: 0; -EINVAL for NULL, a window that isn't open, and @wrote of one that was not opened for
+ *	that, which stays open; -EAGAIN if it had become stale, written to or not: it is closed, and
+ *	what was written to it may be lost.
  */
 int ept_space_window_close(struct ept_window *window, bool wrote);
 
@@ -785,7 +793,7 @@ int ept_space_log_stop(struct ept_space *space, u64 gpa, u64 size);
  * By a device, by a process to its own memory, or by the client through an address of its own.
  * Where nothing is logged, nothing happens.
  *
- * Context: Any but interrupts.
+ * Context: Any but handlers of interrupts; these may be off.
  * Return: 0, -EINVAL for NULL and @size 0, -ERANGE.
  */
 int ept_space_log_mark(struct ept_space *space, u64 gpa, u64 size);
@@ -798,7 +806,7 @@ int ept_space_log_mark(struct ept_space *space, u64 gpa, u64 size);
  *
  * The manual's section "Page-Modification Logging". Entries beyond any log are ignored.
  *
- * Context: Any but interrupts.
+ * Context: Any but handlers of interrupts; these may be off.
  * Return: 0, -EINVAL for NULL.
  */
 int ept_space_log_pml(struct ept_space *space, const u64 *entries, unsigned int nr);

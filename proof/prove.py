@@ -106,7 +106,7 @@ def limit():
 
 
 def cbmc(tree, proof, *options):
-    """The properties that fail, and how many are the proof's own; or None, and why there is no answer."""
+    """The properties that fail, and how many are its own; or None, and why there is none."""
     command = ARGS.cbmc.split() + DEFAULTS + list(options) + proof.options + [
         "-I", "include", "-I", "proof", "-I", ".", "--function", proof.name,
         "proof/" + proof.file]
