@@ -533,6 +533,7 @@ static void the_rest_takes_null(struct kunit *test)
 	ept_gather_flush(NULL);
 	ept_gather_free(NULL);
 	ept_flush(NULL);
+	ept_sync_maps(NULL);
 	KUNIT_EXPECT_EQ(test, ept_vcpu_load(NULL), 0);
 	ept_vcpu_put(NULL);
 	KUNIT_EXPECT_EQ(test, fixture->invalidations, 0);
