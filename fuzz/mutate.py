@@ -48,7 +48,7 @@ KUNIT = {"ept_visit.c": ["ept_observe*"], "ept_core.c": ["-d", "ept_memory*"],
 SPACE_LIKELY = {"user.c": ["-x", "ept_space_user"], "held.c": ["-d", "ept_space_[hm]*"],
                 "log.c": ["-d", "ept_space_[lm]*"], "walk.c": ["-d", "ept_space_[am]*"],
                 "touch.c": ["-d", "ept_space_[am]*"], "place.c": ["-d", "ept_space_c*"]}
-SPACE_REST = [["-a", "ept_amid_space"], ["ept_race_[us][sp]*"], ["ept_observe_space"],
+SPACE_REST = [["-a", "ept_amid_[ls]*"], ["ept_race_[us][sp]*"], ["ept_observe_space"],
               ["-d", "ept_space*"]]
 
 # What is looked for in a line, and what takes its place. The first letter names the kind.
