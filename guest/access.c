@@ -36,14 +36,16 @@ size_t ept_guest_piece(enum ept_guest_op op, phys_addr_t hpa, void *buffer, size
 
 	if (!memory)
 		return 0;
-	/* The guest's CPUs may race with it at will. */
 	switch (op) {
 	case GUEST_READ:
+		/* The guest's CPUs may race with it at will. */
 		return length - data_race(copy_mc_to_kernel(buffer, memory, length));
 	case GUEST_WRITE:
+		/* As above */
 		data_race(memcpy(memory, buffer, length));
 		return length;
 	case GUEST_ZERO:
+		/* As above */
 		data_race(memset(memory, 0, length));
 		return length;
 	}
