@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Holds the instructions of some operations to bench/instructions.txt, to the last one.
+"""Holds the instructions of some operations to bench/instructions.txt, most to the last one.
 
 usage: instructions.py LOG COMPILER-AND-KERNEL [--update]
 
@@ -23,6 +23,8 @@ LINE = re.compile(r"bench: ([^|]+)\|([^|]+)\|(\d+)\|(ept|limit)\|(\d+)\|\d+$")
 HOST = re.compile(r"bench: host\|([^|]+)\|(\d+)\|(\d+)$")
 # What takes pages isn't exact, but is no more than so many times the least.
 WITHIN = {"space-populate": 1.1}
+# Some of the kernel's own work depends on where things lie in memory: not exact by such a part
+NEAR = {"space-munmap": 0.001, "munmap-alone": 0.001}
 NEWLINE = "\x1e"  # as in testbed/lib.sh
 
 
@@ -95,7 +97,7 @@ def main():
         return
     for name, expected in sections[key].items():
         total, each = counted.get(name, (None, "not run"))
-        if total == expected:
+        if total and abs(total - expected) <= expected * NEAR.get(name, 0):
             print(f"PASS\tinstructions of {name}: {each}")
         else:
             print(f"FAIL\tinstructions of {name}\t{total} ({each}), expected {expected}; if it "

@@ -30,8 +30,11 @@
 #define LARGE	(2UL << 20)
 #define WORDS	(PAGE / 8)
 
-/* Where the guest plays, where it finds devices, and where there is nothing */
-#define MEMORY	0x40000000UL
+/*
+ * Where the guest plays, where it finds devices, and where there is nothing. The kernel puts a
+ * program's heap anywhere in the first GiB behind it.
+ */
+#define MEMORY	0x50000000UL
 #define SIZE	(2 * LARGE)
 #define PAGES	(SIZE / PAGE)
 #define DEVICE	0xc0000000UL
