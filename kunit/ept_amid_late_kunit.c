@@ -116,7 +116,7 @@ static int change(void *unused)
 	return 0;
 }
 
-/* @at: writes there amid the change, or reads */
+/* A write at AT, or a read, which maps when the change has begun; @first: what it does first */
 static void fault_late(struct guest *guest, const struct late_change *late_change,
 		       enum stage first, bool write)
 {

@@ -10,6 +10,7 @@
 #include <linux/err.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
@@ -295,6 +296,7 @@ static void who_changes_the_table_waits(struct kunit *test)
 	put_task_struct(exclude->task);
 	KUNIT_EXPECT_EQ(test, exclude->ended_under_lock, exclude->call->reads);
 	KUNIT_EXPECT_EQ(test, exclude->ret, 0);
+	KUNIT_EXPECT_FALSE(test, rwsem_is_locked(&arena->ept->lock));
 }
 
 #define CALL(_run, _reads) {					\

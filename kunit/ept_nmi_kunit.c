@@ -19,7 +19,6 @@
 #include <linux/kallsyms.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
-#include <linux/nmi.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>

@@ -49,14 +49,9 @@ static bool an_allocation_failed(void)
 
 static int memory_init(struct kunit *test)
 {
-	const void *operation = test->param_value;
+	const int err = guest_init_own_params(test);
 	struct page *page;
-	int err;
 
-	/* The guest's configuration is the first one. A skip needs the parameter. */
-	test->param_value = NULL;
-	err = guest_init(test);
-	test->param_value = operation;
 	if (err)
 		return err;
 	fail_allocation(1);
