@@ -278,9 +278,10 @@ class Tree:
         return "SURVIVES"
 
     def verdict_of_space(self, path):
-        # A second or two of CPU are enough, or half a minute; many mutants go on without end.
-        ended = status(["prlimit", "--cpu=5", "testbed/kunit", "ept_space*"], self.path,
-                       BOOT_SECONDS="20")
+        # Five seconds of CPU are enough, or twenty, and many mutants go on without end. Three times that:
+        # who is ended only for being slow would count as noticed.
+        ended = status(["prlimit", "--cpu=15", "testbed/kunit", "ept_space*"], self.path,
+                       BOOT_SECONDS="60")
         for suites in [] if ARGS.quick else [likely_for(path)] + SPACE_REST:
             if ended != 0:
                 break
