@@ -82,13 +82,14 @@ stock_module() {
 }
 
 # qemu CPUS ARGUMENT...: KVM is of no use here, since it would need EPT itself. MEMORY is in
-# MiB. A host that is busy may keep the emulated timer from ticking while Linux tries it.
+# MiB. A host that is busy may keep the emulated timer from ticking while Linux tries it. Kernels
+# without ACPI are told of one CPU in each socket.
 qemu() {
 	local cpus=$1
 
 	shift
 	need qemu
-	machine "$BED_DIR/machine.out" qemu-system-x86_64 -accel tcg -cpu max -smp "$cpus" \
+	machine "$BED_DIR/machine.out" qemu-system-x86_64 -accel tcg -cpu max -smp "$cpus,sockets=$cpus" \
 		-m "${MEMORY:-1024}" -nodefaults -display none -monitor none -no-reboot \
 		-serial "file:$LOG" -kernel "$KIMAGE" -initrd "$INITRAMFS" \
 		-append "console=ttyS0 no_timer_check ${GUEST_ARGS[*]} BED_EXIT=reboot BED_CPUS=$cpus $*"
