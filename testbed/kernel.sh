@@ -106,13 +106,18 @@ build_kernel() {
 	rm -rf "$KOUT"
 	mkdir -p "$KOUT"
 	[ -z "$kconfig" ] || cat "$SRC/Kconfig" "$TESTBED/kernels/$kconfig" >"$KOUT/Kconfig.testbed"
-	quietly "$log" "${KMAKE[@]}" tinyconfig
-	fragment "$name" >>"$KOUT/.config"
-	quietly "$log" "${KMAKE[@]}" olddefconfig
+	configure "$name" "$KOUT" "$log" "${KMAKE[@]}"
 	verify_config "$name"
 	quietly "$log" "${KMAKE[@]}"
 	touch "$KOUT/.complete"
 	say "built kernel $name in $((EPOCHSECONDS - start)) s"
+}
+
+# configure NAME FOLDER LOG COMMAND...: the folder's kernel has what the fragment names, what that
+# needs, and nothing else.
+configure() {
+	fragment "$1" >"$2/.fragment"
+	quietly "$3" "${@:4}" KCONFIG_ALLCONFIG="$2/.fragment" allnoconfig
 }
 
 # Each change of a fragment leaves a build behind; work trees may still alternate.
