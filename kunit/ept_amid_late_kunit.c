@@ -13,6 +13,7 @@
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/preempt.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
 
@@ -77,7 +78,7 @@ static void meet(void *where)
 	const bool in_root = where >= (void *)ept->root &&
 			     where < (void *)(ept->root + EPT_ENTRIES);
 
-	if (current != late.faulter || irqs_disabled())
+	if (current != late.faulter || irqs_disabled() || preempt_count())
 		return;
 	if (late.stage == ASKS && in_root && is_short_way(ept)) {
 		late.stage = LEAVES;
