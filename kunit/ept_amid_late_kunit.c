@@ -78,11 +78,14 @@ static void meet(void *where)
 	const bool in_root = where >= (void *)ept->root &&
 			     where < (void *)(ept->root + EPT_ENTRIES);
 
-	if (current != late.faulter || irqs_disabled() || preempt_count())
+	if (current != late.faulter || irqs_disabled())
 		return;
-	if (late.stage == ASKS && in_root && is_short_way(ept)) {
+	if (late.stage == ASKS && in_root && is_short_way(ept))
 		late.stage = LEAVES;
-	} else if (late.stage == LEAVES && !is_short_way(ept)) {
+	/* The last of the short way may not wait. */
+	if (preempt_count())
+		return;
+	if (late.stage == LEAVES && !is_short_way(ept)) {
 		late.stage = WAITS;
 		complete(&late.wanted);
 		wait_for_completion(&late.held);
