@@ -218,8 +218,8 @@ static bool is_dirty(struct page *page)
 	return folio_test_dirty(page_folio(page));
 }
 
-/* So often, that others who hold a page for a moment don't count */
-#define ROUNDS	64
+/* So often that lists of each CPU, which hold a page for a moment and have up to 31, don't count */
+#define ROUNDS	256
 
 static void expect_references(struct guest *guest, struct page *page, int references)
 {
