@@ -64,7 +64,7 @@ fuzz:
 
 coverage:
 	@testbed/check coverage
-	@cat $${XDG_CACHE_HOME:-$$HOME/.cache}/ept/last/coverage/coverage.txt
+	@cat "$$(ls -t $${XDG_CACHE_HOME:-$$HOME/.cache}/ept/runs/*/coverage/coverage.txt | head -n 1)"
 
 mutate:
 	@fuzz/mutate.py $(MUTATE)
