@@ -218,12 +218,17 @@ static bool is_dirty(struct page *page)
 	return folio_test_dirty(page_folio(page));
 }
 
-/* So often that lists of each CPU, which hold a page for a moment and have up to 31, don't count */
-#define ROUNDS	256
+/*
+ * Linux's list of pages to activate, of 31 on each CPU, takes a page once more whenever that is
+ * touched twice, and holds it as often until the list is full.
+ */
+#define LISTED	(2 * 31)
+#define ROUNDS	(4 * LISTED)	/* so often that lists don't count */
 
-static void expect_references(struct guest *guest, struct page *page, int references)
+/* Others may hold @others more, for a moment. */
+static void expect_references(struct guest *guest, struct page *page, int references, int others)
 {
-	KUNIT_EXPECT_LT(guest->test, abs(page_count(page) - references), ROUNDS / 4);
+	KUNIT_EXPECT_LE(guest->test, abs(page_count(page) - references), others);
 }
 
 static void pages_are_let_go_of_and_say_what_the_guest_did(struct kunit *test)
@@ -245,7 +250,7 @@ static void pages_are_let_go_of_and_say_what_the_guest_did(struct kunit *test)
 			guest_store(guest, GPA, 1);
 		forget_use(page);
 		KUNIT_EXPECT_EQ(test, ept_space_remove(guest->space, GPA, SZ_64K), 0);
-		expect_references(guest, page, references);
+		expect_references(guest, page, references, LISTED);
 		KUNIT_EXPECT_EQ(test, is_dirty(page), write);
 		KUNIT_EXPECT_EQ(test, folio_test_referenced(page_folio(page)), flags);
 	}
@@ -280,7 +285,7 @@ static void the_host_lets_go_of_pages_and_says_what_it_wrote(struct kunit *test)
 		folio_clear_dirty(page_folio(page));
 		KUNIT_EXPECT_EQ(test, ept_space_window_close(&window, wrote), 0);
 		KUNIT_EXPECT_EQ(test, is_dirty(page), wrote);
-		expect_references(guest, page, references);
+		expect_references(guest, page, references, LISTED);
 	}
 	guest_end_process(guest);
 }
@@ -353,7 +358,7 @@ static void a_huge_page_of_the_process_has_a_large_leaf(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, guest_load(guest, gpa + byte * SZ_4K),
 					byte == 5 ? 50 : byte);
 	}
-	expect_references(guest, page, references);
+	expect_references(guest, page, references, 15);
 	forget_use(page);
 	/* And not, where the log has a page of it alone. */
 	KUNIT_EXPECT_EQ(test, ept_space_zap(guest->space, GPA, SZ_2M), 0);
